@@ -1,0 +1,76 @@
+/* Numbers that more than one process must agree on and that travel in messages. */
+#ifndef SALLYPORT_FACTS_H
+#define SALLYPORT_FACTS_H
+
+#include <stdint.h>
+
+#define SALLYPORT_VERSION "0.1"
+#define ID_AUTOMATIC      UINT32_MAX /* user_add: take the next uid of the range */
+
+enum account_status { ACCOUNT_ENABLED = 0, ACCOUNT_DISABLED = 1 };
+
+/* struct account.flags */
+enum account_flag {
+    ACCOUNT_DURABLE = 1u << 0, /* fsync of file and folder before a close is answered */
+    ACCOUNT_ATOMIC = 1u << 1,  /* an upload appears under its name only when whole */
+    ACCOUNT_BOTH = 1u << 2,    /* password and public key, both, to log in */
+};
+
+/* struct user_set.valid: which fields to change */
+enum account_field {
+    ACCOUNT_SET_EMAIL = 1u << 0,
+    ACCOUNT_SET_HOME = 1u << 1,
+    ACCOUNT_SET_STATUS = 1u << 2,
+    ACCOUNT_SET_EXPIRES = 1u << 3,
+    ACCOUNT_SET_PASSWORD = 1u << 4,
+    ACCOUNT_SET_RIGHTS = 1u << 5,
+    ACCOUNT_SET_FLAGS = 1u << 6,
+    ACCOUNT_SET_MAX_SESSIONS = 1u << 7,
+    ACCOUNT_SET_BANDWIDTH = 1u << 8,
+};
+
+/* struct verdict */
+enum verdict_outcome {
+    VERDICT_DENIED = 0,
+    VERDICT_PARTIAL = 1, /* right so far; one of methods must follow */
+    VERDICT_OPEN = 2,    /* logged in; the descriptor is the link to the file agent */
+    VERDICT_KEY_OK = 3,  /* answer to auth_query: a signature by this key would be looked at */
+    VERDICT_ENOUGH = 4,  /* denied, and no further try will be heard */
+};
+enum auth_method { AUTH_PASSWORD = 1u << 0, AUTH_PUBLICKEY = 1u << 1 };
+
+/* struct file_open.flags */
+enum open_flag {
+    OPEN_READ = 1u << 0,
+    OPEN_WRITE = 1u << 1,
+    OPEN_APPEND = 1u << 2,
+    OPEN_CREATE = 1u << 3,
+    OPEN_TRUNCATE = 1u << 4,
+    OPEN_EXCLUSIVE = 1u << 5,
+};
+
+/* struct file_setattr.valid */
+enum attribute_flag {
+    ATTR_SIZE = 1u << 0,
+    ATTR_OWNER = 1u << 1,
+    ATTR_MODE = 1u << 2,
+    ATTR_ATIME = 1u << 3,
+    ATTR_MTIME = 1u << 4,
+};
+
+/* What of the sandbox is in force: told by each process, printed by `sallyport status`. */
+enum sandbox_layer {
+    LAYER_CHROOT = 1u << 0,
+    LAYER_IDS = 1u << 1, /* uid and gid of its own, no groups */
+    LAYER_CAPABILITIES = 1u << 2,
+    LAYER_NO_NEW_PRIVS = 1u << 3,
+    LAYER_NOT_DUMPABLE = 1u << 4,
+    LAYER_RLIMITS = 1u << 5,
+    LAYER_LANDLOCK = 1u << 6,
+    LAYER_SECCOMP = 1u << 7,
+};
+
+/* Fixed descriptors of every child: 0, 1 and 2 are /dev/null. */
+#define FD_MONITOR 3 /* the link to the monitor (or to the operator's command) */
+
+#endif

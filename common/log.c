@@ -1,0 +1,130 @@
+/* The log of every process that has one. Called from anywhere but signal handlers; must never fail
+ * loudly: a log that cannot be written (a lost terminal, a full disk) loses its line, not the server. */
+#include "common/log.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LINE_MAX_BYTES 2048
+
+static struct {
+    const char *process;
+    enum log_target target;
+    enum log_level level;
+    log_hook hook;
+} state = {.process = "sallyport", .target = LOG_TO_STDERR, .level = LOG_LEVEL_INFO};
+
+static const struct {
+    const char *name;
+    int priority; /* syslog's, also the journal's prefix (sd-daemon(3)) */
+} levels[] = {
+    [LOG_LEVEL_ERROR] = {"error", LOG_ERR},
+    [LOG_LEVEL_WARNING] = {"warning", LOG_WARNING},
+    [LOG_LEVEL_INFO] = {"info", LOG_INFO},
+    [LOG_LEVEL_DEBUG] = {"debug", LOG_DEBUG},
+};
+
+void log_open(const char *process, enum log_target target, enum log_level level)
+{
+    state.process = process;
+    state.target = target;
+    state.level = level;
+    state.hook = NULL;
+    if (target == LOG_TO_SYSLOG)
+        openlog(process, LOG_PID | LOG_NDELAY, LOG_DAEMON);
+}
+
+void log_open_hook(log_hook hook, enum log_level level)
+{
+    state.target = LOG_TO_HOOK;
+    state.level = level;
+    state.hook = hook;
+}
+
+/* Copy with control characters as \xNN. */
+static void clean(const char *from, char *to, size_t size)
+{
+    size_t at = 0;
+
+    for (; *from != '\0' && at + 5 < size; from++) {
+        if (iscntrl((unsigned char)*from))
+            at += (size_t)snprintf(to + at, size - at, "\\x%02x", (unsigned)(unsigned char)*from);
+        else
+            to[at++] = *from;
+    }
+    to[at] = '\0';
+}
+
+static void write_stderr(const char *prefix, const char *line)
+{
+    const struct iovec parts[] = {
+        {.iov_base = (void *)prefix, .iov_len = strlen(prefix)},
+        {.iov_base = (void *)line, .iov_len = strlen(line)},
+        {.iov_base = "\n", .iov_len = 1},
+    };
+
+    if (writev(STDERR_FILENO, parts, 3) < 0)
+        return; /* nowhere left to say so */
+}
+
+static void emit(enum log_level level, const char *format, va_list arguments)
+{
+    char raw[LINE_MAX_BYTES], line[LINE_MAX_BYTES], prefix[128];
+
+    if (level > state.level || state.target == LOG_TO_NOWHERE)
+        return;
+    vsnprintf(raw, sizeof(raw), format, arguments);
+    clean(raw, line, sizeof(line));
+    switch (state.target) {
+    case LOG_TO_SYSLOG:
+        syslog(levels[level].priority, "%s", line);
+        break;
+    case LOG_TO_JOURNAL:
+        snprintf(prefix, sizeof(prefix), "<%d>%s: ", levels[level].priority, state.process);
+        write_stderr(prefix, line);
+        break;
+    case LOG_TO_HOOK:
+        state.hook(level, line);
+        break;
+    default: {
+        struct timespec now;
+        struct tm utc;
+        char stamp[32];
+        clock_gettime(CLOCK_REALTIME, &now);
+        gmtime_r(&now.tv_sec, &utc);
+        strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &utc);
+        snprintf(prefix, sizeof(prefix), "%s.%03ldZ %s[%d] %s: ", stamp, now.tv_nsec / 1000000,
+                 state.process, (int)getpid(), levels[level].name);
+        write_stderr(prefix, line);
+    }
+    }
+}
+
+#define LOG_FUNCTION(name, level)                                                                  \
+    void name(const char *format, ...)                                                             \
+    {                                                                                              \
+        va_list arguments;                                                                         \
+        va_start(arguments, format);                                                               \
+        emit(level, format, arguments);                                                            \
+        va_end(arguments);                                                                         \
+    }
+LOG_FUNCTION(log_error, LOG_LEVEL_ERROR)
+LOG_FUNCTION(log_warning, LOG_LEVEL_WARNING)
+LOG_FUNCTION(log_info, LOG_LEVEL_INFO)
+LOG_FUNCTION(log_debug, LOG_LEVEL_DEBUG)
+
+void log_line(enum log_level level, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    emit(level, format, arguments);
+    va_end(arguments);
+}
