@@ -346,7 +346,7 @@ struct waiting_client {
 struct monitor {
     struct config config;
     const char *config_path; /* as given, made absolute */
-    bool root, stop, reload, child_ended, stopping;
+    bool root, stop, reload, child_ended, stopping, announced;
     int64_t stop_ms;
     int epoll;
     struct source signals, control;
@@ -368,7 +368,6 @@ struct monitor {
     size_t waiting_count;
     struct control_client *controls;
     struct counters counters;
-    char fake_setting[256]; /* for names that do not exist: same cost, fixed salt of this start */
     struct envelope envelope; /* the message in hand */
 };
 
