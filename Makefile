@@ -54,6 +54,10 @@ PKG_sallyport       := $(PKGS_command)
 # Unit tests: each tests/unit/test_X.c is a program; what it links beside itself is named here
 # (SRC_test_X := files, PKG_test_X := libraries; LDLIBS_test_X where pkg-config does not serve).
 TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+SRC_test_config := $(CONFIG)
+PKG_test_config := inih
+SRC_test_hash   := common/message.c common/secret.c common/spawn.c
+PKG_test_hash   := libcrypt
 
 .PHONY: all tests objects help
 all: $(PROGRAMS:%=$(B)/%)
