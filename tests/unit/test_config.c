@@ -28,7 +28,7 @@ static int place_make(void **state)
     struct place *p = calloc(1, sizeof(*p));
 
     assert_non_null(p);
-    strcpy(p->folder, "/tmp/sallyport-config-XXXXXX");
+    snprintf(p->folder, sizeof(p->folder), "/tmp/sallyport-config-XXXXXX");
     assert_non_null(mkdtemp(p->folder));
     snprintf(p->file, sizeof(p->file), "%s/sallyport.conf", p->folder);
     *state = p;
@@ -93,7 +93,7 @@ static void defaults_alone(void **state)
 static void every_kind(void **state)
 {
     struct place *p = *state;
-    char path[PATH_MAX];
+    char folder[PATH_MAX], path[PATH_MAX + 8];
 
     assert_int_equal(read_text(p, "\xef\xbb\xbf# a comment\n; another\n"
                                   "[server] ; the first\n"
@@ -121,8 +121,8 @@ static void every_kind(void **state)
                                   "[server]\n"
                                   "spare_workers = 0"),
                      0);
-    assert_non_null(realpath(p->folder, path));
-    strcat(path, "/state");
+    assert_non_null(realpath(p->folder, folder));
+    snprintf(path, sizeof(path), "%s/state", folder);
     assert_string_equal(p->config.server_state_dir, path);
     assert_string_equal(p->config.server_key_dir, "/etc/keys");
     assert_int_equal(p->config.server_log, CONFIG_LOG_JOURNAL);
@@ -232,9 +232,9 @@ static char *long_line(const char *begin, size_t len)
 
     assert_non_null(text);
     memset(text, 'x', len + 32);
-    const int n = sprintf(text, "[sftp]\n%s", begin);
+    const int n = snprintf(text, len + 32, "[sftp]\n%s", begin);
     text[n] = 'x';
-    strcpy(text + strlen("[sftp]\n") + len, "\nport = 9\n");
+    snprintf(text + strlen("[sftp]\n") + len, 24, "\nport = 9\n");
     return text;
 }
 
@@ -264,10 +264,10 @@ static void texts_too_long(void **state)
     size_t n = strlen(text);
 
     for (unsigned i = 0; i < 20; i++)
-        n += (size_t)sprintf(text + n, " %0190u\n", i);
+        n += (size_t)snprintf(text + n, sizeof(text) - n, " %0190u\n", i);
     assert_int_equal(read_text(p, text), 0);
     for (unsigned i = 0; i < 4; i++)
-        n += (size_t)sprintf(text + n, " %0190u\n", i);
+        n += (size_t)snprintf(text + n, sizeof(text) - n, " %0190u\n", i);
     refused(p, text, "23: sftp.banner: 4016 bytes long: 0 to 4000 are allowed");
 }
 
@@ -428,7 +428,7 @@ static void fixed_differences(void **state)
 static void relative_configuration(void **state)
 {
     struct place *p = *state;
-    char old[PATH_MAX], path[PATH_MAX];
+    char old[PATH_MAX], folder[PATH_MAX], path[PATH_MAX + 8];
 
     assert_int_equal(read_text(p, "[server]\nrun_dir = run\n"), 0);
     assert_non_null(getcwd(old, sizeof(old)));
@@ -436,8 +436,8 @@ static void relative_configuration(void **state)
     config_free(&p->config);
     assert_int_equal(config_read("sallyport.conf", &p->config, &p->trouble), 0);
     assert_int_equal(chdir(old), 0);
-    assert_non_null(realpath(p->folder, path));
-    strcat(path, "/run");
+    assert_non_null(realpath(p->folder, folder));
+    snprintf(path, sizeof(path), "%s/run", folder);
     assert_string_equal(p->config.server_run_dir, path);
 }
 
