@@ -23,7 +23,7 @@ struct condition {
 
 #define ANY                           {COND_ANY, 0, 0, 0}
 #define ARG_EQ(argument, value)       {COND_EQ, argument, 0, value}
-#define ARG_GE(argument, value)       {COND_GE, argument, 0, value}
+#define ARG_GE(argument, value)       {COND_GE, argument, 0, value} /* a descriptor */
 #define ARG_BITS(argument, mask, set) {COND_MASKED, argument, mask, set} /* argument & mask == set */
 #define FD_IS(fd)                     ARG_EQ(0, fd)
 #define FD_FROM(fd)                   ARG_GE(0, fd)

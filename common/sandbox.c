@@ -1,0 +1,451 @@
+/* Entering the sandbox. The steps stand in one table, in the order in which they are taken; the
+ * first that fails ends it, and the caller exits. Called by every child before the network (or, for
+ * the agent and the store, before the first request), and by the monitor for its own reduction.
+ * Must never continue with a layer silently missing: what is skipped is not in the layers. */
+#include "common/sandbox.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <linux/landlock.h>
+#include <seccomp.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/facts.h"
+#include "common/filters.h"
+
+static const struct {
+    const char *program, *help;
+} processes[] = {
+#define PROCESS(NAME, program, help) [PROCESS_##NAME] = {program, help},
+#include "common/filters.def"
+#undef PROCESS
+};
+
+/* Landlock as the kernel's newest headers have it: Debian 12's know only the first field. */
+struct landlock_rules {
+    uint64_t handled_fs, handled_net, scoped;
+};
+#define LANDLOCK_NET_ALL    3u /* bind and connect TCP: ABI 4 */
+#define LANDLOCK_SCOPED_ALL 3u /* abstract Unix sockets and signals: ABI 6 */
+
+/* ------------------------------------------------------------------------------- the steps */
+
+static int enter_root(const struct sandbox *s)
+{
+    return chroot(s->empty_dir) < 0 || chdir("/") < 0 ? -1 : 0;
+}
+
+/* The bounding set goes first: dropping it takes CAP_SETPCAP, which the change of ids takes away. */
+static int drop_bounding(void)
+{
+    for (cap_value_t c = 0; cap_get_bound(c) >= 0; c++) {
+        if (cap_get_bound(c) == 1 && cap_drop_bound(c) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int become(uint32_t uid, uint32_t gid)
+{
+    uid_t r, e, s;
+    gid_t gr, ge, gs;
+
+    if (uid == 0 || gid == 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (geteuid() == 0 &&
+        (drop_bounding() < 0 || setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 ||
+         setresuid(uid, uid, uid) < 0))
+        return -1;
+    /* Believe nothing: read it back, and try to undo it. */
+    if (getresuid(&r, &e, &s) < 0 || getresgid(&gr, &ge, &gs) < 0)
+        return -1;
+    if (r != uid || e != uid || s != uid || gr != gid || ge != gid || gs != gid ||
+        getgroups(0, NULL) != 0 || setresuid(0, 0, 0) == 0 || setresgid(0, 0, 0) == 0) {
+        errno = EPERM;
+        return -1;
+    }
+    return 0;
+}
+
+static int take_ids(const struct sandbox *s)
+{
+    return become(s->uid, s->gid);
+}
+
+static int clear_capabilities(const struct sandbox *s)
+{
+    (void)s;
+    cap_t none = cap_init();
+    int r = -1;
+
+    if (none == NULL)
+        return -1;
+    if (cap_reset_ambient() == 0 && cap_set_proc(none) == 0)
+        r = 0;
+    cap_free(none);
+    return r;
+}
+
+static int no_new_privileges(const struct sandbox *s)
+{
+    (void)s;
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+}
+
+static int not_dumpable(const struct sandbox *s)
+{
+    (void)s;
+    return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0
+               ? -1
+               : 0;
+}
+
+static int limit(int resource, rlim_t value)
+{
+    const struct rlimit both = {.rlim_cur = value, .rlim_max = value};
+
+    return setrlimit(resource, &both);
+}
+
+static int limits(const struct sandbox *s)
+{
+    if (limit(RLIMIT_CORE, 0) < 0 || limit(RLIMIT_NPROC, 0) < 0 ||
+        limit(RLIMIT_NOFILE, s->descriptors) < 0)
+        return -1;
+    return s->file_size == UINT64_MAX ? 0 : limit(RLIMIT_FSIZE, s->file_size);
+}
+
+int sandbox_landlock_abi(void)
+{
+    const long abi =
+        syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+
+    return abi < 0 ? 0 : (int)abi;
+}
+
+/* The file system accesses that a version of Landlock knows: 13 in the first, then one each. */
+static uint64_t landlock_known(int abi)
+{
+    const unsigned bits = abi >= 5 ? 16 : abi >= 3 ? 15 : abi == 2 ? 14 : 13;
+
+    return (UINT64_C(1) << bits) - 1;
+}
+
+static int landlock(const struct sandbox *s)
+{
+    const int abi = sandbox_landlock_abi();
+    const struct landlock_rules rules = {
+        .handled_fs = landlock_known(abi),
+        .handled_net = LANDLOCK_NET_ALL,
+        .scoped = LANDLOCK_SCOPED_ALL,
+    };
+    const size_t size = abi >= 6 ? 24 : abi >= 4 ? 16 : 8;
+    int ruleset, r = -1;
+
+    ruleset = (int)syscall(SYS_landlock_create_ruleset, &rules, size, 0);
+    if (ruleset < 0)
+        return -1;
+    for (size_t i = 0; i < s->folder_count; i++) {
+        const struct landlock_path_beneath_attr beneath = {
+            .allowed_access = s->folders[i].access & rules.handled_fs,
+            .parent_fd = s->folders[i].fd,
+        };
+        if (beneath.allowed_access != 0 &&
+            syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &beneath, 0) < 0)
+            goto out;
+    }
+    r = (int)syscall(SYS_landlock_restrict_self, ruleset, 0);
+out:
+    close(ruleset);
+    return r;
+}
+
+static int add_rule(scmp_filter_ctx filter, int number, unsigned n, const struct scmp_arg_cmp *c)
+{
+    const int r = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, number, n, c);
+
+    return r == -EEXIST ? 0 : r;
+}
+
+/* Descriptors from a number up. A plain >= would also take values with bits above an int's, which
+ * the kernel cuts off: so aligned blocks of powers of two, compared over all 64 bits. */
+static int add_descriptors_from(scmp_filter_ctx filter, const struct filter_row *row)
+{
+    int r = 0;
+
+    for (uint64_t v = row->condition.value; v < 65536 && r == 0; v += v & -v) {
+        const struct scmp_arg_cmp block =
+            SCMP_CMP64(row->condition.argument, SCMP_CMP_MASKED_EQ, ~((v & -v) - 1), v);
+        r = add_rule(filter, row->number, 1, &block);
+    }
+    return r;
+}
+
+/* One row into the filter; libseccomp gives a negative errno. */
+static int add_row(scmp_filter_ctx filter, const struct filter_row *row)
+{
+    const struct condition *c = &row->condition;
+    struct scmp_arg_cmp compare[2];
+    unsigned n = 1;
+
+    switch (c->kind) {
+    case COND_ANY:
+        n = 0;
+        break;
+    case COND_EQ:
+        compare[0] = SCMP_CMP64(c->argument, SCMP_CMP_EQ, c->value);
+        break;
+    case COND_GE:
+        return add_descriptors_from(filter, row);
+    case COND_MASKED:
+        compare[0] = SCMP_CMP64(c->argument, SCMP_CMP_MASKED_EQ, c->mask, c->value);
+        break;
+    case COND_MAP:
+        compare[0] = SCMP_CMP64(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
+        compare[1] = SCMP_CMP64(3, SCMP_CMP_MASKED_EQ, MAP_TYPE | MAP_ANONYMOUS,
+                                MAP_PRIVATE | MAP_ANONYMOUS);
+        n = 2;
+        break;
+    }
+    return add_rule(filter, row->number, n, compare);
+}
+
+static int add_rows(scmp_filter_ctx filter, enum process process)
+{
+    size_t count;
+    const struct filter_row *rows = filter_rows(process, &count);
+    int r = 0;
+
+    for (size_t i = 0; i < count && r == 0; i++)
+        r = add_row(filter, &rows[i]);
+    return r;
+}
+
+static int seccomp(const struct sandbox *s)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+    int r = -ENOMEM;
+
+    if (filter == NULL)
+        goto out;
+    if ((r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0)) == 0 &&
+        (r = add_rows(filter, s->process)) == 0)
+        r = seccomp_load(filter);
+out:
+    seccomp_release(filter);
+    errno = -r;
+    return r == 0 ? 0 : -1;
+}
+
+/* ------------------------------------------------------------------------------- the table */
+
+enum need { ALWAYS, AS_ROOT, AS_ROOT_WITH_EMPTY, WITH_LANDLOCK };
+
+static const struct step {
+    const char *name;
+    enum sandbox_layer layer;
+    enum need need;
+    int (*take)(const struct sandbox *s);
+} steps[] = {
+    {"chroot to the empty folder", LAYER_CHROOT, AS_ROOT_WITH_EMPTY, enter_root},
+    {"uid, gid, no groups, and back refused", LAYER_IDS, AS_ROOT, take_ids},
+    {"capabilities cleared", LAYER_CAPABILITIES, ALWAYS, clear_capabilities},
+    {"no_new_privs", LAYER_NO_NEW_PRIVS, ALWAYS, no_new_privileges},
+    {"not dumpable, ends with its parent", LAYER_NOT_DUMPABLE, ALWAYS, not_dumpable},
+    {"resource limits", LAYER_RLIMITS, ALWAYS, limits},
+    {"Landlock", LAYER_LANDLOCK, WITH_LANDLOCK, landlock},
+    {"seccomp", LAYER_SECCOMP, ALWAYS, seccomp},
+};
+
+static bool needed(const struct step *step, const struct sandbox *s, bool root)
+{
+    switch (step->need) {
+    case AS_ROOT:
+        return root;
+    case AS_ROOT_WITH_EMPTY:
+        return root && s->empty_dir != NULL;
+    case WITH_LANDLOCK:
+        return sandbox_landlock_abi() > 0;
+    default:
+        return true;
+    }
+}
+
+/* Whether sandbox_become took root's ids away: then sandbox_enter still goes root's way. */
+static bool became;
+
+int sandbox_become(uint32_t uid, uint32_t gid, char *trouble, size_t size)
+{
+    if (geteuid() != 0)
+        return 0;
+    if (become(uid, gid) < 0) {
+        snprintf(trouble, size, "becoming uid %u: %s", uid, strerror(errno));
+        return -1;
+    }
+    became = true;
+    return 0;
+}
+
+int sandbox_enter(const struct sandbox *s, uint32_t *layers, char *trouble, size_t size)
+{
+    const bool root = geteuid() == 0 || became;
+
+    *layers = 0;
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        if (!needed(&steps[i], s, root))
+            continue;
+        if (steps[i].take(s) < 0) {
+            snprintf(trouble, size, "sandbox, %s: %s", steps[i].name, strerror(errno));
+            return -1;
+        }
+        *layers |= steps[i].layer;
+    }
+    return 0;
+}
+
+/* --------------------------------------------------------------------------- the monitor */
+
+/* What the monitor keeps, for itself and for the first moments of its children. */
+static const cap_value_t monitor_capabilities[] = {
+    CAP_SETUID,           /* children become their own uid ... */
+    CAP_SETGID,           /* ... and gid, without groups */
+    CAP_SYS_CHROOT,       /* workers enter the empty folder */
+    CAP_SETPCAP,          /* children empty their bounding set */
+    CAP_KILL,             /* end a session whose processes have other uids */
+    CAP_NET_BIND_SERVICE, /* listen below 1024, and again after a reload */
+};
+
+static bool monitor_keeps(cap_value_t c)
+{
+    for (size_t i = 0; i < sizeof(monitor_capabilities) / sizeof(monitor_capabilities[0]); i++) {
+        if (monitor_capabilities[i] == c)
+            return true;
+    }
+    return false;
+}
+
+static int monitor_reduce_capabilities(void)
+{
+    const int n = sizeof(monitor_capabilities) / sizeof(monitor_capabilities[0]);
+    cap_t set = cap_init();
+    int r = -1;
+
+    if (set == NULL)
+        return -1;
+    for (cap_value_t c = 0; cap_get_bound(c) >= 0; c++) {
+        if (!monitor_keeps(c) && cap_get_bound(c) == 1 && cap_drop_bound(c) < 0)
+            goto out;
+    }
+    if (cap_reset_ambient() == 0 &&
+        cap_set_flag(set, CAP_PERMITTED, n, monitor_capabilities, CAP_SET) == 0 &&
+        cap_set_flag(set, CAP_EFFECTIVE, n, monitor_capabilities, CAP_SET) == 0)
+        r = cap_set_proc(set);
+out:
+    cap_free(set);
+    return r;
+}
+
+/* The monitor's rows, and by number alone those of every child: they inherit this filter. */
+static int monitor_filter(bool root)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+    int r = -ENOMEM;
+
+    if (filter == NULL)
+        goto out;
+    /* Without no_new_privs as root: a mail command started later may be setgid, as Postfix's is.
+     * Loading needs CAP_SYS_ADMIN then, which goes right after. */
+    if ((r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, root ? 0 : 1)) < 0)
+        goto out;
+    r = add_rows(filter, PROCESS_MONITOR);
+    for (int p = PROCESS_MONITOR + 1; p < PROCESS_COUNT && r == 0; p++) {
+        size_t count;
+        const struct filter_row *rows = filter_rows((enum process)p, &count);
+        for (size_t i = 0; i < count && r == 0; i++) {
+            const struct filter_row plain = {.number = rows[i].number, .condition = ANY};
+            r = add_row(filter, &plain);
+        }
+    }
+    if (r == 0)
+        r = seccomp_load(filter);
+out:
+    seccomp_release(filter);
+    errno = -r;
+    return r == 0 ? 0 : -1;
+}
+
+int sandbox_monitor(uint32_t *layers, char *trouble, size_t size)
+{
+    const bool root = geteuid() == 0;
+    const char *step = "not dumpable";
+
+    *layers = 0;
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || limit(RLIMIT_CORE, 0) < 0)
+        goto failed;
+    *layers |= LAYER_NOT_DUMPABLE | LAYER_RLIMITS;
+    step = "seccomp";
+    if (monitor_filter(root) < 0)
+        goto failed;
+    *layers |= LAYER_SECCOMP | (root ? 0 : LAYER_NO_NEW_PRIVS);
+    step = "capabilities";
+    if (root && monitor_reduce_capabilities() < 0)
+        goto failed;
+    *layers |= root ? LAYER_CAPABILITIES : 0;
+    return 0;
+failed:
+    snprintf(trouble, size, "the monitor's sandbox, %s: %s", step, strerror(errno));
+    return -1;
+}
+
+/* --------------------------------------------------------------------------- for people */
+
+const char *process_name(enum process process)
+{
+    return processes[process].program;
+}
+
+static void print_condition(const struct condition *c, FILE *out)
+{
+    switch (c->kind) {
+    case COND_ANY:
+        fprintf(out, "%-26s", "any");
+        break;
+    case COND_EQ:
+        fprintf(out, "arg%u == %-18llu", c->argument, (unsigned long long)c->value);
+        break;
+    case COND_GE:
+        fprintf(out, "arg%u >= %-18llu", c->argument, (unsigned long long)c->value);
+        break;
+    case COND_MASKED:
+        fprintf(out, "arg%u & %#llx == %-12llu", c->argument, (unsigned long long)c->mask,
+                (unsigned long long)c->value);
+        break;
+    case COND_MAP:
+        fprintf(out, "%-26s", "anonymous, private, not x");
+        break;
+    }
+}
+
+void sandbox_print_filters(FILE *out)
+{
+    for (int p = 0; p < PROCESS_COUNT; p++) {
+        size_t count;
+        const struct filter_row *rows = filter_rows((enum process)p, &count);
+        fprintf(out, "%s: %s\n", processes[p].program, processes[p].help);
+        for (size_t i = 0; i < count; i++) {
+            fprintf(out, "  %-20s ", rows[i].name);
+            print_condition(&rows[i].condition, out);
+            fprintf(out, " %s\n", rows[i].why);
+        }
+        fprintf(out, "\n");
+    }
+}
