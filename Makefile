@@ -96,7 +96,7 @@ build/deps-%: scripts/packages scripts/deps
 	@scripts/deps $*
 	@touch $@
 
-.PHONY: check unit e2e check-source format budget check-fresh check-trixie
+.PHONY: check unit e2e check-source format budget check-budget check-fresh check-trixie
 check: build/deps-build ## build all variants, run every test, end with the totals
 	@$(MAKE) --no-print-directory build/deps-test || echo 'check: goes on without what is missing'
 	@MAKE='$(MAKE)' PYTHON='$(PYTHON)' scripts/check
@@ -105,7 +105,7 @@ unit: tests all ## run the unit tests (T=test_name for one; VARIANT=asan)
 	@scripts/unit $(B) $(or $(T),$(TESTS))
 
 e2e: all ## run the end-to-end tests (T=tests/e2e/test_x.py::test_y for some; VARIANT=asan)
-	SALLYPORT_BUILD=$(CURDIR)/$(B) $(PYTHON) -B -m pytest -p no:cacheprovider $(or $(T),tests/e2e)
+	SALLYPORT_BUILD=$(CURDIR)/$(B) $(PYTHON) -B -m pytest -p no:cacheprovider $(PYTEST) $(or $(T),tests/e2e)
 
 check-source: ## rules of the house: sizes, banned functions, comments, layout
 	@scripts/check-source
@@ -113,8 +113,10 @@ check-source: ## rules of the house: sizes, banned functions, comments, layout
 format: ## lay out all C sources
 	clang-format -i $$(scripts/check-source --list)
 
-budget: build/deps-build ## count what has privilege, against the limits and the README
-	@scripts/budget
+budget: build/deps-build ## count what has privilege, against the limits; brings README's table up to date
+	@scripts/budget $(SRC_sallyportd)
+check-budget: build/deps-build
+	@scripts/budget --check $(SRC_sallyportd)
 
 check-fresh: ## what a newcomer does, in a bare Debian 12 (needs root, mmdebstrap)
 	@scripts/check-fresh bookworm
