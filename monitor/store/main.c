@@ -39,8 +39,10 @@ static int ignore_signals(void)
 {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGXFSZ};
 
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-        if (signal(signals[i], SIG_IGN) == SIG_ERR)
+        if (sigaction(signals[i], &ignore, NULL) < 0)
             return -1;
     }
     return 0;
