@@ -1,0 +1,432 @@
+/* Accounts and keys in SQLite: the statements as one table, then the questions, then the changes.
+ * Called by serve.c; every text is checked by validate.c before a change and is only ever bound. */
+#include "monitor/store/accounts.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/facts.h"
+#include "monitor/store/validate.h"
+
+#define ACCOUNT_COLUMNS                                                                            \
+    "SELECT number, name, email, home, uid, gid, status, expires, password, rights, flags,"        \
+    " max_sessions, bandwidth, created, last_login,"                                               \
+    " (SELECT count(*) FROM keys WHERE account = accounts.number) FROM accounts "
+
+enum statement {
+    ACCOUNT_BY_NAME,
+    ACCOUNT_AFTER,
+    ACCOUNT_NUMBER,
+    ACCOUNT_ADD,
+    ACCOUNT_SET,
+    ACCOUNT_DELETE,
+    ACCOUNT_LOGIN,
+    KEY_KNOWN,
+    KEY_AFTER,
+    KEY_ADD,
+    KEY_REMOVE,
+    KEY_USED,
+    UID_TAKEN,
+    UID_TAKE,
+    UID_GAP,
+    STATEMENT_COUNT,
+};
+
+static const char *const statements[STATEMENT_COUNT] = {
+    [ACCOUNT_BY_NAME] = ACCOUNT_COLUMNS "WHERE name = ?1",
+    [ACCOUNT_AFTER] = ACCOUNT_COLUMNS "WHERE name > ?1 ORDER BY name LIMIT 1",
+    [ACCOUNT_NUMBER] = "SELECT number FROM accounts WHERE name = ?1",
+    [ACCOUNT_ADD] = "INSERT INTO accounts (name, email, home, uid, gid, status, expires, password,"
+                    " rights, flags, max_sessions, bandwidth, created, last_login)"
+                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0)",
+    [ACCOUNT_SET] = "UPDATE accounts SET"
+                    " email = CASE WHEN ?2 & 1 THEN ?3 ELSE email END,"
+                    " home = CASE WHEN ?2 & 2 THEN ?4 ELSE home END,"
+                    " status = CASE WHEN ?2 & 4 THEN ?5 ELSE status END,"
+                    " expires = CASE WHEN ?2 & 8 THEN ?6 ELSE expires END,"
+                    " password = CASE WHEN ?2 & 16 THEN ?7 ELSE password END,"
+                    " rights = CASE WHEN ?2 & 32 THEN ?8 ELSE rights END,"
+                    " flags = CASE WHEN ?2 & 64 THEN ?9 ELSE flags END,"
+                    " max_sessions = CASE WHEN ?2 & 128 THEN ?10 ELSE max_sessions END,"
+                    " bandwidth = CASE WHEN ?2 & 256 THEN ?11 ELSE bandwidth END"
+                    " WHERE name = ?1",
+    [ACCOUNT_DELETE] = "DELETE FROM accounts WHERE name = ?1",
+    [ACCOUNT_LOGIN] = "UPDATE accounts SET last_login = ?2 WHERE name = ?1",
+    [KEY_KNOWN] = "SELECT 1 FROM keys WHERE sha256 = ?1 AND account = ?2 AND key = ?3",
+    [KEY_AFTER] = "SELECT number, key, comment, added, last_used FROM keys"
+                  " WHERE account = (SELECT number FROM accounts WHERE name = ?1) AND number > ?2"
+                  " ORDER BY number LIMIT 1",
+    [KEY_ADD] = "INSERT INTO keys (account, sha256, key, comment, added, last_used)"
+                " VALUES (?1, ?2, ?3, ?4, ?5, 0) ON CONFLICT (sha256, account) DO NOTHING",
+    [KEY_REMOVE] = "DELETE FROM keys WHERE number = ?2"
+                   " AND account = (SELECT number FROM accounts WHERE name = ?1)",
+    [KEY_USED] = "UPDATE keys SET last_used = ?3 WHERE sha256 = ?2"
+                 " AND account = (SELECT number FROM accounts WHERE name = ?1)",
+    [UID_TAKEN] = "SELECT 1 FROM uids WHERE uid = ?1",
+    [UID_TAKE] = "INSERT OR IGNORE INTO uids (uid) VALUES (?1)",
+    [UID_GAP] = "SELECT min(uid) + 1 FROM uids AS u WHERE uid BETWEEN ?1 AND ?2 - 1"
+                " AND NOT EXISTS (SELECT 1 FROM uids WHERE uid = u.uid + 1)",
+};
+_Static_assert(ACCOUNT_SET_EMAIL == 1 && ACCOUNT_SET_HOME == 2 && ACCOUNT_SET_STATUS == 4 &&
+                   ACCOUNT_SET_EXPIRES == 8 && ACCOUNT_SET_PASSWORD == 16 &&
+                   ACCOUNT_SET_RIGHTS == 32 && ACCOUNT_SET_FLAGS == 64 &&
+                   ACCOUNT_SET_MAX_SESSIONS == 128 && ACCOUNT_SET_BANDWIDTH == 256,
+               "the bits in ACCOUNT_SET's text are those of facts.h");
+
+int accounts_open(struct accounts *a, const struct store_setup *setup, struct refusal *why)
+{
+    char state_dir[4096];
+
+    *a = (struct accounts){.first = setup->account_id_first,
+                           .last = setup->account_id_last,
+                           .own_uid = geteuid(),
+                           .own_gid = getegid()};
+    if (slice_copy(setup->state_dir, state_dir, sizeof(state_dir)) < 0)
+        return refuse(why, ENAMETOOLONG, "the name of the state folder is too long");
+    if (database_open(&a->database, state_dir, why) < 0 ||
+        database_prepare(&a->database, statements, STATEMENT_COUNT, why) < 0) {
+        accounts_close(a);
+        return -1;
+    }
+    return 0;
+}
+
+void accounts_close(struct accounts *a)
+{
+    accounts_done(a);
+    database_close(&a->database);
+}
+
+/* ------------------------------------------------------------------------------- questions */
+
+void accounts_done(struct accounts *a)
+{
+    if (a->row != NULL)
+        database_done(a->row);
+    a->row = NULL;
+}
+
+static void read_account(sqlite3_stmt *row, struct account *account)
+{
+    *account = (struct account){
+        .name = database_bytes(row, 1),
+        .email = database_bytes(row, 2),
+        .home = database_bytes(row, 3),
+        .uid = (uint32_t)sqlite3_column_int64(row, 4),
+        .gid = (uint32_t)sqlite3_column_int64(row, 5),
+        .status = (uint8_t)sqlite3_column_int64(row, 6),
+        .expires = sqlite3_column_int64(row, 7),
+        .password = database_bytes(row, 8),
+        .rights = (uint32_t)sqlite3_column_int64(row, 9),
+        .flags = (uint32_t)sqlite3_column_int64(row, 10),
+        .max_sessions = (uint32_t)sqlite3_column_int64(row, 11),
+        .bandwidth = (uint64_t)sqlite3_column_int64(row, 12),
+        .created = sqlite3_column_int64(row, 13),
+        .last_login = sqlite3_column_int64(row, 14),
+        .key_count = (uint32_t)sqlite3_column_int64(row, 15),
+    };
+}
+
+/* A key is looked up by its hash; 32 bytes. */
+static int hash_key(struct slice key, uint8_t hash[32], struct refusal *why)
+{
+    unsigned len = 0;
+    uint8_t digest[EVP_MAX_MD_SIZE];
+
+    if (EVP_Digest(key.data, key.len, digest, &len, EVP_sha256(), NULL) != 1 || len != 32)
+        return refuse(why, EIO, "no SHA-256 in libcrypto");
+    memcpy(hash, digest, 32);
+    return 0;
+}
+
+int accounts_find(struct accounts *a, const struct store_find *q, struct account *answer,
+                  struct refusal *why)
+{
+    uint8_t hash[32];
+    sqlite3_stmt *key = NULL;
+    int known = 0;
+
+    const int found = ASK(&a->database, ACCOUNT_BY_NAME, &a->row, why, TEXT(q->name));
+    if (found > 0)
+        read_account(a->row, answer);
+    /* A name that nobody has costs the same: its key is looked for too, with no account. */
+    if (found >= 0 && q->key.len > 0) {
+        const int64_t number = found > 0 ? sqlite3_column_int64(a->row, 0) : -1;
+        if (hash_key(q->key, hash, why) < 0)
+            return -1;
+        known = ASK(&a->database, KEY_KNOWN, &key, why, BLOB(slice_of(hash, sizeof(hash))),
+                    NUMBER(number), BLOB(q->key));
+        if (known > 0)
+            database_done(key);
+    }
+    if (known < 0)
+        return -1;
+    answer->key_known = known > 0;
+    return found;
+}
+
+/* For people: whether there is a password, never its hash. */
+static int tell_account(struct accounts *a, int found, struct account *answer)
+{
+    if (found > 0) {
+        read_account(a->row, answer);
+        answer->password = slice_text(answer->password.len > 0 ? "set" : "");
+    }
+    return found;
+}
+
+int accounts_show(struct accounts *a, const struct user_show *q, struct account *answer,
+                  struct refusal *why)
+{
+    return tell_account(a, ASK(&a->database, ACCOUNT_BY_NAME, &a->row, why, TEXT(q->name)), answer);
+}
+
+int accounts_next(struct accounts *a, const struct user_next *q, struct account *answer,
+                  struct refusal *why)
+{
+    return tell_account(a, ASK(&a->database, ACCOUNT_AFTER, &a->row, why, TEXT(q->after)), answer);
+}
+
+int accounts_key_next(struct accounts *a, const struct key_next *q, struct key *answer,
+                      struct refusal *why)
+{
+    const int64_t after = q->after > INT64_MAX ? INT64_MAX : (int64_t)q->after;
+    const int found = ASK(&a->database, KEY_AFTER, &a->row, why, TEXT(q->name), NUMBER(after));
+
+    if (found > 0)
+        *answer = (struct key){
+            .number = (uint64_t)sqlite3_column_int64(a->row, 0),
+            .key = database_bytes(a->row, 1),
+            .comment = database_bytes(a->row, 2),
+            .added = sqlite3_column_int64(a->row, 3),
+            .last_used = sqlite3_column_int64(a->row, 4),
+        };
+    return found;
+}
+
+/* ------------------------------------------------------------------------------- changes */
+
+int accounts_do(struct accounts *a, accounts_change change, const void *message, uint64_t *number,
+                struct refusal *why)
+{
+    const uint32_t given = a->given;
+
+    *number = 0;
+    *why = (struct refusal){0};
+    if (database_begin(&a->database, why) == 0 && change(a, message, number, why) == 0 &&
+        database_keep(&a->database, why) == 0)
+        return 0;
+    database_undo(&a->database, why->hard);
+    why->hard = why->hard || !database_in_transaction(&a->database);
+    a->given = given;
+    return -1;
+}
+
+int accounts_commit(struct accounts *a, struct refusal *why)
+{
+    return database_commit(&a->database, why);
+}
+
+static int no_account(struct refusal *why)
+{
+    return refuse(why, ENOENT, "there is no account of this name");
+}
+
+/* The number of an account, or -1 and why is filled. */
+static int64_t account_number(struct accounts *a, struct slice name, struct refusal *why)
+{
+    sqlite3_stmt *row;
+    const int found = ASK(&a->database, ACCOUNT_NUMBER, &row, why, TEXT(name));
+
+    if (found < 0)
+        return -1;
+    if (found == 0)
+        return no_account(why);
+    const int64_t number = sqlite3_column_int64(row, 0);
+    database_done(row);
+    return number;
+}
+
+static int uid_taken(struct accounts *a, uint32_t uid, struct refusal *why)
+{
+    sqlite3_stmt *row;
+    const int taken = ASK(&a->database, UID_TAKEN, &row, why, NUMBER(uid));
+
+    if (taken > 0)
+        database_done(row);
+    return taken;
+}
+
+/* The lowest uid of the range that no account ever had: 1, 0 none is left, or -1. */
+static int uid_lowest(struct accounts *a, uint32_t *uid, struct refusal *why)
+{
+    sqlite3_stmt *row;
+
+    *uid = a->first;
+    const int taken = uid_taken(a, a->first, why);
+    if (taken <= 0)
+        return taken < 0 ? -1 : 1;
+    if (ASK(&a->database, UID_GAP, &row, why, NUMBER(a->first), NUMBER(a->last)) <= 0)
+        return -1; /* an aggregate always has a row */
+    const bool found = sqlite3_column_type(row, 0) != SQLITE_NULL;
+    *uid = (uint32_t)sqlite3_column_int64(row, 0);
+    database_done(row);
+    return found;
+}
+
+/* The next uid of the range. After the one given last nearly always comes a free one. */
+static int uid_automatic(struct accounts *a, uint32_t *uid, struct refusal *why)
+{
+    int free = 0;
+
+    if (a->given >= a->first && a->given < a->last) {
+        *uid = a->given + 1;
+        const int taken = uid_taken(a, *uid, why);
+        if (taken < 0)
+            return -1;
+        free = taken == 0;
+    }
+    if (free == 0 && (free = uid_lowest(a, uid, why)) < 0)
+        return -1;
+    if (free == 0)
+        return refuse(why, ENOSPC,
+                      "no uid is left: account_ids %u-%u were all given once, and none is given "
+                      "twice; widen the range",
+                      a->first, a->last);
+    a->given = *uid;
+    return 0;
+}
+
+/* uid and gid of a new account. */
+static int choose_ids(struct accounts *a, const struct user_add *m, uint32_t *uid, uint32_t *gid,
+                      struct refusal *why)
+{
+    *uid = m->uid;
+    *gid = m->gid;
+    if (a->first == 0) { /* one user's server: everything is done as that user */
+        *uid = m->uid == ID_AUTOMATIC ? a->own_uid : m->uid;
+        *gid = m->gid == ID_AUTOMATIC ? a->own_gid : m->gid;
+        return 0;
+    }
+    if (m->uid == 0 || m->gid == 0)
+        return refuse(why, EINVAL, "uid and gid 0 are root's: no account may have them");
+    if (m->uid == ID_AUTOMATIC && uid_automatic(a, uid, why) < 0)
+        return -1;
+    if (m->gid == ID_AUTOMATIC)
+        *gid = *uid;
+    return CHANGE(&a->database, UID_TAKE, why, NUMBER(*uid)) < 0 ? -1 : 0;
+}
+
+int accounts_user_add(struct accounts *a, const void *message, uint64_t *number,
+                      struct refusal *why)
+{
+    const struct user_add *m = message;
+    const struct user_set fields = {.name = m->name,
+                                    .email = m->email,
+                                    .home = m->home,
+                                    .status = m->status,
+                                    .expires = m->expires,
+                                    .password = m->password,
+                                    .rights = m->rights,
+                                    .flags = m->flags,
+                                    .max_sessions = m->max_sessions,
+                                    .bandwidth = m->bandwidth};
+    const char *trouble = validate_account(ACCOUNT_SET_ALL, &fields);
+    uint32_t uid, gid;
+
+    (void)number;
+    if (trouble != NULL)
+        return refuse(why, EINVAL, "%s", trouble);
+    if (account_number(a, m->name, why) >= 0)
+        return refuse(why, EEXIST, "there is an account of this name already");
+    if (why->error != ENOENT || choose_ids(a, m, &uid, &gid, why) < 0)
+        return -1;
+    return CHANGE(&a->database, ACCOUNT_ADD, why, TEXT(m->name), TEXT(m->email), BLOB(m->home),
+                  NUMBER(uid), NUMBER(gid), NUMBER(m->status), NUMBER(m->expires),
+                  TEXT(m->password), NUMBER(m->rights), NUMBER(m->flags), NUMBER(m->max_sessions),
+                  NUMBER(m->bandwidth), NUMBER(time(NULL))) < 0
+               ? -1
+               : 0;
+}
+
+int accounts_user_set(struct accounts *a, const void *message, uint64_t *number,
+                      struct refusal *why)
+{
+    const struct user_set *m = message;
+    const char *trouble = validate_account(m->valid, m);
+
+    (void)number;
+    if (trouble != NULL)
+        return refuse(why, EINVAL, "%s", trouble);
+    const int changed =
+        CHANGE(&a->database, ACCOUNT_SET, why, TEXT(m->name), NUMBER(m->valid), TEXT(m->email),
+               BLOB(m->home), NUMBER(m->status), NUMBER(m->expires), TEXT(m->password),
+               NUMBER(m->rights), NUMBER(m->flags), NUMBER(m->max_sessions), NUMBER(m->bandwidth));
+    return changed == 0 ? no_account(why) : changed < 0 ? -1 : 0;
+}
+
+int accounts_user_delete(struct accounts *a, const void *message, uint64_t *number,
+                         struct refusal *why)
+{
+    const struct user_delete *m = message;
+    const int changed = CHANGE(&a->database, ACCOUNT_DELETE, why, TEXT(m->name));
+
+    (void)number;
+    return changed == 0 ? no_account(why) : changed < 0 ? -1 : 0;
+}
+
+int accounts_key_add(struct accounts *a, const void *message, uint64_t *number, struct refusal *why)
+{
+    const struct key_add *m = message;
+    const char *trouble = validate_key(m->key);
+    uint8_t hash[32];
+
+    if (trouble == NULL)
+        trouble = validate_comment(m->comment);
+    if (trouble != NULL)
+        return refuse(why, EINVAL, "%s", trouble);
+    const int64_t account = account_number(a, m->name, why);
+    if (account < 0 || hash_key(m->key, hash, why) < 0)
+        return -1;
+    const int added =
+        CHANGE(&a->database, KEY_ADD, why, NUMBER(account), BLOB(slice_of(hash, sizeof(hash))),
+               BLOB(m->key), TEXT(m->comment), NUMBER(time(NULL)));
+    if (added == 0)
+        return refuse(why, EEXIST, "the account has this key already");
+    *number = added < 0 ? 0 : (uint64_t)sqlite3_last_insert_rowid(a->database.db);
+    return added < 0 ? -1 : 0;
+}
+
+int accounts_key_remove(struct accounts *a, const void *message, uint64_t *number,
+                        struct refusal *why)
+{
+    const struct key_remove *m = message;
+    const int64_t which = m->number > INT64_MAX ? INT64_MAX : (int64_t)m->number;
+    const int changed = CHANGE(&a->database, KEY_REMOVE, why, TEXT(m->name), NUMBER(which));
+
+    (void)number;
+    if (changed == 0)
+        return refuse(why, ENOENT, "the account has no key of this number");
+    return changed < 0 ? -1 : 0;
+}
+
+int accounts_login(struct accounts *a, const void *message, uint64_t *number, struct refusal *why)
+{
+    const struct store_login *m = message;
+    const time_t now = time(NULL);
+    uint8_t hash[32];
+
+    (void)number;
+    const int changed = CHANGE(&a->database, ACCOUNT_LOGIN, why, TEXT(m->name), NUMBER(now));
+    if (changed <= 0)
+        return changed == 0 ? no_account(why) : -1;
+    if (m->key.len == 0)
+        return 0;
+    return hash_key(m->key, hash, why) < 0 ||
+                   CHANGE(&a->database, KEY_USED, why, TEXT(m->name),
+                          BLOB(slice_of(hash, sizeof(hash))), NUMBER(now)) < 0
+               ? -1
+               : 0;
+}

@@ -1,0 +1,313 @@
+/* The loop and the table of messages. All that waits is handled, then what it wrote goes to the
+ * disk together, then it is answered: nothing is ever acknowledged that a crash could take back.
+ * Called by main.c inside the sandbox; must never end because of what an agent or the operator
+ * sent. */
+#include "monitor/store/store.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "common/facts.h"
+#include "common/log.h"
+
+/* ------------------------------------------------------------------------------- answers */
+
+static void sent(struct store *s, int r)
+{
+    if (r < 0 && (errno == EPIPE || errno == ECONNRESET))
+        s->ended = true;
+    else if (r < 0)
+        log_error("an answer could not be sent: %s", strerror(errno));
+}
+
+static void answer_done(struct store *s, uint32_t id, uint64_t number)
+{
+    const struct store_done done = {.number = number};
+
+    sent(s, send_store_done(FD_MONITOR, id, &done));
+}
+
+static void answer_refused(struct store *s, uint32_t id, const struct refusal *why)
+{
+    const struct store_refused refused = {.error = (uint32_t)why->error,
+                                          .text = slice_text(why->text)};
+
+    sent(s, send_store_refused(FD_MONITOR, id, &refused));
+}
+
+static void answer_nothing(struct store *s, uint32_t id)
+{
+    const struct nothing_more nothing = {0};
+
+    sent(s, send_nothing_more(FD_MONITOR, id, &nothing));
+}
+
+static void answer_account(struct store *s, uint32_t id, int found, const struct account *account,
+                           const struct refusal *why)
+{
+    if (found < 0)
+        answer_refused(s, id, why);
+    else if (found == 0)
+        answer_nothing(s, id);
+    else
+        sent(s, send_account(FD_MONITOR, id, account));
+    accounts_done(&s->accounts);
+}
+
+/* All that waited for the same thing gets the same answer. */
+static void answer_waiting(struct store *s, struct waiting *waiting, const struct refusal *why)
+{
+    for (size_t i = 0; i < waiting->count; i++) {
+        if (why == NULL)
+            answer_done(s, waiting->ids[i], 0);
+        else
+            answer_refused(s, waiting->ids[i], why);
+    }
+    waiting->count = 0;
+}
+
+/* ------------------------------------------------------------------------------- handlers */
+
+static void on_find(struct store *s, uint32_t id, const void *message)
+{
+    struct account account;
+    struct refusal why;
+    const int found = accounts_find(&s->accounts, message, &account, &why);
+
+    answer_account(s, id, found, &account, &why);
+}
+
+static void on_show(struct store *s, uint32_t id, const void *message)
+{
+    struct account account;
+    struct refusal why;
+    const int found = accounts_show(&s->accounts, message, &account, &why);
+
+    answer_account(s, id, found, &account, &why);
+}
+
+static void on_next(struct store *s, uint32_t id, const void *message)
+{
+    struct account account;
+    struct refusal why;
+    const int found = accounts_next(&s->accounts, message, &account, &why);
+
+    answer_account(s, id, found, &account, &why);
+}
+
+static void on_key_next(struct store *s, uint32_t id, const void *message)
+{
+    struct key key;
+    struct refusal why;
+    const int found = accounts_key_next(&s->accounts, message, &key, &why);
+
+    if (found < 0)
+        answer_refused(s, id, &why);
+    else if (found == 0)
+        answer_nothing(s, id);
+    else
+        sent(s, send_key(FD_MONITOR, id, &key));
+    accounts_done(&s->accounts);
+}
+
+/* The transaction that is open, with the logins in it, goes to the disk. */
+static int commit(struct store *s, struct refusal *why)
+{
+    const int r = accounts_commit(&s->accounts, why);
+
+    answer_waiting(s, &s->logins, r < 0 ? why : NULL);
+    return r;
+}
+
+/* A login waits for those after it in the same round: its times are worth no sync of their own. */
+static void on_login(struct store *s, uint32_t id, const void *message)
+{
+    struct refusal why;
+    uint64_t number;
+
+    if (accounts_do(&s->accounts, accounts_login, message, &number, &why) < 0) {
+        answer_refused(s, id, &why);
+        if (why.hard)
+            answer_waiting(s, &s->logins, &why);
+        return;
+    }
+    s->logins.ids[s->logins.count++] = id;
+}
+
+static void on_change(struct store *s, uint32_t id, const void *message, accounts_change change)
+{
+    struct refusal why;
+    uint64_t number;
+    const int r = accounts_do(&s->accounts, change, message, &number, &why);
+
+    if (r == 0 && commit(s, &why) == 0) {
+        answer_done(s, id, number);
+        return;
+    }
+    answer_refused(s, id, &why);
+    if (why.hard)
+        answer_waiting(s, &s->logins, &why);
+}
+
+static void on_audit(struct store *s, uint32_t id, const void *message)
+{
+    struct refusal why;
+
+    if (audit_event(&s->audit, message) == 0) {
+        s->lines.ids[s->lines.count++] = id;
+        return;
+    }
+    refuse(&why, s->audit.error != 0 ? s->audit.error : ENOBUFS,
+           "the audit log cannot be written: this line is lost, and counted");
+    answer_refused(s, id, &why);
+}
+
+static void on_audit_source(struct store *s, uint32_t id, const void *message)
+{
+    struct refusal why;
+
+    if (source_add(s, envelope_take_fd(&s->envelope, 0), message) == 0) {
+        answer_done(s, id, 0);
+        return;
+    }
+    refuse(&why, errno, "the agent's report link cannot be taken: %s", strerror(errno));
+    answer_refused(s, id, &why);
+}
+
+static void on_second_setup(struct store *s, uint32_t id, const void *message)
+{
+    struct refusal why;
+
+    (void)message;
+    refuse(&why, EALREADY, "the store is set up already");
+    answer_refused(s, id, &why);
+}
+
+/* ------------------------------------------------------------------------------- the table */
+
+static const struct {
+    void (*handle)(struct store *s, uint32_t id, const void *message);
+    accounts_change change; /* instead of handle: a change, answered when it is durable */
+} handlers[MSG_COUNT] = {
+    [MSG_store_find] = {.handle = on_find},
+    [MSG_store_login] = {.handle = on_login},
+    [MSG_store_audit] = {.handle = on_audit},
+    [MSG_store_audit_source] = {.handle = on_audit_source},
+    [MSG_store_setup] = {.handle = on_second_setup},
+    [MSG_user_add] = {.change = accounts_user_add},
+    [MSG_user_set] = {.change = accounts_user_set},
+    [MSG_user_delete] = {.change = accounts_user_delete},
+    [MSG_user_show] = {.handle = on_show},
+    [MSG_user_next] = {.handle = on_next},
+    [MSG_key_add] = {.change = accounts_key_add},
+    [MSG_key_next] = {.handle = on_key_next},
+    [MSG_key_remove] = {.change = accounts_key_remove},
+};
+
+/* Room for the struct of any message that the table names. */
+union any_message {
+    struct store_find find;
+    struct store_login login;
+    struct store_audit audit;
+    struct store_audit_source source;
+    struct store_setup setup;
+    struct user_add add;
+    struct user_set set;
+    struct user_delete delete;
+    struct user_show show;
+    struct user_next next;
+    struct key_add key_add;
+    struct key_next key_next;
+    struct key_remove key_remove;
+};
+
+static void dispatch(struct store *s)
+{
+    const enum message_type type = s->envelope.type;
+    const uint32_t id = s->envelope.id;
+    const struct message_info *info = message_info(type);
+    union any_message message;
+    struct refusal why;
+
+    if (handlers[type].handle == NULL && handlers[type].change == NULL) {
+        refuse(&why, EPROTO, "the store does not take the message %s", info->name);
+        answer_refused(s, id, &why);
+    } else if (info->struct_size > sizeof(message) ||
+               message_decode(&s->envelope, type, &message) < 0) {
+        refuse(&why, EPROTO, "the message %s cannot be decoded", info->name);
+        answer_refused(s, id, &why);
+    } else if (handlers[type].change != NULL) {
+        on_change(s, id, &message, handlers[type].change);
+    } else {
+        handlers[type].handle(s, id, &message);
+    }
+}
+
+/* ------------------------------------------------------------------------------- the loop */
+
+/* What the monitor sent, up to ROUND_MAX messages: the rest is for the next round. */
+static void receive_monitor(struct store *s)
+{
+    for (int i = 0; i < ROUND_MAX && !s->ended; i++) {
+        const int r = message_receive(FD_MONITOR, &s->envelope, MSG_DONTWAIT);
+        if (r < 0 && errno == EAGAIN)
+            break;
+        if (r < 0 && errno == EPROTO) {
+            audit_note(&s->audit, "security", NULL, "the store was sent what is no message");
+            continue;
+        }
+        if (r <= 0) {
+            s->ended = true;
+            break;
+        }
+        dispatch(s);
+        envelope_clear(&s->envelope);
+    }
+}
+
+/* The round's writing, then its answers. */
+static void settle(struct store *s)
+{
+    struct refusal why;
+
+    if (database_in_transaction(&s->accounts.database))
+        (void)commit(s, &why);
+    if (audit_commit(&s->audit) < 0) {
+        refuse(&why, errno, "the audit log cannot be written: %s; the line is kept and tried again",
+               strerror(errno));
+        answer_waiting(s, &s->lines, &why);
+        return;
+    }
+    answer_waiting(s, &s->lines, NULL);
+    source_tell(s);
+}
+
+static int wait_for_work(struct store *s)
+{
+    const bool stuck = audit_waits(&s->audit);
+
+    s->polls[0] = (struct pollfd){.fd = FD_MONITOR, .events = POLLIN};
+    for (size_t i = 0; i < s->source_count; i++)
+        source_poll(s, i, stuck, &s->polls[i + 1]);
+    const int r = poll(s->polls, s->source_count + 1, stuck ? RETRY_MS : -1);
+    return r < 0 && errno != EINTR ? -1 : 0;
+}
+
+void store_serve(struct store *s)
+{
+    while (!s->ended) {
+        if (wait_for_work(s) < 0) {
+            log_error("poll: %s", strerror(errno));
+            break;
+        }
+        if (s->polls[0].revents != 0)
+            receive_monitor(s);
+        if (!audit_waits(&s->audit) || s->audit.error == 0)
+            (void)source_receive(s, false);
+        settle(s);
+    }
+    /* The monitor is gone: what agents sent before is still written. */
+    for (int i = 0; i < END_ROUNDS && source_receive(s, true) > 0; i++)
+        settle(s);
+    settle(s);
+}

@@ -1,0 +1,195 @@
+/* The rules for names, homes, addresses and keys, as one table of field and rule. Called before any
+ * change of an account; must stay free of state, so that a refusal can never leave anything half
+ * done. */
+#include "monitor/store/validate.h"
+
+#include <stdbool.h>
+
+#include "common/facts.h"
+#include "common/operations.h"
+#include "common/sshwire.h"
+
+size_t utf8_sequence(struct slice text, uint32_t *code)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    const uint8_t lead = text.len > 0 ? text.data[0] : 0xff;
+    const size_t n = lead < 0x80                    ? 1
+                     : lead >= 0xc2 && lead <= 0xdf ? 2
+                     : lead >= 0xe0 && lead <= 0xef ? 3
+                     : lead >= 0xf0 && lead <= 0xf4 ? 4
+                                                    : 0;
+    if (n == 0 || n > text.len)
+        return 0;
+    *code = n == 1 ? lead : lead & (0x7fu >> n);
+    for (size_t i = 1; i < n; i++) {
+        if ((text.data[i] & 0xc0) != 0x80)
+            return 0;
+        *code = *code << 6 | (text.data[i] & 0x3f);
+    }
+    return *code < least[n] || *code > 0x10ffff || (*code >= 0xd800 && *code <= 0xdfff) ? 0 : n;
+}
+
+/* Characters that a person cannot see but that change what is seen: controls, line and paragraph
+ * separators, marks that turn the direction of writing. */
+static bool is_control(uint32_t code)
+{
+    return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029 ||
+           (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) ||
+           code == 0xfeff;
+}
+
+enum text_fault { TEXT_GOOD, TEXT_NOT_UTF8, TEXT_CONTROL, TEXT_FORBIDDEN };
+
+/* Look at every character; forbidden: ASCII characters that may not stand in it. */
+static enum text_fault text_check(struct slice text, const char *forbidden)
+{
+    uint32_t code;
+
+    for (size_t n; text.len > 0; text = slice_of(text.data + n, text.len - n)) {
+        n = utf8_sequence(text, &code);
+        if (n == 0)
+            return TEXT_NOT_UTF8;
+        if (is_control(code))
+            return TEXT_CONTROL;
+        if (n == 1 && strchr(forbidden, (int)code) != NULL)
+            return TEXT_FORBIDDEN;
+    }
+    return TEXT_GOOD;
+}
+
+const char *validate_name(struct slice name)
+{
+    if (name.len == 0)
+        return "an account's name must not be empty";
+    if (name.len > ACCOUNT_NAME_MAX)
+        return "an account's name has at most 64 bytes";
+    switch (text_check(name, "/:\\")) {
+    case TEXT_NOT_UTF8:
+        return "an account's name must be UTF-8";
+    case TEXT_CONTROL:
+        return "an account's name must not hold control characters";
+    case TEXT_FORBIDDEN:
+        return "an account's name must not hold any of / : \\";
+    case TEXT_GOOD:
+        break;
+    }
+    if (name.data[0] == '-' || name.data[0] == '.')
+        return "an account's name must not begin with - or .";
+    if (name.data[0] == ' ' || name.data[name.len - 1] == ' ')
+        return "an account's name must not begin or end with a blank";
+    return NULL;
+}
+
+static const char *check_email(const struct user_set *a)
+{
+    const struct slice email = a->email;
+
+    if (email.len == 0)
+        return NULL;
+    switch (text_check(email, " <>")) {
+    case TEXT_NOT_UTF8:
+        return "an e-mail address must be UTF-8";
+    case TEXT_CONTROL:
+        return "an e-mail address must not hold control characters";
+    case TEXT_FORBIDDEN:
+        return "an e-mail address must not hold blanks, < or >: only the address, without a name";
+    case TEXT_GOOD:
+        break;
+    }
+    return memchr(email.data, '@', email.len) == NULL ? "an e-mail address has an @" : NULL;
+}
+
+static const char *check_home(const struct user_set *a)
+{
+    return a->home.len == 0 || a->home.data[0] != '/'
+               ? "a home is an absolute path: it begins with /"
+               : NULL;
+}
+
+static const char *check_status(const struct user_set *a)
+{
+    return a->status > ACCOUNT_DISABLED ? "an account is enabled (0) or disabled (1)" : NULL;
+}
+
+static const char *check_expires(const struct user_set *a)
+{
+    return a->expires < 0 ? "the time of expiry lies before 1970; 0 is never" : NULL;
+}
+
+static const char *check_password(const struct user_set *a)
+{
+    if (a->password.len > 0 && a->password.data[0] != '$')
+        return "a password is stored as a hash: crypt(5), beginning with $";
+    for (size_t i = 0; i < a->password.len; i++) {
+        if (a->password.data[i] <= ' ' || a->password.data[i] >= 0x7f || a->password.data[i] == ':')
+            return "a password hash holds a character that crypt(5) does not allow";
+    }
+    return NULL;
+}
+
+static const char *check_rights(const struct user_set *a)
+{
+    return (a->rights & ~(uint32_t)RIGHTS_ALL) != 0 ? "unknown right" : NULL;
+}
+
+static const char *check_flags(const struct user_set *a)
+{
+    return (a->flags & ~(uint32_t)(ACCOUNT_DURABLE | ACCOUNT_ATOMIC | ACCOUNT_BOTH)) != 0
+               ? "unknown flag"
+               : NULL;
+}
+
+static const char *check_bandwidth(const struct user_set *a)
+{
+    return a->bandwidth > INT64_MAX ? "the bandwidth is too large" : NULL;
+}
+
+static const struct {
+    uint32_t field;
+    const char *(*check)(const struct user_set *account);
+} rules[] = {
+    {ACCOUNT_SET_EMAIL, check_email},       {ACCOUNT_SET_HOME, check_home},
+    {ACCOUNT_SET_STATUS, check_status},     {ACCOUNT_SET_EXPIRES, check_expires},
+    {ACCOUNT_SET_PASSWORD, check_password}, {ACCOUNT_SET_RIGHTS, check_rights},
+    {ACCOUNT_SET_FLAGS, check_flags},       {ACCOUNT_SET_BANDWIDTH, check_bandwidth},
+};
+
+const char *validate_account(uint32_t fields, const struct user_set *account)
+{
+    const char *trouble = validate_name(account->name);
+
+    if ((fields & ~ACCOUNT_SET_ALL) != 0)
+        return "unknown field";
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]) && trouble == NULL; i++) {
+        if ((fields & rules[i].field) != 0)
+            trouble = rules[i].check(account);
+    }
+    return trouble;
+}
+
+const char *validate_key(struct slice blob)
+{
+    static const char text[] = "this is no SSH public key";
+    struct wire w = wire_of(blob);
+    const struct slice type = wire_string(&w);
+
+    if (w.bad || type.len == 0 || type.len > 64 || wire_done(&w))
+        return text;
+    for (size_t i = 0; i < type.len; i++) {
+        if (type.data[i] <= ' ' || type.data[i] >= 0x7f)
+            return text;
+    }
+    return NULL;
+}
+
+const char *validate_comment(struct slice comment)
+{
+    switch (text_check(comment, "")) {
+    case TEXT_NOT_UTF8:
+        return "a key's comment must be UTF-8";
+    case TEXT_CONTROL:
+        return "a key's comment must not hold control characters";
+    default:
+        return NULL;
+    }
+}

@@ -1,0 +1,22 @@
+/* What an account and a key may look like. Everything that is stored passes here first; each
+ * function returns NULL, or a sentence for the operator that says what is wrong. */
+#ifndef SALLYPORT_STORE_VALIDATE_H
+#define SALLYPORT_STORE_VALIDATE_H
+
+#include <stdint.h>
+
+#include "common/message.h"
+
+/* The fields of an account that are named (ACCOUNT_SET_*; ACCOUNT_SET_ALL for a new account). */
+#define ACCOUNT_SET_ALL 0x1ffu
+const char *validate_account(uint32_t fields, const struct user_set *account);
+
+const char *validate_name(struct slice name);
+const char *validate_key(struct slice blob);
+const char *validate_comment(struct slice comment);
+
+/* The length of the UTF-8 sequence at the start of text and its code point, or 0: none is there
+ * (RFC 3629: no overlong forms, no surrogates, nothing over U+10FFFF). */
+size_t utf8_sequence(struct slice text, uint32_t *code);
+
+#endif
