@@ -5,9 +5,11 @@ PREFIX     ?= /usr/local
 SYSCONFDIR ?= /etc
 DESTDIR    ?=
 LIBEXEC    ?= $(PREFIX)/libexec/sallyport
-CC         ?= gcc
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+CC         := $(if $(filter default,$(origin CC)),gcc,$(CC))
 VARIANT    ?= release
 B          := build/$(VARIANT)
+PYTHON     ?= /usr/bin/python3
 
 PKGS_monitor = libcrypto libcap libseccomp inih
 PKGS_store   = sqlite3 libcap libseccomp jansson libcrypto
@@ -18,7 +20,9 @@ PKGS_sftp    = libssh libcrypto libcap libseccomp
 PKGS_test    = cmocka
 
 WARNINGS  := -Wall -Wextra -Werror -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wformat=2
-HARDENING := -O2 -g -fPIE -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=2 -fcf-protection
+CONTROL_x86_64  := -fcf-protection
+CONTROL_aarch64 := -mbranch-protection=standard
+HARDENING := -O2 -g -fPIE -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=2 $(CONTROL_$(shell uname -m))
 LINKING   := -pie -Wl,-z,relro,-z,now,-z,noexecstack
 ifeq ($(VARIANT),asan)
 HARDENING := -O1 -g -fPIE -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined \
@@ -31,14 +35,15 @@ CFLAGS    := $(HARDENING) $(WARNINGS)
 # Programs: a folder each; what of common/ each links is named, so that none holds what it has no use for.
 PROGRAMS := sallyportd sallyport-store sallyport-files sallyport-hash sallyport-sftp sallyport
 
+CONFIG  := common/config.c common/config_print.c
 SANDBOX := common/sandbox.c common/filters.c common/log.c common/message.c common/secret.c
-SRC_sallyportd      := $(wildcard monitor/*.c) $(SANDBOX) common/config.c common/spawn.c common/operations.c common/sshwire.c
+SRC_sallyportd      := $(wildcard monitor/*.c) $(SANDBOX) $(CONFIG) common/spawn.c common/operations.c common/sshwire.c common/hostkey.c
 SRC_sallyport-store := $(wildcard monitor/store/*.c) $(SANDBOX) common/operations.c
 SRC_sallyport-files := $(wildcard monitor/files/*.c) $(SANDBOX) common/operations.c
 SRC_sallyport-hash  := $(wildcard monitor/hash/*.c) $(SANDBOX)
 SRC_sallyport-sftp  := $(wildcard sftp-worker/*.c) $(SANDBOX) common/sshwire.c
-SRC_sallyport       := $(wildcard monitor/command/*.c) common/message.c common/secret.c common/config.c common/spawn.c \
-                       common/operations.c common/log.c common/sshwire.c
+SRC_sallyport       := $(wildcard monitor/command/*.c) common/message.c common/secret.c $(CONFIG) common/spawn.c \
+                       common/operations.c common/log.c common/sshwire.c common/hostkey.c
 PKG_sallyportd      := $(PKGS_monitor)
 PKG_sallyport-store := $(PKGS_store)
 PKG_sallyport-files := $(PKGS_files)
@@ -46,23 +51,91 @@ PKG_sallyport-hash  := $(PKGS_hash)
 PKG_sallyport-sftp  := $(PKGS_sftp)
 PKG_sallyport       := $(PKGS_command)
 
-.PHONY: all help
+# Unit tests: each tests/unit/test_X.c is a program; what it links beside itself is named here
+# (SRC_test_X := files, PKG_test_X := libraries; LDLIBS_test_X where pkg-config does not serve).
+TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+SRC_test_config := $(CONFIG)
+PKG_test_config := inih
+SRC_test_hash   := common/message.c common/secret.c common/spawn.c
+PKG_test_hash   := libcrypt
+
+.PHONY: all tests objects help
 all: $(PROGRAMS:%=$(B)/%)
+tests: $(TESTS:%=$(B)/%)
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+	@echo 'Variables: VARIANT=release|asan  CC=gcc|clang  PREFIX=$(PREFIX)  SYSCONFDIR=$(SYSCONFDIR)  DESTDIR=  T=one test'
 
 define PROGRAM
 OBJ_$(1) := $$(SRC_$(1):%.c=$(B)/%.o)
+OBJECTS += $$(OBJ_$(1))
 $(B)/$(1): $$(OBJ_$(1))
 	$$(CC) $$(LINKING) -o $$@ $$^ $$$$(pkg-config --libs $$(PKG_$(1))) $$(LDLIBS_$(1))
 -include $$(OBJ_$(1):.o=.d)
 endef
-$(foreach p,$(PROGRAMS),$(eval $(call PROGRAM,$(p))))
+$(foreach t,$(TESTS),$(eval SRC_$(t) += tests/unit/$(t).c)$(eval PKG_$(t) += $(PKGS_test)))
+$(foreach p,$(PROGRAMS) $(TESTS),$(eval $(call PROGRAM,$(p))))
+objects: $(sort $(OBJECTS))
 
-$(B)/%.o: %.c
+$(B)/%.o: %.c $(B)/flags | build/deps-build
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# What is compiled in (paths, flags) is kept beside the objects: a change of it makes them anew.
+FLAGS := $(CC) $(CPPFLAGS) $(CFLAGS)
+quote = '$(subst ','\'',$(1))'
+.PHONY: always
+$(B)/flags: always
+	@mkdir -p $(@D); printf '%s\n' $(call quote,$(FLAGS)) >$@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+.PHONY: deps deps-test
+deps: build/deps-build build/deps-test ## install the Debian packages that a build and the tests need
+build/deps-%: scripts/packages scripts/deps
+	@mkdir -p build
+	@scripts/deps $*
+	@touch $@
+
+.PHONY: check unit e2e check-source format budget check-fresh check-trixie
+check: build/deps-build ## build all variants, run every test, end with the totals
+	@$(MAKE) --no-print-directory build/deps-test || echo 'check: goes on without what is missing'
+	@MAKE='$(MAKE)' PYTHON='$(PYTHON)' scripts/check
+
+unit: tests all ## run the unit tests (T=test_name for one; VARIANT=asan)
+	@scripts/unit $(B) $(or $(T),$(TESTS))
+
+e2e: all ## run the end-to-end tests (T=tests/e2e/test_x.py::test_y for some; VARIANT=asan)
+	SALLYPORT_BUILD=$(CURDIR)/$(B) $(PYTHON) -B -m pytest -p no:cacheprovider $(or $(T),tests/e2e)
+
+check-source: ## rules of the house: sizes, banned functions, comments, layout
+	@scripts/check-source
+
+format: ## lay out all C sources
+	clang-format -i $$(scripts/check-source --list)
+
+budget: build/deps-build ## count what has privilege, against the limits and the README
+	@scripts/budget
+
+check-fresh: ## what a newcomer does, in a bare Debian 12 (needs root, mmdebstrap)
+	@scripts/check-fresh bookworm
+check-trixie: ## the same in a bare Debian 13
+	@scripts/check-fresh trixie
+
+.PHONY: demo demo-start demo-stop
+demo: all ## build and run a server on a free port of this machine, until Ctrl-C
+	@scripts/demo run $(B)
+demo-start: all ## the same in the background; demo/env says where
+	@scripts/demo start $(B)
+demo-stop: ## end it
+	@scripts/demo stop
+
+.PHONY: install uninstall
+install: all ## install under DESTDIR and PREFIX (SYSCONFDIR, LIBEXEC, UNITDIR)
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' LIBEXEC='$(LIBEXEC)' UNITDIR='$(UNITDIR)' \
+	    scripts/install install $(B)
+uninstall: ## remove what install put there; configuration, keys and accounts stay
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' LIBEXEC='$(LIBEXEC)' UNITDIR='$(UNITDIR)' \
+	    scripts/install uninstall $(B)
 
 .PHONY: clean
 clean: ## remove what was built
