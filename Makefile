@@ -29,6 +29,9 @@ HARDENING := -O1 -g -fPIE -fno-omit-frame-pointer -fsanitize=address,undefined -
              -DSALLYPORT_SANITIZE -DSALLYPORT_KEEP_STDERR
 LINKING   := -pie -Wl,-z,relro,-z,now -fsanitize=address,undefined
 endif
+ifeq ($(VARIANT),budget)
+HARDENING := -O0 -g -fno-inline -ffunction-sections -fdata-sections
+endif
 CPPFLAGS  := -std=c17 -D_GNU_SOURCE -I. -DSALLYPORT_LIBEXEC='"$(LIBEXEC)"' -DSALLYPORT_CONFIG='"$(SYSCONFDIR)/sallyport/sallyport.conf"'
 CFLAGS    := $(HARDENING) $(WARNINGS)
 
@@ -98,7 +101,7 @@ build/deps-%: scripts/packages scripts/deps
 	@scripts/deps $*
 	@touch $@
 
-.PHONY: check unit e2e check-source format budget check-budget check-fresh check-trixie
+.PHONY: check unit e2e check-source format budget count check-fresh check-trixie
 check: build/deps-build ## build all variants, run every test, end with the totals
 	@$(MAKE) --no-print-directory build/deps-test || echo 'check: goes on without what is missing'
 	@MAKE='$(MAKE)' PYTHON='$(PYTHON)' scripts/check
@@ -115,10 +118,10 @@ check-source: ## rules of the house: sizes, banned functions, comments, layout
 format: ## lay out all C sources
 	clang-format -i $$(scripts/check-source --list)
 
-budget: build/deps-build ## count what has privilege, against the limits; brings README's table up to date
-	@scripts/budget $(SRC_sallyportd)
-check-budget: build/deps-build
-	@scripts/budget --check $(SRC_sallyportd)
+budget: all ## count what has privilege, against the limits; brings README's table up to date
+	@$(MAKE) --no-print-directory -s VARIANT=budget count
+count: $(OBJ_sallyportd)
+	@CC='$(CC)' CHECK='$(CHECK)' scripts/budget build/release $^
 
 check-fresh: ## what a newcomer does, in a bare Debian 12 (needs root, mmdebstrap)
 	@scripts/check-fresh bookworm
