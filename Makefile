@@ -58,6 +58,8 @@ SRC_test_config := $(CONFIG)
 PKG_test_config := inih
 SRC_test_hash   := common/message.c common/secret.c common/spawn.c
 PKG_test_hash   := libcrypt
+SRC_test_hostkey := common/hostkey.c common/sshwire.c
+PKG_test_hostkey := libcrypto
 
 .PHONY: all tests objects help
 all: $(PROGRAMS:%=$(B)/%)
