@@ -63,6 +63,8 @@ SRC_test_hash   := common/message.c common/secret.c common/spawn.c
 PKG_test_hash   := libcrypt
 SRC_test_store  := common/message.c common/secret.c common/spawn.c common/audit_chain.c
 PKG_test_store  := sqlite3 jansson libcrypto
+SRC_test_hostkey := common/hostkey.c common/sshwire.c
+PKG_test_hostkey := libcrypto
 
 .PHONY: all tests objects help
 all: $(PROGRAMS:%=$(B)/%)
