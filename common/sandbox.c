@@ -354,10 +354,12 @@ out:
     return r;
 }
 
-/* The monitor's rows, and by number alone those of every child: they inherit this filter. */
+/* The monitor's rows, and by number alone those of every child: they inherit this filter. What is
+ * not listed does not exist (ENOSYS), as on an older kernel: a C library newer than the list falls
+ * back when a child starts. Children's own filters kill. */
 static int monitor_filter(bool root)
 {
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
     int r = -ENOMEM;
 
     if (filter == NULL)

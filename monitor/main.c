@@ -58,6 +58,14 @@ static void notify(const char *state)
 
 /* ------------------------------------------------------------------------- folders */
 
+/* With exactly this mode, whatever the umask. */
+static int make_one(const char *path, mode_t mode)
+{
+    if (mkdir(path, mode) < 0)
+        return errno == EEXIST ? 0 : -1;
+    return chmod(path, mode);
+}
+
 /* Make a folder and those above it. Existing ones stay as they are. */
 static int make_folder(const char *path, mode_t mode)
 {
@@ -69,11 +77,11 @@ static int make_folder(const char *path, mode_t mode)
         if (*at != '/')
             continue;
         *at = '\0';
-        if (mkdir(part, 0755) < 0 && errno != EEXIST)
+        if (make_one(part, 0755) < 0)
             return -1;
         *at = '/';
     }
-    return mkdir(part, mode) < 0 && errno != EEXIST ? -1 : 0;
+    return make_one(part, mode);
 }
 
 static int folder(const char *what, const char *path, mode_t mode, uint32_t owner)

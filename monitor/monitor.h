@@ -141,7 +141,7 @@ void store_relay(struct monitor *m, const struct envelope *e, uint64_t who, stor
 /* A new report link: returns the agent's end (the store's end is on its way), or -1. */
 int store_report_link(struct monitor *m, const struct session *s);
 void store_tick(struct monitor *m, int64_t now);
-void store_gone(struct monitor *m);
+void store_gone(struct monitor *m, int status);
 void store_stop(struct monitor *m);
 
 /* ---- hashers.c ---------------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -275,7 +276,7 @@ static void fail_pending(struct monitor *m, bool all, int64_t now)
     }
 }
 
-void store_gone(struct monitor *m)
+void store_gone(struct monitor *m, int status)
 {
     struct store_link *store = &m->store;
     int64_t wait = RESTART_MS;
@@ -290,7 +291,9 @@ void store_gone(struct monitor *m)
     store->restarts++;
     store->restart_ms = now_ms() + wait;
     if (!m->stop)
-        log_error("the store ended; no login and no change until it is back");
+        log_error("the store ended (%s %d); no login and no change until it is back",
+                  WIFSIGNALED(status) ? "signal" : "status",
+                  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
     fail_pending(m, true, 0);
 }
 
