@@ -46,7 +46,7 @@ SRC_sallyport-files := $(wildcard monitor/files/*.c) $(SANDBOX) common/operation
 SRC_sallyport-hash  := $(wildcard monitor/hash/*.c) $(SANDBOX)
 SRC_sallyport-sftp  := $(wildcard sftp-worker/*.c) $(SANDBOX) common/sshwire.c
 SRC_sallyport       := $(wildcard monitor/command/*.c) common/message.c common/secret.c $(CONFIG) common/spawn.c \
-                       common/operations.c common/log.c common/sshwire.c common/hostkey.c common/audit_chain.c
+                       common/operations.c common/log.c common/sshwire.c common/hostkey.c common/sshkey.c common/audit_chain.c
 PKG_sallyportd      := $(PKGS_monitor)
 PKG_sallyport-store := $(PKGS_store)
 PKG_sallyport-files := $(PKGS_files)
@@ -65,6 +65,8 @@ SRC_test_store  := common/message.c common/secret.c common/spawn.c common/audit_
 PKG_test_store  := sqlite3 jansson libcrypto
 SRC_test_hostkey := common/hostkey.c common/sshwire.c
 PKG_test_hostkey := libcrypto
+SRC_test_sshkey := common/sshkey.c common/sshwire.c
+PKG_test_sshkey := libcrypto
 
 .PHONY: all tests objects help
 all: $(PROGRAMS:%=$(B)/%)
