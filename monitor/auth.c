@@ -13,6 +13,8 @@
 #include "common/sshwire.h"
 #include "monitor/monitor.h"
 
+#define GOODBYE_MS 2000 /* to tell the client why */
+
 void login_clear(struct login *l)
 {
     if (l->request != NULL)
@@ -44,6 +46,17 @@ static void send_answer(struct monitor *m, struct session *s, enum verdict_outco
         session_end(m, s, "its worker is gone");
 }
 
+/* No further try: the client is told why, and the worker ends. */
+static void give_up(struct monitor *m, struct session *s, const char *told)
+{
+    send_answer(m, s, VERDICT_ENOUGH, told);
+    if (s->ended)
+        return;
+    slice_copy(slice_text(told), s->end_reason, sizeof(s->end_reason));
+    s->state = STATE_ENDING;
+    s->deadline_ms = now_ms() + GOODBYE_MS;
+}
+
 /* Refuse this try. why is for the log and the audit, never for the client; told (if not NULL) is
  * for the client, where it tells nothing about accounts. */
 static void deny(struct monitor *m, struct session *s, const char *why, const char *told)
@@ -68,12 +81,7 @@ static void deny(struct monitor *m, struct session *s, const char *why, const ch
         return;
     }
     limits_penalise(m, &s->address, PENALTY_FAILURE);
-    send_answer(m, s, VERDICT_ENOUGH, "too many failed tries");
-    if (!s->ended) {
-        slice_copy(slice_text("too many failed tries"), s->end_reason, sizeof(s->end_reason));
-        s->state = STATE_ENDING;
-        s->deadline_ms = now_ms() + 2000;
-    }
+    give_up(m, s, "too many failed tries");
 }
 
 /* ------------------------------------------------------------------------- a proven login */
@@ -116,7 +124,10 @@ void auth_agent_ready(struct monitor *m, struct session *s, const char *trouble)
     if (trouble != NULL) {
         log_error("session %llu: account %s: %s", (unsigned long long)s->number, s->account,
                   trouble);
-        deny(m, s, trouble, "the account's folder cannot be opened");
+        s->account[0] = '\0';
+        m->counters.refusals++;
+        session_audit(m, s, "refused", "%s", trouble);
+        give_up(m, s, "the account's folder cannot be opened; the operator's log says why");
         return;
     }
     if (l->request != NULL) {
