@@ -61,10 +61,13 @@ SRC_test_config := $(CONFIG)
 PKG_test_config := inih
 SRC_test_hash   := common/message.c common/secret.c common/spawn.c
 PKG_test_hash   := libcrypt
-SRC_test_store  := common/message.c common/secret.c common/spawn.c common/audit_chain.c
+STORE_TEST      := tests/unit/store_process.c common/message.c common/secret.c common/spawn.c common/audit_chain.c common/sshwire.c
+SRC_test_store  := $(STORE_TEST)
 PKG_test_store  := sqlite3 jansson libcrypto
 SRC_test_hostkey := common/hostkey.c common/sshwire.c
 PKG_test_hostkey := libcrypto
+SRC_test_store_audit := $(STORE_TEST) common/operations.c
+PKG_test_store_audit := jansson libcrypto
 
 .PHONY: all tests objects help
 all: $(PROGRAMS:%=$(B)/%)

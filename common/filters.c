@@ -2,6 +2,7 @@
  * filters and by --print-policy to show them. */
 #include "common/filters.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
