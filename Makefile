@@ -58,6 +58,8 @@ SRC_test_config := $(CONFIG)
 PKG_test_config := inih
 SRC_test_hash   := common/message.c common/secret.c common/spawn.c
 PKG_test_hash   := libcrypt
+SRC_test_files  := tests/unit/files_session.c common/message.c common/secret.c common/spawn.c
+SRC_test_files_edges := $(SRC_test_files)
 
 .PHONY: all tests objects help
 all: $(PROGRAMS:%=$(B)/%)
