@@ -184,6 +184,7 @@ int session_hang_up(struct session *s)
             s->pid = -1;
             return status;
         }
+        usleep(5000); /* its links end a moment before it does */
     }
     fail_msg("the agent did not end");
     return -1;
