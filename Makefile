@@ -68,6 +68,8 @@ SRC_test_hostkey := common/hostkey.c common/sshwire.c
 PKG_test_hostkey := libcrypto
 SRC_test_store_audit := $(STORE_TEST) common/operations.c
 PKG_test_store_audit := jansson libcrypto
+SRC_test_files  := tests/unit/files_session.c common/message.c common/secret.c common/spawn.c
+SRC_test_files_edges := $(SRC_test_files)
 
 .PHONY: all tests objects help
 all: $(PROGRAMS:%=$(B)/%)
