@@ -46,7 +46,7 @@ SRC_sallyport-files := $(wildcard monitor/files/*.c) $(SANDBOX) common/operation
 SRC_sallyport-hash  := $(wildcard monitor/hash/*.c) $(SANDBOX)
 SRC_sallyport-sftp  := $(wildcard sftp-worker/*.c) $(SANDBOX) common/sshwire.c
 SRC_sallyport       := $(wildcard monitor/command/*.c) common/message.c common/secret.c $(CONFIG) common/spawn.c \
-                       common/operations.c common/log.c common/sshwire.c common/hostkey.c common/audit_chain.c
+                       common/operations.c common/log.c common/sshwire.c common/hostkey.c common/sshkey.c common/audit_chain.c
 PKG_sallyportd      := $(PKGS_monitor)
 PKG_sallyport-store := $(PKGS_store)
 PKG_sallyport-files := $(PKGS_files)
@@ -70,6 +70,8 @@ SRC_test_store_audit := $(STORE_TEST) common/operations.c
 PKG_test_store_audit := jansson libcrypto
 SRC_test_files  := tests/unit/files_session.c common/message.c common/secret.c common/spawn.c
 SRC_test_files_edges := $(SRC_test_files)
+SRC_test_sshkey := common/sshkey.c common/sshwire.c
+PKG_test_sshkey := libcrypto
 
 .PHONY: all tests objects help
 all: $(PROGRAMS:%=$(B)/%)
