@@ -53,6 +53,12 @@ PKG_sallyport       := $(PKGS_command)
 # Unit tests: each tests/unit/test_X.c is a program; what it links beside itself is named here
 # (SRC_test_X := files, PKG_test_X := libraries; LDLIBS_test_X where pkg-config does not serve).
 TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
+SFTP  := $(addprefix sftp-worker/,sftp.c requests.c requests_open.c extensions.c jobs.c handles.c attributes.c \
+         answers.c agent_link.c) common/message.c common/sshwire.c common/operations.c tests/unit/sftp_peer.c tests/unit/fake_agent.c
+SRC_test_sftp := $(SFTP)
+PKG_test_sftp := libcrypto
+SRC_test_sftp_hostile := $(SFTP) common/sandbox.c common/filters.c common/log.c common/secret.c
+PKG_test_sftp_hostile := libcrypto libcap libseccomp
 
 .PHONY: all tests objects help
 all: $(PROGRAMS:%=$(B)/%)
