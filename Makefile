@@ -72,6 +72,12 @@ SRC_test_files  := tests/unit/files_session.c common/message.c common/secret.c c
 SRC_test_files_edges := $(SRC_test_files)
 SRC_test_sshkey := common/sshkey.c common/sshwire.c
 PKG_test_sshkey := libcrypto
+SFTP  := $(addprefix sftp-worker/,sftp.c requests.c requests_open.c extensions.c jobs.c handles.c attributes.c \
+         answers.c agent_link.c) common/message.c common/sshwire.c common/operations.c tests/unit/sftp_peer.c tests/unit/fake_agent.c
+SRC_test_sftp := $(SFTP)
+PKG_test_sftp := libcrypto
+SRC_test_sftp_hostile := $(SFTP) common/sandbox.c common/filters.c common/log.c common/secret.c
+PKG_test_sftp_hostile := libcrypto libcap libseccomp
 
 .PHONY: all tests objects help
 all: $(PROGRAMS:%=$(B)/%)
