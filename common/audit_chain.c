@@ -22,6 +22,7 @@ static const char no_hash[AUDIT_HASH_SIZE] =
 
 int audit_hash(struct slice line, char hash[AUDIT_HASH_SIZE])
 {
+    static const char digits[] = "0123456789abcdef";
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned len = 0;
 
@@ -29,8 +30,11 @@ int audit_hash(struct slice line, char hash[AUDIT_HASH_SIZE])
         errno = EIO;
         return -1;
     }
-    for (unsigned i = 0; i < len; i++)
-        snprintf(hash + (size_t)2 * i, 3, "%02x", digest[i]);
+    for (size_t i = 0; i < 32; i++) {
+        hash[2 * i] = digits[digest[i] >> 4];
+        hash[2 * i + 1] = digits[digest[i] & 15];
+    }
+    hash[AUDIT_HASH_SIZE - 1] = '\0';
     return 0;
 }
 

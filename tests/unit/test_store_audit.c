@@ -19,12 +19,6 @@
 #include "common/audit_chain.h"
 #include "common/operations.h"
 
-static void must_start(struct process *p)
-{
-    if (!process_start(p))
-        fail_msg("the store did not start: %s", p->trouble);
-}
-
 static void add_line(struct process *p, const char *text)
 {
     const struct store_audit line = {.event = slice_text("login"),
