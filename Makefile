@@ -63,6 +63,8 @@ SRC_test_hash   := common/message.c common/secret.c common/spawn.c
 PKG_test_hash   := libcrypt
 STORE_TEST      := tests/unit/store_process.c common/message.c common/secret.c common/spawn.c common/audit_chain.c common/sshwire.c
 SRC_test_store  := $(STORE_TEST)
+SRC_test_store_life  := $(STORE_TEST)
+SRC_test_store_audit := $(STORE_TEST)
 PKG_test_store  := sqlite3 jansson libcrypto
 SRC_test_hostkey := common/hostkey.c common/sshwire.c
 PKG_test_hostkey := libcrypto
@@ -78,6 +80,8 @@ SRC_test_sftp := $(SFTP)
 PKG_test_sftp := libcrypto
 SRC_test_sftp_hostile := $(SFTP) common/sandbox.c common/filters.c common/log.c common/secret.c
 PKG_test_sftp_hostile := libcrypto libcap libseccomp
+PKG_test_store_life  := $(PKG_test_store)
+PKG_test_store_audit := $(PKG_test_store)
 
 .PHONY: all tests objects help
 all: $(PROGRAMS:%=$(B)/%)
