@@ -35,14 +35,15 @@ CFLAGS    := $(HARDENING) $(WARNINGS)
 # Programs: a folder each; what of common/ each links is named, so that none holds what it has no use for.
 PROGRAMS := sallyportd sallyport-store sallyport-files sallyport-hash sallyport-sftp sallyport
 
+CONFIG  := common/config.c common/config_print.c
 SANDBOX := common/sandbox.c common/filters.c common/log.c common/message.c common/secret.c
-SRC_sallyportd      := $(wildcard monitor/*.c) $(SANDBOX) common/config.c common/spawn.c common/operations.c common/sshwire.c
+SRC_sallyportd      := $(wildcard monitor/*.c) $(SANDBOX) $(CONFIG) common/spawn.c common/operations.c common/sshwire.c common/hostkey.c
 SRC_sallyport-store := $(wildcard monitor/store/*.c) $(SANDBOX) common/operations.c
 SRC_sallyport-files := $(wildcard monitor/files/*.c) $(SANDBOX) common/operations.c
 SRC_sallyport-hash  := $(wildcard monitor/hash/*.c) $(SANDBOX)
 SRC_sallyport-sftp  := $(wildcard sftp-worker/*.c) $(SANDBOX) common/sshwire.c
-SRC_sallyport       := $(wildcard monitor/command/*.c) common/message.c common/secret.c common/config.c common/spawn.c \
-                       common/operations.c common/log.c common/sshwire.c
+SRC_sallyport       := $(wildcard monitor/command/*.c) common/message.c common/secret.c $(CONFIG) common/spawn.c \
+                       common/operations.c common/log.c common/sshwire.c common/hostkey.c
 PKG_sallyportd      := $(PKGS_monitor)
 PKG_sallyport-store := $(PKGS_store)
 PKG_sallyport-files := $(PKGS_files)
@@ -59,6 +60,14 @@ SRC_test_sftp := $(SFTP)
 PKG_test_sftp := libcrypto
 SRC_test_sftp_hostile := $(SFTP) common/sandbox.c common/filters.c common/log.c common/secret.c
 PKG_test_sftp_hostile := libcrypto libcap libseccomp
+SRC_test_sftp_agent := $(SFTP) tests/unit/files_session.c common/secret.c common/spawn.c
+PKG_test_sftp_agent := libcrypto
+SRC_test_config := $(CONFIG)
+PKG_test_config := inih
+SRC_test_hash   := common/message.c common/secret.c common/spawn.c
+PKG_test_hash   := libcrypt
+SRC_test_files  := tests/unit/files_session.c common/message.c common/secret.c common/spawn.c
+SRC_test_files_edges := $(SRC_test_files)
 
 .PHONY: all tests objects help
 all: $(PROGRAMS:%=$(B)/%)

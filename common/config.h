@@ -16,11 +16,17 @@ struct id_range {
 #define CONFIG_BOOL      bool
 #define CONFIG_NUMBER    uint32_t
 #define CONFIG_SIZE      uint64_t
+#define CONFIG_OCTAL     uint32_t
 #define CONFIG_TEXT      char *
+#define CONFIG_LIST      char *
 #define CONFIG_PATH      char *
 #define CONFIG_RANGE     struct id_range
 #define CONFIG_CHOICE    uint32_t
 #define CONFIG_ADDRESSES char *
+#define CONFIG_NETWORKS  char *
+
+/* Values of CHOICE settings: places in their lists. server_log_level is enum log_level. */
+enum config_log { CONFIG_LOG_STDERR, CONFIG_LOG_SYSLOG, CONFIG_LOG_JOURNAL };
 
 struct config {
 #define SETTING(section, name, TYPE, bounds, preset, reload, help) CONFIG_##TYPE section##_##name;

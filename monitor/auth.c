@@ -1,0 +1,345 @@
+/* Logins. A worker's message starts a chain of answers (store, then hasher or signature check, then
+ * the agent), and each step looks the session up again by its number: it may have ended meanwhile.
+ * Only what is decided here opens a session; nothing a worker says is taken for true. An unknown
+ * name takes the same steps as a known one. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <openssl/crypto.h>
+
+#include "common/log.h"
+#include "common/sshwire.h"
+#include "monitor/monitor.h"
+
+void login_clear(struct login *l)
+{
+    if (l->request != NULL)
+        OPENSSL_clear_free(l->request, l->request_len);
+    explicit_bzero(l, sizeof(*l));
+}
+
+/* ------------------------------------------------------------------------- verdicts */
+
+static void send_answer(struct monitor *m, struct session *s, enum verdict_outcome outcome,
+                        const char *reason)
+{
+    const bool open = outcome == VERDICT_OPEN;
+    const unsigned left = (AUTH_PASSWORD | AUTH_PUBLICKEY) & ~s->login.passed;
+    const struct verdict verdict = {
+        .outcome = (uint8_t)outcome,
+        .methods = (uint8_t)(left != 0 ? left : AUTH_PASSWORD | AUTH_PUBLICKEY),
+        .reason = slice_text(reason),
+        .account = slice_text(s->account),
+        .uid = open ? s->login.uid : 0,
+        .gid = open ? s->login.gid : 0,
+        .bandwidth = open ? (s->login.bandwidth != 0 ? s->login.bandwidth
+                                                      : m->config.limits_bandwidth)
+                          : 0,
+    };
+
+    if (send_verdict_fds(s->worker.fd, s->login.request_id, &verdict, &s->agent_link,
+                         open ? 1 : 0) < 0)
+        session_end(m, s, "its worker is gone");
+}
+
+/* Refuse this try. why is for the log and the audit, never for the client; told (if not NULL) is
+ * for the client, where it tells nothing about accounts. */
+static void deny(struct monitor *m, struct session *s, const char *why, const char *told)
+{
+    const char *method = s->login.proven == AUTH_PASSWORD ? "password" : "publickey";
+
+    secret_clear(&s->login.password);
+    secret_clear(&s->login.hash);
+    s->state = STATE_GREETED;
+    if (s->login.query) { /* a key that was offered, not used: no try, no line in the audit log */
+        send_answer(m, s, VERDICT_DENIED, "");
+        return;
+    }
+    s->account[0] = '\0';
+    s->tries++;
+    m->counters.refusals++;
+    log_info("session %llu: %s: login as \"%s\" by %s refused: %s", (unsigned long long)s->number,
+             s->address.text, s->login.name, method, why);
+    session_audit(m, s, "refused", "%s: %s", method, why);
+    if (s->tries < m->config.limits_tries) {
+        send_answer(m, s, VERDICT_DENIED, told != NULL ? told : "");
+        return;
+    }
+    limits_penalise(m, &s->address, PENALTY_FAILURE);
+    send_answer(m, s, VERDICT_ENOUGH, "too many failed tries");
+    if (!s->ended) {
+        slice_copy(slice_text("too many failed tries"), s->end_reason, sizeof(s->end_reason));
+        s->state = STATE_ENDING;
+        s->deadline_ms = now_ms() + 2000;
+    }
+}
+
+/* ------------------------------------------------------------------------- a proven login */
+
+/* One method was shown. Another may be needed; else the agent is started, and its word opens. */
+static void proven(struct monitor *m, struct session *s)
+{
+    struct login *l = &s->login;
+    const struct account account = {.name = slice_text(l->name), .max_sessions = l->max_sessions};
+    const unsigned both = AUTH_PASSWORD | AUTH_PUBLICKEY;
+
+    l->passed |= l->proven;
+    if ((l->flags & ACCOUNT_BOTH) != 0 && l->passed != both) {
+        s->state = STATE_GREETED;
+        send_answer(m, s, VERDICT_PARTIAL, "");
+        return;
+    }
+    const char *why = limits_login(m, s, &account);
+    if (why != NULL) {
+        l->passed &= ~l->proven;
+        deny(m, s, why, why);
+        return;
+    }
+    slice_copy(slice_text(l->name), s->account, sizeof(s->account));
+    snprintf(s->method, sizeof(s->method), "%s",
+             l->passed == both                ? "publickey+password"
+             : l->passed == AUTH_PASSWORD ? "password"
+                                              : "publickey");
+    if (priv_session_agent(m, s) < 0)
+        auth_agent_ready(m, s, "the file agent cannot be started");
+}
+
+void auth_agent_ready(struct monitor *m, struct session *s, const char *trouble)
+{
+    struct auth_key used = {0};
+    struct login *l = &s->login;
+
+    if (s->state != STATE_CHECKING)
+        return;
+    if (trouble != NULL) {
+        log_error("session %llu: account %s: %s", (unsigned long long)s->number, s->account,
+                  trouble);
+        deny(m, s, trouble, "the account's folder cannot be opened");
+        return;
+    }
+    if (l->request != NULL) {
+        struct slice rest = slice_of(l->request, l->request_len);
+        unnest_auth_key(&rest, &used);
+    }
+    s->state = STATE_OPEN;
+    s->deadline_ms = 0;
+    send_answer(m, s, VERDICT_OPEN, "");
+    if (s->ended)
+        return;
+    m->counters.logins++;
+    log_info("session %llu: %s: account %s logged in by %s", (unsigned long long)s->number,
+             s->address.text, s->account, s->method);
+    session_audit(m, s, "login", "%s", s->method);
+    const struct store_login login = {.name = slice_text(s->account), .key = used.key};
+    store_tell(m, MSG_store_login, &login);
+    close(s->agent_link);
+    s->agent_link = -1;
+    login_clear(l);
+}
+
+/* ------------------------------------------------------------------------- the store's answer */
+
+/* Why this account may not log in now, or NULL. */
+static const char *account_trouble(const struct login *l)
+{
+    if (!l->found)
+        return "no such account";
+    if (l->status != ACCOUNT_ENABLED)
+        return "the account is disabled";
+    if (l->expires != 0 && time(NULL) >= l->expires)
+        return "the account has expired";
+    return NULL;
+}
+
+/* Keep what the store said. Returns -1 when it said nothing that can be used. */
+static int take_account(struct login *l, struct envelope *answer)
+{
+    struct account a;
+
+    l->found = l->key_known = false;
+    if (answer == NULL)
+        return -1;
+    if (answer->type == MSG_nothing_more)
+        return 0;
+    if (decode_account(answer, &a) < 0 || !slice_is(a.name, l->name) ||
+        secret_set(&l->hash, a.password) < 0 || slice_copy(a.home, l->home, sizeof(l->home)) < 0)
+        return -1;
+    l->found = true;
+    l->key_known = a.key_known == 1;
+    l->uid = a.uid;
+    l->gid = a.gid;
+    l->status = a.status;
+    l->rights = a.rights;
+    l->flags = a.flags;
+    l->max_sessions = a.max_sessions;
+    l->expires = a.expires;
+    l->bandwidth = a.bandwidth;
+    return 0;
+}
+
+static void on_hash(struct monitor *m, uint64_t number, struct slice hash)
+{
+    struct session *s = session_find(m, number);
+    struct login *l = s != NULL ? &s->login : NULL;
+
+    if (s == NULL || s->state != STATE_CHECKING)
+        return;
+    secret_clear(&l->password);
+    /* The comparison is always made, on something of the same length where there is no hash. */
+    const bool same = hash.len > 0 && hash.len == l->hash.len &&
+                      CRYPTO_memcmp(hash.data, l->hash.bytes, hash.len) == 0;
+    const char *trouble = account_trouble(l);
+    secret_clear(&l->hash);
+    if (hash.len == 0 && trouble == NULL)
+        deny(m, s, "the password could not be hashed", "try again later");
+    else if (trouble != NULL || !same)
+        deny(m, s, trouble != NULL ? trouble : "wrong password", NULL);
+    else
+        proven(m, s);
+}
+
+static void on_account_for_password(struct monitor *m, uint64_t number, uint32_t id,
+                                    struct envelope *answer)
+{
+    struct session *s = session_find(m, number);
+    struct login *l = s != NULL ? &s->login : NULL;
+
+    (void)id;
+    if (s == NULL || s->state != STATE_CHECKING)
+        return;
+    if (take_account(l, answer) < 0) {
+        deny(m, s, "the store does not answer", "try again later");
+        return;
+    }
+    /* No account, or one without a password: an empty setting, and the hasher makes a new hash at
+     * the same cost, which nothing equals. */
+    if (hash_ask(m, secret_slice(&l->password), secret_slice(&l->hash), number, on_hash) < 0)
+        deny(m, s, "too many passwords wait to be hashed", "try again later");
+}
+
+static void on_account_for_key(struct monitor *m, uint64_t number, uint32_t id,
+                               struct envelope *answer)
+{
+    struct session *s = session_find(m, number);
+    struct login *l = s != NULL ? &s->login : NULL;
+    struct auth_key claim;
+
+    (void)id;
+    if (s == NULL || s->state != STATE_CHECKING)
+        return;
+    if (take_account(l, answer) < 0) {
+        deny(m, s, "the store does not answer", "try again later");
+        return;
+    }
+    secret_clear(&l->hash);
+    const char *trouble = account_trouble(l);
+    if (trouble == NULL && !l->key_known)
+        trouble = "not a key of this account";
+    if (trouble != NULL) {
+        deny(m, s, trouble, NULL);
+        return;
+    }
+    if (l->query) {
+        s->state = STATE_GREETED;
+        send_answer(m, s, VERDICT_KEY_OK, "");
+        return;
+    }
+    /* Only a key that the account has is ever parsed. */
+    struct slice rest = slice_of(l->request, l->request_len);
+    if (unnest_auth_key(&rest, &claim) != 1 || verify_login_signature(&s->exchange, &claim) != 1)
+        deny(m, s, "wrong signature", NULL);
+    else
+        proven(m, s);
+}
+
+/* ------------------------------------------------------------------------- handlers */
+
+/* A try begins. A change of name forgets what was shown under the other. */
+static int begin(struct session *s, const struct envelope *e, struct slice user, unsigned method,
+                 bool query, const char **why)
+{
+    struct login *l = &s->login;
+    char name[ACCOUNT_NAME_MAX + 1];
+
+    if (slice_copy(user, name, sizeof(name)) < 0) {
+        *why = "sent a name that is none";
+        return -1;
+    }
+    const unsigned passed = strcmp(name, l->name) == 0 ? l->passed : 0;
+    login_clear(l);
+    memcpy(l->name, name, sizeof(name));
+    l->passed = passed;
+    l->proven = method;
+    l->query = query;
+    l->request_id = e->id;
+    return 0;
+}
+
+int on_auth_query(struct monitor *m, struct session *s, struct envelope *e, const char **why)
+{
+    struct auth_query q;
+
+    *why = "sent an auth_query that does not decode";
+    if (decode_auth_query(e, &q) < 0 || begin(s, e, q.user, AUTH_PUBLICKEY, true, why) < 0)
+        return -1;
+    if (!name_list_has(slice_text(m->config.sftp_public_key_algorithms), q.algorithm) ||
+        !key_algorithm_fits(q.algorithm, q.key)) {
+        deny(m, s, "algorithm not allowed", NULL);
+        return 0;
+    }
+    const struct store_find find = {.name = q.user, .key = q.key};
+    store_ask(m, MSG_store_find, &find, s->number, on_account_for_key);
+    return 0;
+}
+
+int on_auth_key(struct monitor *m, struct session *s, struct envelope *e, const char **why)
+{
+    struct auth_key claim;
+    uint8_t copy[MESSAGE_MAX];
+    ssize_t len;
+
+    *why = "sent an auth_key that does not decode";
+    if (decode_auth_key(e, &claim) < 0 || (len = nest_auth_key(&claim, copy, 0, sizeof(copy))) < 0)
+        return -1;
+    if (s->exchange.session_id_len == 0) {
+        *why = "sent an auth_key before any key exchange";
+        return -1;
+    }
+    if (begin(s, e, claim.user, AUTH_PUBLICKEY, false, why) < 0)
+        return -1;
+    if (!name_list_has(slice_text(m->config.sftp_public_key_algorithms), claim.algorithm) ||
+        !key_algorithm_fits(claim.algorithm, claim.key)) {
+        deny(m, s, "algorithm not allowed", NULL);
+        return 0;
+    }
+    s->login.request = OPENSSL_malloc((size_t)len);
+    if (s->login.request == NULL) {
+        deny(m, s, "no memory", "try again later");
+        return 0;
+    }
+    memcpy(s->login.request, copy, (size_t)len);
+    s->login.request_len = (size_t)len;
+    const struct store_find find = {.name = claim.user, .key = claim.key};
+    store_ask(m, MSG_store_find, &find, s->number, on_account_for_key);
+    return 0;
+}
+
+int on_auth_password(struct monitor *m, struct session *s, struct envelope *e, const char **why)
+{
+    struct auth_password claim;
+
+    *why = "sent an auth_password that does not decode";
+    if (decode_auth_password(e, &claim) < 0 ||
+        begin(s, e, claim.user, AUTH_PASSWORD, false, why) < 0)
+        return -1;
+    if (memchr(claim.password.data, 0, claim.password.len) != NULL ||
+        secret_set(&s->login.password, claim.password) < 0) {
+        deny(m, s, "a password with a NUL byte", NULL);
+        return 0;
+    }
+    const struct store_find find = {.name = claim.user};
+    store_ask(m, MSG_store_find, &find, s->number, on_account_for_password);
+    return 0;
+}

@@ -1,0 +1,216 @@
+/* Who may connect and log in: connections per address and in all, sessions per account, protocol
+ * and in all, and penalties for addresses that fail or misbehave (as OpenSSH's PerSourcePenalties).
+ * The tables are bounded; when one is full the entry that matters least makes room. */
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "monitor/monitor.h"
+
+#define SOURCES_MAX 16384
+#define BUCKETS     4096
+#define KEY_BYTES   16
+
+/* An address (IPv6: its /64) that has connections or a penalty. */
+struct source_entry {
+    struct source_entry *next;
+    uint8_t key[KEY_BYTES];
+    unsigned connections;
+    int64_t penalty_until_ms;
+};
+
+struct limits {
+    struct source_entry *buckets[BUCKETS];
+    size_t sources, connections;
+};
+
+struct limits *limits_new(void)
+{
+    return calloc(1, sizeof(struct limits));
+}
+
+void limits_free(struct limits *l)
+{
+    for (size_t i = 0; l != NULL && i < BUCKETS; i++) {
+        while (l->buckets[i] != NULL) {
+            struct source_entry *e = l->buckets[i];
+            l->buckets[i] = e->next;
+            free(e);
+        }
+    }
+    free(l);
+}
+
+static bool is_ipv4(const uint8_t bytes[16])
+{
+    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+    return memcmp(bytes, mapped, sizeof(mapped)) == 0;
+}
+
+/* One IPv6 user has a /64 at least: the low half does not count. */
+static void key_of(const struct address *a, uint8_t key[KEY_BYTES])
+{
+    memcpy(key, a->bytes, KEY_BYTES);
+    if (!is_ipv4(a->bytes))
+        memset(key + 8, 0, 8);
+}
+
+static size_t bucket_of(const uint8_t key[KEY_BYTES])
+{
+    uint64_t h = 0xcbf29ce484222325u; /* FNV-1a */
+
+    for (size_t i = 0; i < KEY_BYTES; i++)
+        h = (h ^ key[i]) * 0x100000001b3u;
+    return (size_t)(h ^ h >> 32) % BUCKETS;
+}
+
+/* Drop entries that say nothing any more. */
+static void sweep(struct limits *l, int64_t now)
+{
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (struct source_entry **at = &l->buckets[i]; *at != NULL;) {
+            struct source_entry *e = *at;
+            if (e->connections > 0 || e->penalty_until_ms > now) {
+                at = &e->next;
+                continue;
+            }
+            *at = e->next;
+            free(e);
+            l->sources--;
+        }
+    }
+}
+
+/* Find, or make. NULL: none, and no room for one. */
+static struct source_entry *entry_of(struct limits *l, const struct address *a, bool make)
+{
+    uint8_t key[KEY_BYTES];
+    struct source_entry *e;
+
+    key_of(a, key);
+    const size_t bucket = bucket_of(key);
+    for (e = l->buckets[bucket]; e != NULL; e = e->next) {
+        if (memcmp(e->key, key, KEY_BYTES) == 0)
+            return e;
+    }
+    if (!make)
+        return NULL;
+    if (l->sources >= SOURCES_MAX)
+        sweep(l, now_ms());
+    if (l->sources >= SOURCES_MAX || (e = calloc(1, sizeof(*e))) == NULL)
+        return NULL;
+    memcpy(e->key, key, KEY_BYTES);
+    e->next = l->buckets[bucket];
+    l->buckets[bucket] = e;
+    l->sources++;
+    return e;
+}
+
+/* Is the address in "192.0.2.0/24 2001:db8::/32 ::1"? */
+static bool in_networks(const struct address *a, const char *networks)
+{
+    char text[128];
+    uint8_t net[16];
+
+    while (*(networks += strspn(networks, " \t,")) != '\0') {
+        const size_t n = strcspn(networks, " \t,");
+        if (slice_copy(slice_of(networks, n), text, sizeof(text)) < 0)
+            return false;
+        networks += n;
+        char *slash = strchr(text, '/');
+        if (slash != NULL)
+            *slash = '\0';
+        memset(net, 0, sizeof(net));
+        net[10] = net[11] = 0xff;
+        const bool four = inet_pton(AF_INET, text, net + 12) == 1;
+        if (!four && inet_pton(AF_INET6, text, net) != 1)
+            continue;
+        long bits = slash != NULL ? strtol(slash + 1, NULL, 10) : four ? 32 : 128;
+        bits += four ? 96 : 0;
+        if (bits < 0 || bits > 128)
+            continue;
+        const size_t whole = (size_t)bits / 8;
+        const uint8_t mask = (uint8_t)(0xff00 >> (bits % 8));
+        if (memcmp(a->bytes, net, whole) == 0 &&
+            (bits % 8 == 0 || (a->bytes[whole] & mask) == (net[whole] & mask)))
+            return true;
+    }
+    return false;
+}
+
+const char *limits_connect(struct monitor *m, const struct address *a)
+{
+    struct limits *l = m->limits;
+    const int64_t now = now_ms();
+
+    if (l->connections >= m->config.limits_connections)
+        return "too many connections";
+    struct source_entry *e = entry_of(l, a, true);
+    if (e == NULL)
+        return "too many addresses";
+    if (e->penalty_until_ms - now > (int64_t)m->config.limits_penalty_least * 1000)
+        return "the address has a penalty";
+    if (e->connections >= m->config.limits_connections_per_address)
+        return "too many connections from the address";
+    e->connections++;
+    l->connections++;
+    return NULL;
+}
+
+void limits_disconnect(struct monitor *m, const struct address *a)
+{
+    struct source_entry *e = entry_of(m->limits, a, false);
+
+    if (e != NULL && e->connections > 0) {
+        e->connections--;
+        m->limits->connections--;
+    }
+}
+
+void limits_penalise(struct monitor *m, const struct address *a, enum penalty penalty)
+{
+    const struct config *c = &m->config;
+    const uint32_t seconds[] = {
+        [PENALTY_FAILURE] = c->limits_penalty_failure,
+        [PENALTY_GRACE] = c->limits_penalty_grace,
+        [PENALTY_CRASH] = c->limits_penalty_crash,
+    };
+    const int64_t now = now_ms(), most = now + (int64_t)c->limits_penalty_most * 1000;
+    struct source_entry *e = entry_of(m->limits, a, true);
+
+    if (e == NULL || seconds[penalty] == 0 || in_networks(a, c->limits_penalty_exempt))
+        return;
+    if (e->penalty_until_ms < now)
+        e->penalty_until_ms = now;
+    e->penalty_until_ms += (int64_t)seconds[penalty] * 1000;
+    if (e->penalty_until_ms > most)
+        e->penalty_until_ms = most;
+    if (e->penalty_until_ms - now > (int64_t)c->limits_penalty_least * 1000)
+        log_warning("%s: no connections for %lld seconds", a->text,
+                    (long long)(e->penalty_until_ms - now) / 1000);
+}
+
+const char *limits_login(struct monitor *m, const struct session *s, const struct account *account)
+{
+    const struct config *c = &m->config;
+    const uint32_t own =
+        account->max_sessions != 0 ? account->max_sessions : c->limits_sessions_per_account;
+    size_t all = 0, protocol = 0, same = 0;
+
+    for (const struct session *o = m->sessions; o != NULL; o = o->next) {
+        if (o == s || o->account[0] == '\0' || o->ended)
+            continue;
+        all++;
+        protocol += o->kind == s->kind;
+        same += slice_is(account->name, o->account);
+    }
+    if (c->limits_max_sessions != 0 && all >= c->limits_max_sessions)
+        return "too many sessions";
+    if (c->sftp_max_sessions != 0 && s->kind == WORKER_SFTP && protocol >= c->sftp_max_sessions)
+        return "too many SFTP sessions";
+    if (own != 0 && same >= own)
+        return "too many sessions of this account";
+    return NULL;
+}

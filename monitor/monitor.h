@@ -1,0 +1,380 @@
+/* The monitor's whole state and the modules that share it. One thread, one event loop, no
+ * globals: every function takes the monitor or the session that it works on.
+ *
+ *   main.c       options, start, reload, end          listener.c   accepting clients
+ *   loop.c       epoll, signals, the tick             limits.c     connections, sessions, penalties
+ *   session.c    the session table, children          store.c      requests to the store
+ *   dispatch.c   message x state x kind of worker     hashers.c    requests to the hashers
+ *   auth.c       logins                               control.c    the operator's command
+ *   sign.c       the two things that keys do          preimage.c   the SSH exchange, parsed */
+#ifndef SALLYPORT_MONITOR_H
+#define SALLYPORT_MONITOR_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/config.h"
+#include "common/facts.h"
+#include "common/message.h"
+#include "common/secret.h"
+
+struct monitor;
+struct session;
+
+/* ---- loop.c ------------------------------------------------------------------------------ */
+
+/* Something that epoll watches; lives inside the struct that owns the descriptor. */
+struct source {
+    int fd; /* -1: none */
+    void (*ready)(struct monitor *m, struct source *source, uint32_t events);
+    void *owner;
+    uint32_t events;
+};
+
+int64_t now_ms(void); /* CLOCK_MONOTONIC */
+/* Watch source->fd. Returns 0 or -1. */
+int source_watch(struct monitor *m, struct source *source, uint32_t events);
+/* Stop watching and close. */
+void source_close(struct monitor *m, struct source *source);
+/* Run until m->stop; once a second calls monitor_tick. */
+int loop_run(struct monitor *m);
+
+/* ---- host_keys.c, sign.c, preimage.c ------------------------------------------------------- */
+
+#define HOST_KEYS_MAX 16 /* those in use and those that live sessions still sign rekeys with */
+
+struct host_key {
+    struct evp_pkey_st *key; /* owned */
+    const char *type;   /* "ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa" */
+    uint8_t blob[1024]; /* public part as SSH has it (RFC 4253, 6.6) */
+    size_t blob_len;
+    bool offered; /* false: replaced at a reload, kept for sessions that began with it */
+};
+
+struct host_keys {
+    struct host_key keys[HOST_KEYS_MAX];
+    size_t count;
+};
+
+/* Read the keys of a folder, making those that are missing on the first start. Keys that were there
+ * before and are not now stay, no longer offered. Returns 0, or -1 after logging why. */
+int priv_host_keys_load(struct host_keys *keys, const char *key_dir, bool make_missing);
+void priv_host_keys_free(struct host_keys *keys);
+/* The offered ones as SSH strings, one after the other, for worker_setup. Returns bytes. */
+size_t host_keys_public(const struct host_keys *keys, uint8_t *bytes, size_t size);
+
+#define SESSION_ID_MAX 64
+
+/* What the monitor knows of a session's SSH exchanges. */
+struct exchange {
+    uint8_t session_id[SESSION_ID_MAX]; /* the first H */
+    size_t session_id_len;              /* 0: no exchange yet */
+    uint8_t first_inits[32];            /* SHA-256 of the first I_C and I_S */
+};
+
+/* A parsed and checked preimage (RFC 4253, 8). */
+struct preimage {
+    struct slice v_c, v_s, i_c, i_s, k_s;
+    const char *hash;       /* of the exchange: an OpenSSL name */
+    struct slice signature; /* the host key algorithm that was agreed */
+};
+
+/* Parse to the last byte. Returns 0, or -1 and why. */
+int preimage_parse(struct slice bytes, struct preimage *p, const char **why);
+
+/* Sign an exchange: find our key in it, recompute H, keep the first as the session id.
+ * signature: at least 1024 bytes. Returns its length, or -1 and why. */
+ssize_t priv_sign_exchange(const struct host_keys *keys, struct exchange *exchange,
+                           struct slice preimage, uint8_t *signature, size_t size,
+                           const char **why);
+
+/* Is this the account's signature over this session's login (RFC 4252, 7; sk-*: PROTOCOL.u2f)?
+ * The signed data is rebuilt here. Returns 1 yes, 0 no. */
+int verify_login_signature(const struct exchange *exchange, const struct auth_key *claim);
+/* Is this algorithm name one that verify_login_signature knows for this key blob? */
+bool key_algorithm_fits(struct slice algorithm, struct slice key);
+
+/* ---- store.c ------------------------------------------------------------------------------ */
+
+/* Called with the store's answer, or with NULL when there will be none. */
+typedef void (*store_answer)(struct monitor *m, uint64_t who, uint32_t id, struct envelope *answer);
+
+#define STORE_PENDING_MAX   4096
+#define STORE_PENDING_BYTES (4u << 20)
+
+struct store_request {
+    struct store_request *next;
+    uint32_t id;       /* on the store's link */
+    uint64_t who;      /* session or control client, by number */
+    uint32_t their_id; /* the client's own id, for a relay */
+    store_answer answer;
+    bool keep;           /* sent again to a new store: audit lines, times of logins */
+    bool sent;
+    int64_t deadline_ms; /* 0: none */
+    size_t len;
+    uint8_t bytes[]; /* the encoded message */
+};
+
+struct store_link {
+    struct source source;
+    pid_t pid;
+    bool ready;
+    uint32_t next_id, layers;
+    int64_t restart_ms; /* when to start it again; 0: running */
+    unsigned restarts;
+    struct store_request *first;
+    size_t pending, pending_bytes;
+    uint64_t lost; /* kept requests that found no room */
+};
+
+int store_start(struct monitor *m);
+/* Ask. answer is called later, or at once with NULL when there is no room or no store. */
+void store_ask(struct monitor *m, enum message_type type, const void *message, uint64_t who,
+               store_answer answer);
+/* Tell: kept until the store has it, across its restarts. */
+void store_tell(struct monitor *m, enum message_type type, const void *message);
+/* Pass a message of the operator on. */
+void store_relay(struct monitor *m, const struct envelope *e, uint64_t who, store_answer answer);
+/* A new report link: returns the agent's end (the store's end is on its way), or -1. */
+int store_report_link(struct monitor *m, const struct session *s);
+void store_tick(struct monitor *m, int64_t now);
+void store_gone(struct monitor *m);
+void store_stop(struct monitor *m);
+
+/* ---- hashers.c ---------------------------------------------------------------------------- */
+
+typedef void (*hash_answer)(struct monitor *m, uint64_t session, struct slice hash);
+
+#define HASHERS_MAX    16
+#define HASH_QUEUE_MAX 256
+
+struct hash_job {
+    struct hash_job *next;
+    uint64_t session;
+    hash_answer answer;
+    struct secret password, setting;
+};
+
+struct hasher {
+    struct source source;
+    pid_t pid;
+    bool ready;
+    struct hash_job *job; /* the one it works on */
+    int64_t restart_ms;
+};
+
+struct hashers {
+    struct hasher each[HASHERS_MAX];
+    struct hash_job *first, **last;
+    size_t queued;
+    uint32_t layers;
+};
+
+int hashers_start(struct monitor *m);
+/* Hash; answer is called with an empty hash when it cannot be done. Returns 0, or -1: busy. */
+int hash_ask(struct monitor *m, struct slice password, struct slice setting, uint64_t session,
+             hash_answer answer);
+void hashers_tick(struct monitor *m, int64_t now);
+bool hashers_gone(struct monitor *m, pid_t pid);
+void hashers_stop(struct monitor *m);
+
+/* ---- limits.c ----------------------------------------------------------------------------- */
+
+struct address {
+    uint8_t bytes[16]; /* IPv6, or IPv4 mapped */
+    char text[64];
+};
+
+enum penalty { PENALTY_FAILURE, PENALTY_GRACE, PENALTY_CRASH };
+
+struct limits;
+struct limits *limits_new(void);
+void limits_free(struct limits *l);
+/* May this address have one more connection? NULL yes (and it counts), else why not. */
+const char *limits_connect(struct monitor *m, const struct address *a);
+void limits_disconnect(struct monitor *m, const struct address *a);
+void limits_penalise(struct monitor *m, const struct address *a, enum penalty penalty);
+/* May this account log in once more? NULL yes, else why not. Counts exactly: by live sessions. */
+const char *limits_login(struct monitor *m, const struct session *s, const struct account *account);
+
+/* ---- listener.c --------------------------------------------------------------------------- */
+
+enum worker_kind { WORKER_SFTP, WORKER_KINDS };
+
+#define LISTENERS_MAX 32
+
+struct listener {
+    struct source source;
+    enum worker_kind kind;
+    char text[80]; /* "sftp [::]:2022" */
+};
+
+int listeners_open(struct monitor *m);
+void listeners_close(struct monitor *m);
+/* After descriptors ran out: listen again. */
+void listeners_tick(struct monitor *m, int64_t now);
+
+/* ---- session.c ---------------------------------------------------------------------------- */
+
+/* STATE(NAME, name): where a session stands; columns of the dispatch table. */
+#define SESSION_STATES(STATE)                                                                      \
+    STATE(STARTING, "starting")     /* exec'd, not in its sandbox yet */                           \
+    STATE(SPARE, "spare")           /* ready, no client */                                         \
+    STATE(GREETED, "greeted")       /* has its client, nobody is logged in */                      \
+    STATE(CHECKING, "checking")     /* an answer of store, hasher or agent is awaited */           \
+    STATE(OPEN, "open")             /* logged in, its agent runs */                                \
+    STATE(ENDING, "ending")         /* told to end, or ended: nothing is heard any more */
+
+enum session_state {
+#define STATE(NAME, name) STATE_##NAME,
+    SESSION_STATES(STATE)
+#undef STATE
+        STATE_COUNT,
+};
+extern const char *const session_state_names[STATE_COUNT];
+extern const char *const worker_kind_names[WORKER_KINDS];
+
+/* The account a login is for, as the store gave it. */
+struct login {
+    char name[ACCOUNT_NAME_MAX + 1]; /* as the client gave it */
+    unsigned passed;                 /* AUTH_*: shown so far, by this name */
+    unsigned proven;                 /* AUTH_*: what the step in hand proves */
+    bool found, key_known, query;
+    struct secret hash; /* the account's password hash, for the moment of comparing */
+    struct secret password;
+    uint32_t uid, gid, status, rights, flags, max_sessions;
+    int64_t expires;
+    uint64_t bandwidth;
+    char home[4096];
+    uint8_t *request; /* the auth_key message in hand, encoded; owned */
+    size_t request_len;
+    uint32_t request_id;
+};
+
+struct session {
+    struct session *next;
+    uint64_t number;
+    enum worker_kind kind;
+    enum session_state state;
+    struct source worker, agent;
+    pid_t worker_pid, agent_pid;
+    uint32_t worker_uid; /* of the range; 0 as an ordinary user */
+    struct address address;
+    bool has_client, ended;
+    int64_t began_ms, deadline_ms; /* deadline 0: none */
+    int64_t began_time;            /* seconds since 1970 */
+    struct exchange exchange;
+    unsigned tries, queries, heard[MSG_COUNT];
+    struct login login;
+    char account[ACCOUNT_NAME_MAX + 1]; /* logged in as; empty before */
+    char method[64];
+    int agent_link; /* the worker's end of its link to the agent, until it is sent; else -1 */
+    char end_reason[256];
+};
+
+struct session *session_find(struct monitor *m, uint64_t number);
+/* Start a worker ahead of need. */
+int priv_session_spawn(struct monitor *m, enum worker_kind kind);
+/* A client: given to a spare, or kept until one is ready. Takes the descriptor. */
+void session_take_client(struct monitor *m, enum worker_kind kind, int fd,
+                         const struct address *address);
+void session_worker_ready(struct monitor *m, struct session *s);
+/* Spawn the agent for a login that succeeded. Returns 0 or -1. */
+int priv_session_agent(struct monitor *m, struct session *s);
+/* End it: kill the worker, let the agent finish its reports. */
+void session_end(struct monitor *m, struct session *s, const char *reason);
+/* The worker broke the rules: a security event, a penalty, the end. */
+void session_violation(struct monitor *m, struct session *s, const char *what);
+/* Ask the worker to say why and end. */
+void session_stop(struct monitor *m, struct session *s, const char *reason);
+void session_audit(struct monitor *m, const struct session *s, const char *event,
+                   const char *format, ...) __attribute__((format(printf, 4, 5)));
+void sessions_tick(struct monitor *m, int64_t now);
+void sessions_spares(struct monitor *m);
+void sessions_child_ended(struct monitor *m, pid_t pid, int status);
+/* Free what ended, between two rounds of events. */
+void sessions_bury(struct monitor *m);
+
+/* ---- dispatch.c --------------------------------------------------------------------------- */
+
+void dispatch_worker(struct monitor *m, struct source *source, uint32_t events);
+void dispatch_agent(struct monitor *m, struct source *source, uint32_t events);
+void dispatch_print(FILE *out);
+
+/* ---- auth.c: handlers of the dispatch table ------------------------------------------------ */
+
+/* A handler: 0, or -1 and why the worker is to be ended. */
+typedef int (*session_handler)(struct monitor *m, struct session *s, struct envelope *e,
+                               const char **why);
+
+int on_auth_query(struct monitor *m, struct session *s, struct envelope *e, const char **why);
+int on_auth_key(struct monitor *m, struct session *s, struct envelope *e, const char **why);
+int on_auth_password(struct monitor *m, struct session *s, struct envelope *e, const char **why);
+void auth_agent_ready(struct monitor *m, struct session *s, const char *trouble);
+void login_clear(struct login *l);
+
+/* ---- control.c ---------------------------------------------------------------------------- */
+
+struct control_client {
+    struct control_client *next;
+    struct source source;
+    uint64_t number;
+    bool gone;
+};
+
+int control_open(struct monitor *m);
+void control_close(struct monitor *m);
+void control_bury(struct monitor *m);
+
+/* ---- main.c -------------------------------------------------------------------------------- */
+
+struct counters {
+    uint64_t logins, refusals, security_events;
+};
+
+struct waiting_client {
+    int fd;
+    enum worker_kind kind;
+    struct address address;
+    int64_t since_ms;
+};
+#define WAITING_MAX 256
+
+struct monitor {
+    struct config config;
+    const char *config_path; /* as given, made absolute */
+    bool root, stop, reload, child_ended, stopping, announced;
+    int64_t stop_ms;
+    int epoll;
+    struct source signals, control;
+    char empty_dir[4096], control_path[108];
+    uint32_t layers, worker_layers, agent_layers;
+    int64_t started; /* seconds since 1970 */
+    struct host_keys keys;
+    struct store_link store;
+    struct hashers hashers;
+    struct limits *limits;
+    struct listener listeners[LISTENERS_MAX];
+    size_t listener_count;
+    int64_t listen_again_ms;
+    struct session *sessions;
+    uint64_t next_number;
+    uint32_t next_worker_uid;
+    uint8_t *worker_uids; /* one byte an id of the range: in use */
+    struct waiting_client waiting[WAITING_MAX];
+    size_t waiting_count;
+    struct control_client *controls;
+    struct counters counters;
+    struct envelope envelope; /* the message in hand */
+};
+
+/* Once a second. */
+void monitor_tick(struct monitor *m, int64_t now);
+/* Read configuration and keys again; running sessions keep what they have. Returns 0, or -1 and
+ * why (text of at least 512 bytes). */
+int monitor_reload(struct monitor *m, char *why, size_t size);
+
+#endif

@@ -1,0 +1,446 @@
+/* The session table and the children that serve it: a worker from exec to its end, its client, its
+ * agent. Called by the dispatcher, the listeners and the tick. Must never believe a worker about
+ * anything: its pid, its uid and its client are what the monitor gave it. */
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/operations.h"
+#include "common/spawn.h"
+#include "monitor/monitor.h"
+
+#define START_MS      20000 /* from exec to ready */
+#define GOODBYE_MS    3000  /* to tell the client why */
+#define AGENT_LAST_MS 5000  /* for the last reports */
+#define STARTING_MOST 8     /* workers being started at the same time */
+
+const char *const session_state_names[STATE_COUNT] = {
+#define STATE(NAME, name) name,
+    SESSION_STATES(STATE)
+#undef STATE
+};
+
+static const struct {
+    const char *program;
+} workers[WORKER_KINDS] = {
+    [WORKER_SFTP] = {"sallyport-sftp"},
+};
+const char *const worker_kind_names[WORKER_KINDS] = {[WORKER_SFTP] = "sftp"};
+
+struct session *session_find(struct monitor *m, uint64_t number)
+{
+    struct session *s = m->sessions;
+
+    while (s != NULL && s->number != number)
+        s = s->next;
+    return s;
+}
+
+/* ------------------------------------------------------------------------- workers' own ids */
+
+/* A uid nobody has. 0: the range is used up. As an ordinary user there is only our own. */
+static uint32_t take_worker_uid(struct monitor *m)
+{
+    const struct id_range range = m->config.server_worker_ids;
+    const uint32_t count = range.last - range.first + 1;
+
+    for (uint32_t i = 0; i < count; i++) {
+        const uint32_t at = (m->next_worker_uid + i) % count;
+        if (m->worker_uids[at] == 0) {
+            m->worker_uids[at] = 1;
+            m->next_worker_uid = (at + 1) % count;
+            return range.first + at;
+        }
+    }
+    return 0;
+}
+
+static void give_worker_uid_back(struct monitor *m, uint32_t uid)
+{
+    if (uid != 0)
+        m->worker_uids[uid - m->config.server_worker_ids.first] = 0;
+}
+
+/* ------------------------------------------------------------------------- start of a worker */
+
+static int set_up_worker(struct monitor *m, const struct session *s)
+{
+    const struct config *c = &m->config;
+    uint8_t public_keys[4096];
+    const size_t len = host_keys_public(&m->keys, public_keys, sizeof(public_keys));
+    const struct worker_setup setup = {
+        .host_keys = slice_of(public_keys, len),
+        .empty_dir = slice_text(m->empty_dir),
+        .uid = s->worker_uid,
+        .gid = s->worker_uid,
+        .log_level = (uint8_t)c->server_log_level,
+        .kex = slice_text(c->sftp_kex),
+        .ciphers = slice_text(c->sftp_ciphers),
+        .macs = slice_text(c->sftp_macs),
+        .host_key_algorithms = slice_text(c->sftp_host_key_algorithms),
+        .public_key_algorithms = slice_text(c->sftp_public_key_algorithms),
+        .banner = slice_text(c->sftp_banner),
+        .grace_seconds = c->limits_login_grace,
+        .idle_seconds = c->limits_idle,
+        .rekey_bytes = c->sftp_rekey_bytes,
+        .rekey_seconds = c->sftp_rekey_seconds,
+    };
+
+    return send_worker_setup(s->worker.fd, 0, &setup);
+}
+
+int priv_session_spawn(struct monitor *m, enum worker_kind kind)
+{
+    struct session *s = calloc(1, sizeof(*s));
+    int link = -1;
+
+    if (s == NULL)
+        return -1;
+    s->worker = (struct source){.fd = -1, .ready = dispatch_worker, .owner = s};
+    s->agent = (struct source){.fd = -1, .ready = dispatch_agent, .owner = s};
+    s->agent_link = -1;
+    s->kind = kind;
+    s->state = STATE_STARTING;
+    if (m->root && (s->worker_uid = take_worker_uid(m)) == 0) {
+        log_error("no uid left for a worker: server.worker_ids is too small");
+        goto failed;
+    }
+    s->worker_pid = priv_spawn(m->config.server_programs, workers[kind].program, &link);
+    if (s->worker_pid < 0) {
+        log_error("cannot start %s/%s: %s", m->config.server_programs, workers[kind].program,
+                  strerror(errno));
+        goto failed;
+    }
+    s->worker.fd = link;
+    s->number = ++m->next_number;
+    s->deadline_ms = now_ms() + START_MS;
+    s->next = m->sessions;
+    m->sessions = s;
+    if (source_watch(m, &s->worker, EPOLLIN) < 0 || set_up_worker(m, s) < 0)
+        session_end(m, s, "cannot be set up");
+    return 0;
+failed:
+    give_worker_uid_back(m, s->worker_uid);
+    free(s);
+    return -1;
+}
+
+/* Give a spare its client. Takes the descriptor. */
+static void assign(struct monitor *m, struct session *s, int fd, const struct address *address)
+{
+    const struct client client = {.address = slice_text(address->text)};
+
+    s->address = *address;
+    s->has_client = true;
+    s->state = STATE_GREETED;
+    s->began_ms = now_ms();
+    s->began_time = time(NULL);
+    s->deadline_ms = s->began_ms + (int64_t)m->config.limits_login_grace * 1000;
+    if (send_client_fds(s->worker.fd, 0, &client, &fd, 1) < 0)
+        session_end(m, s, "its worker is gone");
+    close(fd);
+}
+
+void session_worker_ready(struct monitor *m, struct session *s)
+{
+    s->state = STATE_SPARE;
+    s->deadline_ms = 0;
+    for (size_t i = 0; i < m->waiting_count; i++) {
+        const struct waiting_client w = m->waiting[i];
+        if (w.kind != s->kind)
+            continue;
+        m->waiting_count--;
+        memmove(&m->waiting[i], &m->waiting[i + 1], (m->waiting_count - i) * sizeof(w));
+        assign(m, s, w.fd, &w.address);
+        break;
+    }
+    sessions_spares(m);
+}
+
+void session_take_client(struct monitor *m, enum worker_kind kind, int fd,
+                         const struct address *address)
+{
+    for (struct session *s = m->sessions; s != NULL; s = s->next) {
+        if (s->kind == kind && s->state == STATE_SPARE) {
+            assign(m, s, fd, address);
+            sessions_spares(m);
+            return;
+        }
+    }
+    if (m->waiting_count == WAITING_MAX) {
+        log_warning("%s: refused, too many clients wait for a worker", address->text);
+        limits_disconnect(m, address);
+        close(fd);
+        return;
+    }
+    m->waiting[m->waiting_count++] = (struct waiting_client){
+        .fd = fd, .kind = kind, .address = *address, .since_ms = now_ms()};
+    sessions_spares(m);
+}
+
+/* As many spares as configured, and one for each client that waits; few started at a time. */
+void sessions_spares(struct monitor *m)
+{
+    size_t starting = 0, spare = 0;
+
+    if (m->stop)
+        return;
+    for (const struct session *s = m->sessions; s != NULL; s = s->next) {
+        starting += s->state == STATE_STARTING;
+        spare += s->state == STATE_SPARE;
+    }
+    while (starting < STARTING_MOST &&
+           starting + spare < m->config.server_spare_workers + m->waiting_count) {
+        if (priv_session_spawn(m, WORKER_SFTP) < 0)
+            return;
+        starting++;
+    }
+}
+
+/* ------------------------------------------------------------------------- the agent */
+
+/* The view: for now the home alone; folder sets add rows here. */
+static ssize_t view(const struct session *s, uint8_t *blob, size_t size)
+{
+    const struct folder home = {.name = slice_text("/"),
+                                .path = slice_text(s->login.home),
+                                .rights = s->login.rights};
+
+    return nest_folder(&home, blob, 0, size);
+}
+
+int priv_session_agent(struct monitor *m, struct session *s)
+{
+    uint8_t folders[8192];
+    const ssize_t len = view(s, folders, sizeof(folders));
+    int pair[2] = {-1, -1}, report = -1, link = -1, r = -1;
+
+    if (len < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        goto out;
+    s->agent_pid = priv_spawn(m->config.server_programs, "sallyport-files", &link);
+    if (s->agent_pid < 0) {
+        log_error("cannot start %s/sallyport-files: %s", m->config.server_programs,
+                  strerror(errno));
+        s->agent_pid = 0;
+        goto out;
+    }
+    s->agent.fd = link;
+    if ((report = store_report_link(m, s)) < 0 || source_watch(m, &s->agent, EPOLLIN) < 0)
+        goto out;
+    const struct agent_setup setup = {
+        .session = s->number,
+        .account = slice_text(s->account),
+        .empty_dir = slice_text(m->empty_dir),
+        .uid = s->login.uid,
+        .gid = s->login.gid,
+        .flags = s->login.flags,
+        .umask = m->config.server_umask,
+        .log_level = (uint8_t)m->config.server_log_level,
+        .folders = slice_of(folders, (size_t)len),
+    };
+    const int fds[] = {pair[1], report};
+    if (send_agent_setup_fds(s->agent.fd, 0, &setup, fds, 2) < 0)
+        goto out;
+    s->agent_link = pair[0];
+    pair[0] = -1;
+    r = 0;
+out:
+    if (r < 0)
+        log_error("session %llu: its file agent cannot be set up: %s",
+                  (unsigned long long)s->number, strerror(errno));
+    for (int i = 0; i < 2; i++) {
+        if (pair[i] >= 0)
+            close(pair[i]);
+    }
+    if (report >= 0)
+        close(report);
+    return r;
+}
+
+/* ------------------------------------------------------------------------- the end */
+
+void session_audit(struct monitor *m, const struct session *s, const char *event,
+                   const char *format, ...)
+{
+    char text[1024];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    const char *account = s->account[0] != '\0' ? s->account : s->login.name;
+    const struct store_audit line = {
+        .event = slice_text(event),
+        .session = s->number,
+        .account = slice_text(account),
+        .protocol = slice_text(worker_kind_names[s->kind]),
+        .address = slice_text(s->address.text),
+        .text = slice_text(text),
+    };
+    store_tell(m, MSG_store_audit, &line);
+}
+
+static void kill_child(pid_t pid)
+{
+    if (pid > 0 && kill(pid, SIGKILL) < 0 && errno != ESRCH)
+        log_error("kill %d: %s", (int)pid, strerror(errno));
+}
+
+void session_end(struct monitor *m, struct session *s, const char *reason)
+{
+    if (s->ended)
+        return;
+    s->ended = true;
+    if (s->has_client) {
+        log_info("session %llu: %s%s%s ended: %s", (unsigned long long)s->number, s->address.text,
+                 s->account[0] != '\0' ? ", account " : "", s->account, reason);
+        if (s->account[0] != '\0')
+            session_audit(m, s, "session-end", "%s", reason);
+        else if (s->deadline_ms != 0 && now_ms() >= s->deadline_ms)
+            limits_penalise(m, &s->address, PENALTY_GRACE);
+        limits_disconnect(m, &s->address);
+    }
+    s->has_client = false;
+    s->state = STATE_ENDING;
+    s->deadline_ms = now_ms() + AGENT_LAST_MS;
+    source_close(m, &s->worker);
+    kill_child(s->worker_pid);
+    if (s->agent_link >= 0)
+        close(s->agent_link);
+    s->agent_link = -1;
+    login_clear(&s->login);
+}
+
+void session_stop(struct monitor *m, struct session *s, const char *reason)
+{
+    const struct worker_stop stop = {.reason = slice_text(reason)};
+
+    if (s->state == STATE_ENDING)
+        return;
+    if (!s->has_client || send_worker_stop(s->worker.fd, 0, &stop) < 0) {
+        session_end(m, s, reason);
+        return;
+    }
+    slice_copy(slice_text(reason), s->end_reason, sizeof(s->end_reason));
+    s->state = STATE_ENDING;
+    s->deadline_ms = now_ms() + GOODBYE_MS;
+}
+
+void session_violation(struct monitor *m, struct session *s, const char *what)
+{
+    m->counters.security_events++;
+    log_warning("session %llu: %s: security: the worker (pid %d) %s",
+                (unsigned long long)s->number, s->address.text, (int)s->worker_pid, what);
+    session_audit(m, s, "security", "worker: %s", what);
+    if (s->has_client)
+        limits_penalise(m, &s->address, PENALTY_CRASH);
+    session_end(m, s, what);
+}
+
+static void worker_ended(struct monitor *m, struct session *s, int status)
+{
+    char how[64] = "its worker ended";
+
+    give_worker_uid_back(m, s->worker_uid);
+    s->worker_uid = 0;
+    s->worker_pid = 0;
+    if (WIFSIGNALED(status))
+        snprintf(how, sizeof(how), "its worker was killed by signal %d", WTERMSIG(status));
+    else if (WEXITSTATUS(status) != 0)
+        snprintf(how, sizeof(how), "its worker ended with status %d", WEXITSTATUS(status));
+    if (s->state == STATE_ENDING) {
+        session_end(m, s, s->end_reason[0] != '\0' ? s->end_reason : how);
+    } else if (!WIFSIGNALED(status) && WEXITSTATUS(status) == 0) {
+        session_end(m, s, how);
+    } else if (s->state == STATE_STARTING || s->state == STATE_SPARE) {
+        log_error("a spare worker (%s): %s", workers[s->kind].program, how);
+        session_end(m, s, how);
+    } else {
+        session_violation(m, s, how);
+    }
+}
+
+void sessions_child_ended(struct monitor *m, pid_t pid, int status)
+{
+    for (struct session *s = m->sessions; s != NULL; s = s->next) {
+        if (s->worker_pid == pid) {
+            /* What it said last is still in its link: hear it before judging its end. */
+            if (s->worker.fd >= 0)
+                dispatch_worker(m, &s->worker, EPOLLIN);
+            worker_ended(m, s, status);
+            return;
+        }
+        if (s->agent_pid == pid) {
+            s->agent_pid = 0;
+            if (s->agent.fd >= 0)
+                dispatch_agent(m, &s->agent, EPOLLIN);
+            source_close(m, &s->agent);
+            if (s->state == STATE_CHECKING)
+                auth_agent_ready(m, s, "the file agent ended");
+            else
+                session_stop(m, s, "the file agent ended");
+            return;
+        }
+    }
+}
+
+/* ------------------------------------------------------------------------- the tick */
+
+static void waiting_tick(struct monitor *m, int64_t now)
+{
+    for (size_t i = 0; i < m->waiting_count;) {
+        struct waiting_client *w = &m->waiting[i];
+        if (!m->stop && now - w->since_ms < (int64_t)m->config.limits_login_grace * 1000) {
+            i++;
+            continue;
+        }
+        limits_disconnect(m, &w->address);
+        close(w->fd);
+        m->waiting_count--;
+        memmove(w, w + 1, (m->waiting_count - i) * sizeof(*w));
+    }
+}
+
+void sessions_tick(struct monitor *m, int64_t now)
+{
+    for (struct session *s = m->sessions; s != NULL; s = s->next) {
+        if (s->deadline_ms == 0 || now < s->deadline_ms)
+            continue;
+        if (s->ended) {
+            kill_child(s->worker_pid);
+            kill_child(s->agent_pid);
+        } else {
+            session_end(m, s,
+                        s->state == STATE_ENDING    ? s->end_reason
+                        : s->state == STATE_STARTING ? "its worker did not get ready"
+                                                     : "no login within the time allowed");
+        }
+    }
+    waiting_tick(m, now);
+    sessions_spares(m);
+}
+
+void sessions_bury(struct monitor *m)
+{
+    for (struct session **at = &m->sessions; *at != NULL;) {
+        struct session *s = *at;
+        if (s->state != STATE_ENDING || s->worker_pid != 0 || s->agent_pid != 0) {
+            at = &s->next;
+            continue;
+        }
+        *at = s->next;
+        source_close(m, &s->worker);
+        source_close(m, &s->agent);
+        login_clear(&s->login);
+        explicit_bzero(s, sizeof(*s));
+        free(s);
+    }
+}

@@ -1,0 +1,315 @@
+/* The monitor's side of the store: questions that are answered later, and facts that are told and
+ * kept until the store has them on the disk. A store that is slow, dead or restarted costs those
+ * who ask an error, and nobody else anything. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/spawn.h"
+#include "monitor/monitor.h"
+
+#define ANSWER_MS       10000
+#define RESTART_MS      500
+#define RESTART_MOST_MS 30000
+
+static void request_free(struct store_link *store, struct store_request *r)
+{
+    store->pending--;
+    store->pending_bytes -= r->len;
+    explicit_bzero(r->bytes, r->len);
+    free(r);
+}
+
+/* Take the request with this id out of the list. NULL: there is none. */
+static struct store_request *request_take(struct store_link *store, uint32_t id)
+{
+    for (struct store_request **at = &store->first; *at != NULL; at = &(*at)->next) {
+        struct store_request *r = *at;
+        if (r->id == id) {
+            *at = r->next;
+            return r;
+        }
+    }
+    return NULL;
+}
+
+static void send_pending(struct monitor *m)
+{
+    struct store_link *store = &m->store;
+
+    if (!store->ready)
+        return;
+    for (struct store_request *r = store->first; r != NULL; r = r->next) {
+        if (r->sent)
+            continue;
+        if (send(store->source.fd, r->bytes, r->len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+            if (errno == EAGAIN)
+                source_watch(m, &store->source, EPOLLIN | EPOLLOUT);
+            return; /* EPIPE: its end is on its way */
+        }
+        r->sent = true;
+    }
+    if (store->source.events != EPOLLIN)
+        source_watch(m, &store->source, EPOLLIN);
+}
+
+/* A new request at the end of the list. NULL: no room. */
+static struct store_request *request_new(struct store_link *store, size_t len)
+{
+    struct store_request **at = &store->first;
+    struct store_request *r;
+
+    if (store->pending >= STORE_PENDING_MAX || store->pending_bytes + len > STORE_PENDING_BYTES ||
+        (r = calloc(1, sizeof(*r) + len)) == NULL)
+        return NULL;
+    while (*at != NULL)
+        at = &(*at)->next;
+    *at = r;
+    r->len = len;
+    r->id = ++store->next_id;
+    store->pending++;
+    store->pending_bytes += len;
+    return r;
+}
+
+static struct store_request *request_encode(struct store_link *store, enum message_type type,
+                                            const void *message)
+{
+    uint8_t bytes[MESSAGE_MAX];
+    struct store_request *r = NULL;
+    const ssize_t len = message_encode(type, store->next_id + 1, message, bytes, sizeof(bytes));
+
+    if (len < 0)
+        return NULL;
+    r = request_new(store, (size_t)len);
+    if (r != NULL)
+        memcpy(r->bytes, bytes, (size_t)len);
+    explicit_bzero(bytes, (size_t)len);
+    return r;
+}
+
+void store_ask(struct monitor *m, enum message_type type, const void *message, uint64_t who,
+               store_answer answer)
+{
+    struct store_request *r =
+        m->store.ready ? request_encode(&m->store, type, message) : NULL;
+
+    if (r == NULL) {
+        answer(m, who, 0, NULL);
+        return;
+    }
+    r->who = who;
+    r->answer = answer;
+    r->deadline_ms = now_ms() + ANSWER_MS;
+    send_pending(m);
+}
+
+void store_tell(struct monitor *m, enum message_type type, const void *message)
+{
+    struct store_request *r = request_encode(&m->store, type, message);
+
+    if (r == NULL) {
+        if (m->store.lost++ == 0)
+            log_error("the store takes nothing: lines of the audit log are being lost");
+        return;
+    }
+    r->keep = true;
+    send_pending(m);
+}
+
+void store_relay(struct monitor *m, const struct envelope *e, uint64_t who, store_answer answer)
+{
+    struct store_request *r = m->store.ready ? request_new(&m->store, e->len) : NULL;
+
+    if (r == NULL) {
+        answer(m, who, e->id, NULL);
+        return;
+    }
+    memcpy(r->bytes, e->bytes, e->len);
+    memcpy(r->bytes + 4, &r->id, 4); /* struct header of message.c: type, id */
+    r->who = who;
+    r->their_id = e->id;
+    r->answer = answer;
+    r->deadline_ms = now_ms() + ANSWER_MS;
+    send_pending(m);
+}
+
+int store_report_link(struct monitor *m, const struct session *s)
+{
+    const struct store_audit_source about = {
+        .session = s->number,
+        .account = slice_text(s->account),
+        .protocol = slice_text(worker_kind_names[s->kind]),
+        .address = slice_text(s->address.text),
+    };
+    int pair[2];
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return -1;
+    /* Without a store the agent keeps its reports and gets another link later. */
+    if (m->store.ready)
+        send_store_audit_source_fds(m->store.source.fd, 0, &about, &pair[1], 1);
+    close(pair[1]);
+    return pair[0];
+}
+
+/* A new store: every live agent gets a new link to it. */
+static void renew_report_links(struct monitor *m)
+{
+    for (const struct session *s = m->sessions; s != NULL; s = s->next) {
+        if (s->agent.fd < 0)
+            continue;
+        const struct agent_report_link link = {0};
+        int fd = store_report_link(m, s);
+        if (fd < 0)
+            continue;
+        if (send_agent_report_link_fds(s->agent.fd, 0, &link, &fd, 1) < 0)
+            log_warning("session %llu: its agent takes no new report link",
+                        (unsigned long long)s->number);
+        close(fd);
+    }
+}
+
+static void on_store_ready(struct monitor *m, const struct envelope *e)
+{
+    struct store_link *store = &m->store;
+    struct store_ready ready;
+    char trouble[256];
+
+    if (decode_store_ready(e, &ready) < 0)
+        return;
+    slice_copy(ready.trouble, trouble, sizeof(trouble));
+    if (trouble[0] != '\0') {
+        log_error("the store: %s", trouble);
+        return; /* it ends by itself, and is tried again */
+    }
+    store->ready = true;
+    store->layers = ready.layers;
+    store->restarts = 0;
+    log_info("the store is ready (schema %u)", ready.schema_version);
+    renew_report_links(m);
+    send_pending(m);
+}
+
+static void on_store(struct monitor *m, struct source *source, uint32_t events)
+{
+    struct envelope *e = &m->envelope;
+    struct store_request *r;
+    int got;
+
+    (void)events;
+    while (source->fd >= 0 && (got = message_receive(source->fd, e, MSG_DONTWAIT)) > 0) {
+        if (e->type == MSG_store_ready) {
+            on_store_ready(m, e);
+        } else if ((r = request_take(&m->store, e->id)) != NULL) {
+            if (r->answer != NULL)
+                r->answer(m, r->who, r->their_id, e);
+            request_free(&m->store, r);
+        }
+        envelope_clear(e);
+    }
+    if (source->fd >= 0 && got == 0)
+        source_close(m, source); /* its end follows as SIGCHLD */
+    else
+        send_pending(m);
+}
+
+int store_start(struct monitor *m)
+{
+    const struct config *c = &m->config;
+    struct store_link *store = &m->store;
+    const struct store_setup setup = {
+        .state_dir = slice_text(c->server_state_dir),
+        .uid = m->root ? c->server_store_id : 0,
+        .gid = m->root ? c->server_store_id : 0,
+        .account_id_first = m->root ? c->server_account_ids.first : 0,
+        .account_id_last = m->root ? c->server_account_ids.last : 0,
+        .rotate_bytes = c->audit_rotate_bytes,
+        .rotate_keep = c->audit_rotate_keep,
+        .log_level = (uint8_t)c->server_log_level,
+    };
+
+    store->restart_ms = 0;
+    store->source = (struct source){.fd = -1, .ready = on_store, .owner = store};
+    store->pid = priv_spawn(c->server_programs, "sallyport-store", &store->source.fd);
+    if (store->pid < 0) {
+        log_error("cannot start %s/sallyport-store: %s", c->server_programs, strerror(errno));
+        store->pid = 0;
+        return -1;
+    }
+    return source_watch(m, &store->source, EPOLLIN) < 0 ||
+                   send_store_setup(store->source.fd, 0, &setup) < 0
+               ? -1
+               : 0;
+}
+
+/* Answer with nothing whoever waits and will not be served; keep what must be kept. */
+static void fail_pending(struct monitor *m, bool all, int64_t now)
+{
+    struct store_request *failed = NULL, **end = &failed;
+
+    for (struct store_request **at = &m->store.first; *at != NULL;) {
+        struct store_request *r = *at;
+        if (r->keep) {
+            r->sent = all ? false : r->sent;
+            at = &r->next;
+        } else if (all || now >= r->deadline_ms) {
+            *at = r->next;
+            r->next = NULL;
+            *end = r;
+            end = &r->next;
+        } else {
+            at = &r->next;
+        }
+    }
+    while (failed != NULL) {
+        struct store_request *r = failed;
+        failed = r->next;
+        r->answer(m, r->who, r->their_id, NULL);
+        request_free(&m->store, r);
+    }
+}
+
+void store_gone(struct monitor *m)
+{
+    struct store_link *store = &m->store;
+    int64_t wait = RESTART_MS;
+
+    for (unsigned i = 0; i < store->restarts && wait < RESTART_MOST_MS; i++)
+        wait *= 2;
+    if (store->source.fd >= 0)
+        on_store(m, &store->source, EPOLLIN); /* its last words */
+    source_close(m, &store->source);
+    store->pid = 0;
+    store->ready = false;
+    store->restarts++;
+    store->restart_ms = now_ms() + wait;
+    if (!m->stop)
+        log_error("the store ended; no login and no change until it is back");
+    fail_pending(m, true, 0);
+}
+
+void store_tick(struct monitor *m, int64_t now)
+{
+    fail_pending(m, false, now);
+    if (!m->stop && m->store.restart_ms != 0 && now >= m->store.restart_ms && store_start(m) < 0)
+        m->store.restart_ms = now + RESTART_MOST_MS;
+    send_pending(m);
+}
+
+void store_stop(struct monitor *m)
+{
+    send_pending(m);
+    source_close(m, &m->store.source); /* it writes what it has, and ends */
+    m->store.ready = false;
+    while (m->store.first != NULL) {
+        struct store_request *r = m->store.first;
+        m->store.first = r->next;
+        request_free(&m->store, r);
+    }
+}
