@@ -706,26 +706,16 @@ static void test_nothing_but_what_the_filter_allows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_init_comes_first_and_once),
-        TEST(test_lengths_that_cannot_be),
-        TEST(test_the_longest_packet),
-        TEST(test_unknown_requests_are_answered),
-        TEST(test_every_packet_cut_everywhere),
-        TEST(test_a_cut_in_the_arguments_ends_the_session),
-        TEST(test_every_byte_and_field_spoilt),
-        TEST(test_bytes_by_chance),
-        TEST(test_paths_that_cannot_be),
-        TEST(test_handles_misused),
-        TEST(test_a_thousand_handles),
-        TEST(test_thousands_of_requests_at_once),
-        TEST(test_a_pipeline_in_any_pieces),
-        TEST(test_a_client_that_does_not_read),
-        TEST(test_a_job_waits_for_room),
-        TEST(test_a_job_goes_on_when_there_is_room_again),
-        TEST(test_a_job_that_nobody_waits_for),
-        TEST(test_an_agent_that_talks_nonsense),
-        TEST(test_a_link_that_does_not_block),
-        TEST(test_nothing_but_what_the_filter_allows),
+        TEST(test_init_comes_first_and_once),   TEST(test_lengths_that_cannot_be),
+        TEST(test_the_longest_packet),          TEST(test_unknown_requests_are_answered),
+        TEST(test_every_packet_cut_everywhere), TEST(test_a_cut_in_the_arguments_ends_the_session),
+        TEST(test_every_byte_and_field_spoilt), TEST(test_bytes_by_chance),
+        TEST(test_paths_that_cannot_be),        TEST(test_handles_misused),
+        TEST(test_a_thousand_handles),          TEST(test_thousands_of_requests_at_once),
+        TEST(test_a_pipeline_in_any_pieces),    TEST(test_a_client_that_does_not_read),
+        TEST(test_a_job_waits_for_room),        TEST(test_a_job_goes_on_when_there_is_room_again),
+        TEST(test_a_job_that_nobody_waits_for), TEST(test_an_agent_that_talks_nonsense),
+        TEST(test_a_link_that_does_not_block),  TEST(test_nothing_but_what_the_filter_allows),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
