@@ -82,6 +82,14 @@ SRC_test_sftp_hostile := $(SFTP) common/sandbox.c common/filters.c common/log.c 
 PKG_test_sftp_hostile := libcrypto libcap libseccomp
 PKG_test_store_life  := $(PKG_test_store)
 PKG_test_store_audit := $(PKG_test_store)
+SRC_test_sftp_agent := $(SFTP) tests/unit/files_session.c common/secret.c common/spawn.c
+PKG_test_sftp_agent := libcrypto
+SRC_test_config := $(CONFIG)
+PKG_test_config := inih
+SRC_test_hash   := common/message.c common/secret.c common/spawn.c
+PKG_test_hash   := libcrypt
+SRC_test_files  := tests/unit/files_session.c common/message.c common/secret.c common/spawn.c
+SRC_test_files_edges := $(SRC_test_files)
 
 .PHONY: all tests objects help
 all: $(PROGRAMS:%=$(B)/%)
