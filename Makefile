@@ -72,6 +72,7 @@ SRC_test_store_audit := $(STORE_TEST) common/operations.c
 PKG_test_store_audit := jansson libcrypto
 SRC_test_files  := tests/unit/files_session.c common/message.c common/secret.c common/spawn.c
 SRC_test_files_edges := $(SRC_test_files)
+SRC_test_files_durable := $(SRC_test_files)
 SRC_test_sshkey := common/sshkey.c common/sshwire.c
 PKG_test_sshkey := libcrypto
 SFTP  := $(addprefix sftp-worker/,sftp.c requests.c requests_open.c extensions.c jobs.c handles.c attributes.c \
