@@ -15,7 +15,7 @@
 #define BURST   64   /* requests served between two looks at the other links */
 #define LAST_MS 2000 /* the longest wait for the store at the end */
 
-enum end { END_SESSION = 0, END_NOT_STARTED = 1, AGENT_MISUSED = 2 };
+enum end { END_SESSION = 0, END_NOT_STARTED = 1 }; /* and AGENT_MISUSED */
 
 /* The monitor says only one thing, or that it is gone. */
 static void read_monitor(struct agent *a)
