@@ -29,6 +29,9 @@ HARDENING := -O1 -g -fPIE -fno-omit-frame-pointer -fsanitize=address,undefined -
              -DSALLYPORT_SANITIZE -DSALLYPORT_KEEP_STDERR
 LINKING   := -pie -Wl,-z,relro,-z,now -fsanitize=address,undefined
 endif
+ifeq ($(VARIANT),budget)
+HARDENING := -O0 -g -fno-inline -ffunction-sections -fdata-sections
+endif
 CPPFLAGS  := -std=c17 -D_GNU_SOURCE -I. -DSALLYPORT_LIBEXEC='"$(LIBEXEC)"' -DSALLYPORT_CONFIG='"$(SYSCONFDIR)/sallyport/sallyport.conf"'
 CFLAGS    := $(HARDENING) $(WARNINGS)
 
@@ -43,7 +46,7 @@ SRC_sallyport-files := $(wildcard monitor/files/*.c) $(SANDBOX) common/operation
 SRC_sallyport-hash  := $(wildcard monitor/hash/*.c) $(SANDBOX)
 SRC_sallyport-sftp  := $(wildcard sftp-worker/*.c) $(SANDBOX) common/sshwire.c
 SRC_sallyport       := $(wildcard monitor/command/*.c) common/message.c common/secret.c $(CONFIG) common/spawn.c \
-                       common/operations.c common/log.c common/sshwire.c common/hostkey.c common/audit_chain.c
+                       common/operations.c common/log.c common/sshwire.c common/hostkey.c common/sshkey.c common/audit_chain.c
 PKG_sallyportd      := $(PKGS_monitor)
 PKG_sallyport-store := $(PKGS_store)
 PKG_sallyport-files := $(PKGS_files)
@@ -63,8 +66,31 @@ SRC_test_store  := $(STORE_TEST)
 SRC_test_store_life  := $(STORE_TEST)
 SRC_test_store_audit := $(STORE_TEST)
 PKG_test_store  := sqlite3 jansson libcrypto
+SRC_test_hostkey := common/hostkey.c common/sshwire.c
+PKG_test_hostkey := libcrypto
+SRC_test_store_audit := $(STORE_TEST) common/operations.c
+PKG_test_store_audit := jansson libcrypto
+SRC_test_files  := tests/unit/files_session.c common/message.c common/secret.c common/spawn.c
+SRC_test_files_edges := $(SRC_test_files)
+SRC_test_files_durable := $(SRC_test_files)
+SRC_test_sshkey := common/sshkey.c common/sshwire.c
+PKG_test_sshkey := libcrypto
+SFTP  := $(addprefix sftp-worker/,sftp.c requests.c requests_open.c extensions.c jobs.c handles.c attributes.c \
+         answers.c agent_link.c) common/message.c common/sshwire.c common/operations.c tests/unit/sftp_peer.c tests/unit/fake_agent.c
+SRC_test_sftp := $(SFTP)
+PKG_test_sftp := libcrypto
+SRC_test_sftp_hostile := $(SFTP) common/sandbox.c common/filters.c common/log.c common/secret.c
+PKG_test_sftp_hostile := libcrypto libcap libseccomp
 PKG_test_store_life  := $(PKG_test_store)
 PKG_test_store_audit := $(PKG_test_store)
+SRC_test_sftp_agent := $(SFTP) tests/unit/files_session.c common/secret.c common/spawn.c
+PKG_test_sftp_agent := libcrypto
+SRC_test_config := $(CONFIG)
+PKG_test_config := inih
+SRC_test_hash   := common/message.c common/secret.c common/spawn.c
+PKG_test_hash   := libcrypt
+SRC_test_files  := tests/unit/files_session.c common/message.c common/secret.c common/spawn.c
+SRC_test_files_edges := $(SRC_test_files)
 
 .PHONY: all tests objects help
 all: $(PROGRAMS:%=$(B)/%)
@@ -103,7 +129,7 @@ build/deps-%: scripts/packages scripts/deps
 	@scripts/deps $*
 	@touch $@
 
-.PHONY: check unit e2e check-source format budget check-fresh check-trixie
+.PHONY: check unit e2e check-source format budget count check-fresh check-trixie
 check: build/deps-build ## build all variants, run every test, end with the totals
 	@$(MAKE) --no-print-directory build/deps-test || echo 'check: goes on without what is missing'
 	@MAKE='$(MAKE)' PYTHON='$(PYTHON)' scripts/check
@@ -112,7 +138,7 @@ unit: tests all ## run the unit tests (T=test_name for one; VARIANT=asan)
 	@scripts/unit $(B) $(or $(T),$(TESTS))
 
 e2e: all ## run the end-to-end tests (T=tests/e2e/test_x.py::test_y for some; VARIANT=asan)
-	SALLYPORT_BUILD=$(CURDIR)/$(B) $(PYTHON) -B -m pytest -p no:cacheprovider $(or $(T),tests/e2e)
+	SALLYPORT_BUILD=$(CURDIR)/$(B) $(PYTHON) -B -m pytest -p no:cacheprovider $(PYTEST) $(or $(T),tests/e2e)
 
 check-source: ## rules of the house: sizes, banned functions, comments, layout
 	@scripts/check-source
@@ -120,8 +146,10 @@ check-source: ## rules of the house: sizes, banned functions, comments, layout
 format: ## lay out all C sources
 	clang-format -i $$(scripts/check-source --list)
 
-budget: build/deps-build ## count what has privilege, against the limits and the README
-	@scripts/budget
+budget: all ## count what has privilege, against the limits; brings README's table up to date
+	@$(MAKE) --no-print-directory -s VARIANT=budget count
+count: $(OBJ_sallyportd)
+	@CC='$(CC)' CHECK='$(CHECK)' scripts/budget build/release $^
 
 check-fresh: ## what a newcomer does, in a bare Debian 12 (needs root, mmdebstrap)
 	@scripts/check-fresh bookworm

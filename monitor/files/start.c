@@ -1,0 +1,214 @@
+/* The agent's start: links in their places, the account's folders opened with the account's own
+ * uid, then the sandbox. Called once by main. Must never open a folder as root, nor answer that it
+ * is ready before the sandbox is in force. */
+#include "monitor/files/start.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/landlock.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/sandbox.h"
+
+#ifndef LANDLOCK_ACCESS_FS_REFER
+#define LANDLOCK_ACCESS_FS_REFER (UINT64_C(1) << 13)
+#endif
+#ifndef LANDLOCK_ACCESS_FS_TRUNCATE
+#define LANDLOCK_ACCESS_FS_TRUNCATE (UINT64_C(1) << 14)
+#endif
+
+#define TROUBLE_SIZE 256
+/* Each handle has its file and perhaps its folder; a few for a moment. */
+#define DESCRIPTORS (2 * HANDLES_MAX + VIEW_FOLDERS_MAX + 64)
+
+#define READ_FILE  LANDLOCK_ACCESS_FS_READ_FILE
+#define READ_DIR   LANDLOCK_ACCESS_FS_READ_DIR
+#define WRITE_FILE (LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_TRUNCATE)
+#define REMOVE     (LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR)
+#define MAKE       (LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SYM)
+
+/* What the kernel lets through below a folder. Never: execute, devices, fifos, sockets. Finer
+ * differences (a new file or one that exists) are the agent's own. */
+static const struct {
+    uint32_t right;
+    uint64_t access;
+    const char *why;
+} accesses[] = {
+    // clang-format off
+    {RIGHT_LIST,      READ_DIR,                                            "listings"},
+    {RIGHT_READ,      READ_FILE,                                           "downloads"},
+    {RIGHT_WRITE,     WRITE_FILE | MAKE | LANDLOCK_ACCESS_FS_REFER,        "uploads, links"},
+    {RIGHT_OVERWRITE, WRITE_FILE,                                          "changes"},
+    {RIGHT_DELETE,    REMOVE,                                              "removing"},
+    {RIGHT_RENAME,    REMOVE | MAKE | LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_REFER, "moving"},
+    {RIGHT_MKDIR,     LANDLOCK_ACCESS_FS_MAKE_DIR,                         "new folders"},
+    // clang-format on
+};
+
+static uint64_t folder_access(uint32_t rights, uint32_t flags)
+{
+    uint64_t access = 0;
+
+    for (size_t i = 0; i < sizeof(accesses) / sizeof(accesses[0]); i++) {
+        if ((rights & accesses[i].right) != 0)
+            access |= accesses[i].access;
+    }
+    if ((rights & (RIGHT_WRITE | RIGHT_OVERWRITE)) != 0 && (flags & ACCOUNT_ATOMIC) != 0)
+        access |= LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE; /* temporaries */
+    if ((rights & ~(uint32_t)RIGHT_READ) != 0 && (flags & ACCOUNT_DURABLE) != 0)
+        access |= READ_DIR; /* a folder is synced through a descriptor that reads */
+    return access;
+}
+
+/* Received descriptors may stand anywhere: out of the way first, then to their places. */
+static int take_links(struct envelope *e)
+{
+    static const int places[] = {FD_WORKER, FD_REPORTS};
+    int moved[2] = {-1, -1};
+    int r = -1;
+
+    for (size_t i = 0; i < 2; i++) {
+        const int fd = envelope_take_fd(e, i);
+        moved[i] = fcntl(fd, F_DUPFD_CLOEXEC, FD_REPORTS + 1);
+        close(fd);
+        if (moved[i] < 0)
+            goto out;
+    }
+    for (size_t i = 0; i < 2; i++) {
+        if (dup3(moved[i], places[i], O_CLOEXEC) < 0 ||
+            fcntl(places[i], F_SETFL, O_RDWR | O_NONBLOCK) < 0)
+            goto out;
+    }
+    r = 0;
+out:
+    for (size_t i = 0; i < 2; i++) {
+        if (moved[i] >= 0)
+            close(moved[i]);
+    }
+    return r;
+}
+
+/* Can the account get in, and read where it may list? */
+static int try_folder(int fd, uint32_t rights)
+{
+    struct stat st;
+
+    if (fstatat(fd, ".", &st, 0) < 0)
+        return -1;
+    if ((rights & RIGHT_LIST) == 0)
+        return 0;
+    const int listing = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (listing < 0)
+        return -1;
+    close(listing);
+    return 0;
+}
+
+/* Open one folder by the path that the operator wrote: links in that are the operator's. */
+static int open_folder(struct view_folder *f, const struct folder *from, char *trouble)
+{
+    char path[VIEW_PATH_SIZE] = "";
+
+    const bool texts = slice_copy(from->name, f->name, sizeof(f->name)) == 0 &&
+                       slice_copy(from->path, path, sizeof(path)) == 0;
+    const bool named = strcmp(f->name, "/") == 0 || strchr(f->name, '/') == NULL;
+    f->rights = from->rights & RIGHTS_ALL;
+    f->fd = -1;
+    errno = EINVAL;
+    if (texts && named && f->name[0] != '\0' && path[0] == '/')
+        f->fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (f->fd >= 0 && try_folder(f->fd, f->rights) == 0)
+        return 0;
+    const int error = errno;
+    if (strcmp(f->name, "/") == 0)
+        snprintf(trouble, TROUBLE_SIZE, "home %.180s: %s", path, strerror(error));
+    else
+        snprintf(trouble, TROUBLE_SIZE, "folder %.64s, %.110s: %s", f->name, path, strerror(error));
+    return -1;
+}
+
+static int open_folders(struct agent *a, struct slice rest, char *trouble)
+{
+    struct folder from;
+    int r;
+
+    while ((r = unnest_folder(&rest, &from)) == 1) {
+        if (a->view.count == VIEW_FOLDERS_MAX) {
+            snprintf(trouble, TROUBLE_SIZE, "more than %d folders", VIEW_FOLDERS_MAX);
+            return -1;
+        }
+        struct view_folder *f = &a->view.folders[a->view.count];
+        if (open_folder(f, &from, trouble) < 0)
+            return -1;
+        if (strcmp(f->name, "/") == 0)
+            a->view.home = f;
+        a->view.count++;
+    }
+    if (r < 0)
+        snprintf(trouble, TROUBLE_SIZE, "the folders are no list of folders");
+    return r;
+}
+
+static int enter(struct agent *a, const struct agent_setup *setup, uint32_t *layers, char *trouble)
+{
+    struct sandbox_folder folders[VIEW_FOLDERS_MAX];
+    struct rlimit files = {0};
+
+    for (size_t i = 0; i < a->view.count; i++) {
+        folders[i].fd = a->view.folders[i].fd;
+        folders[i].access = folder_access(a->view.folders[i].rights, a->flags);
+    }
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0) {
+        snprintf(trouble, TROUBLE_SIZE, "resource limits: %s", strerror(errno));
+        return -1;
+    }
+    const struct sandbox sandbox = {
+        .process = PROCESS_AGENT,
+        .empty_dir = NULL, /* it needs the account's folders */
+        .uid = setup->uid,
+        .gid = setup->gid,
+        .folders = folders,
+        .folder_count = a->view.count,
+        .descriptors = files.rlim_max < DESCRIPTORS ? (uint32_t)files.rlim_max : DESCRIPTORS,
+        .file_size = UINT64_MAX,
+    };
+    tzset(); /* the log's time: its file cannot be read later */
+    return sandbox_enter(&sandbox, layers, trouble, TROUBLE_SIZE);
+}
+
+int agent_start(struct agent *a)
+{
+    char trouble[TROUBLE_SIZE] = "";
+    struct agent_ready ready = {0};
+    struct agent_setup setup;
+    int r = -1;
+
+    if (message_receive(FD_MONITOR, &a->request, 0) != 1 ||
+        decode_agent_setup(&a->request, &setup) < 0) {
+        log_error("the monitor's first message is no setup");
+        goto out;
+    }
+    log_open("sallyport-files", LOG_TO_STDERR,
+             setup.log_level <= LOG_LEVEL_DEBUG ? setup.log_level : LOG_LEVEL_INFO);
+    a->flags = setup.flags;
+    a->reports.link = FD_REPORTS;
+    umask(setup.umask & 0777);
+    if (take_links(&a->request) < 0)
+        snprintf(trouble, sizeof(trouble), "links: %s", strerror(errno));
+    else if (sandbox_become(setup.uid, setup.gid, trouble, sizeof(trouble)) == 0 &&
+             open_folders(a, setup.folders, trouble) == 0 &&
+             enter(a, &setup, &ready.layers, trouble) == 0)
+        r = 0;
+    trouble[TROUBLE_SIZE - 1] = '\0';
+    ready.trouble = slice_text(trouble);
+    if (send_agent_ready(FD_MONITOR, 0, &ready) < 0)
+        r = -1;
+out:
+    envelope_clear(&a->request);
+    return r;
+}

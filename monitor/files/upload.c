@@ -1,0 +1,125 @@
+/* Uploads that appear under their name only when whole, and what puts changes on the disk. Called
+ * by open.c and names.c with descriptors of folders in the view. Must never publish over a file
+ * that the account may not replace, nor remove a temporary that another session still writes: each
+ * is locked (flock) by the descriptor that writes it. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "monitor/files/agent.h"
+
+#define NAME_TRIES 16
+
+/* A fresh name: the prefix and 96 random bits. */
+static int temporary_name(char *name)
+{
+    uint8_t random[12];
+    size_t at = sizeof(VIEW_HIDDEN_PREFIX) - 1;
+
+    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random)) {
+        errno = EIO;
+        return -1;
+    }
+    memcpy(name, VIEW_HIDDEN_PREFIX, at);
+    for (size_t i = 0; i < sizeof(random); i++, at += 2)
+        snprintf(name + at, 3, "%02x", random[i]);
+    return 0;
+}
+
+/* Locked, and still there: somebody sweeping may have been quicker. Where there are no locks nobody
+ * sweeps. */
+static bool temporary_ours(int fd)
+{
+    struct stat st;
+
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+        return false;
+    return fstat(fd, &st) == 0 && st.st_nlink > 0;
+}
+
+int temporary_make(int parent, int flags, mode_t mode, char *name)
+{
+    for (int tries = 0; tries < NAME_TRIES; tries++) {
+        if (temporary_name(name) < 0)
+            return -1;
+        const int fd = name_open(parent, name, flags | O_CREAT | O_EXCL, mode);
+        if (fd >= 0 && temporary_ours(fd))
+            return fd;
+        if (fd >= 0)
+            close(fd);
+        else if (errno != EEXIST)
+            return -1;
+    }
+    errno = EAGAIN;
+    return -1;
+}
+
+void temporary_sweep(int parent, const char *name)
+{
+    struct stat st;
+
+    if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+        return;
+    int fd = name_open(parent, name, O_WRONLY | O_NONBLOCK | O_NOCTTY, 0);
+    if (fd < 0)
+        fd = name_open(parent, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+    if (fd < 0)
+        return;
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+        unlinkat(parent, name, 0);
+    close(fd);
+}
+
+/* For file systems without RENAME_NOREPLACE. A file: link, which never replaces, and unlink. A
+ * folder: rename, which replaces at most an empty one. */
+static int move_without_replacing(int from_parent, const char *from, int to_parent, const char *to)
+{
+    struct stat st;
+
+    if (fstatat(to_parent, to, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+        errno = EEXIST;
+        return -1;
+    }
+    if (fstatat(from_parent, from, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return -1;
+    if (S_ISDIR(st.st_mode))
+        return renameat2(from_parent, from, to_parent, to, 0);
+    if (linkat(from_parent, from, to_parent, to, 0) < 0)
+        return -1;
+    return unlinkat(from_parent, from, 0);
+}
+
+int name_move(int from_parent, const char *from, int to_parent, const char *to, bool replace)
+{
+    if (renameat2(from_parent, from, to_parent, to, replace ? 0 : RENAME_NOREPLACE) == 0)
+        return 0;
+    if (!replace && errno == EINVAL)
+        return move_without_replacing(from_parent, from, to_parent, to);
+    return -1;
+}
+
+int temporary_publish(int parent, const char *temporary, const char *name, bool replace)
+{
+    return name_move(parent, temporary, parent, name, replace);
+}
+
+int folder_sync(int parent)
+{
+    const int fd = name_open(parent, ".", O_RDONLY | O_DIRECTORY, 0);
+    int r;
+
+    if (fd < 0)
+        return -1;
+    r = fsync(fd);
+    if (r < 0 && errno == EINVAL) /* a file system that has nothing to sync in folders */
+        r = 0;
+    const int error = errno;
+    close(fd);
+    errno = error;
+    return r;
+}

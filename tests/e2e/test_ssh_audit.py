@@ -1,0 +1,74 @@
+"""How the handshake looks to those who judge it."""
+import json
+import re
+import subprocess
+
+import pytest
+
+import clients
+import sshlow
+from conftest import need
+
+
+def ssh_audit(server):
+    """Lines of ssh-audit that warn or fail."""
+    need("ssh-audit")
+    done = subprocess.run(["ssh-audit", "--no-colors", "--skip-rate-test", "-n", "-p", str(server.port), "127.0.0.1"], capture_output=True, text=True, check=False)
+    if "unrecognized" in done.stderr or "option" in done.stderr.lower():
+        done = subprocess.run(["ssh-audit", "-n", "-p", str(server.port), "127.0.0.1"], capture_output=True, text=True, check=False)
+    assert "(gen) banner: SSH-2.0-" in done.stdout, done.stdout + done.stderr
+    return [line for line in done.stdout.splitlines() if re.search(r"\[(fail|warn)\]", line)]
+
+
+def test_nothing_but_the_nist_curve_with_the_defaults(shared):
+    """ECDSA P-256 is offered for those who need it; ssh-audit holds its curve against it."""
+    lines = ssh_audit(shared)
+    others, inside = [], ""
+    for line in lines:
+        inside = line if line.startswith("(") else inside + line
+        if "ecdsa-sha2-nistp256" not in inside:
+            others.append(line)
+    assert others == []
+
+
+def test_nothing_at_all_without_it(make_server):
+    server = make_server({"sftp": {"host_key_algorithms": "ssh-ed25519,rsa-sha2-512,rsa-sha2-256"}})
+    assert ssh_audit(server) == []
+
+
+def test_strict_key_exchange(shared):
+    assert "kex-strict-s-v00@openssh.com" in sshlow.kexinit(shared)["kex"]
+
+
+def test_server_sig_algs(shared, place):
+    done = clients.OpenSSH(shared, place).run(
+        "sftp", "-vvv", "-o", "BatchMode=no", "-b", "/dev/null", *[o for o in clients.ssh_options(shared) if "LogLevel" not in o],
+        *clients.PASSWORD_ONLY, "-P", shared.port, "alice@127.0.0.1", check=False)
+    assert re.search(r"server-sig-algs=<.*rsa-sha2-256.*>", done.stderr), done.stderr[-2000:]
+    assert re.search(r"server-sig-algs=<.*ssh-ed25519.*>", done.stderr)
+    assert not re.search(r"server-sig-algs=<(.*,)?ssh-rsa(,.*)?>", done.stderr)
+    assert "will use strict KEX ordering" in done.stderr or "strict" not in subprocess.run(["ssh", "-V"], capture_output=True, text=True, check=True).stderr
+
+
+@pytest.mark.parametrize("setting,field,names", [
+    ("kex", "kex", ["curve25519-sha256"]),
+    ("ciphers", "cipher_in", ["aes256-ctr", "aes128-ctr"]),
+    ("macs", "mac_out", ["hmac-sha2-512-etm@openssh.com"]),
+    ("host_key_algorithms", "host_key", ["rsa-sha2-512"]),
+])
+def test_algorithms_are_configurable(make_server, setting, field, names):
+    server = make_server({"sftp": {setting: ",".join(names)}})
+    offered = [n for n in sshlow.kexinit(server)[field] if not n.startswith(("kex-strict", "ext-info"))]
+    assert offered == names
+
+
+def test_fingerprints(shared):
+    """`hostkey list` tells what ssh-keygen tells of what is on the wire."""
+    scan = subprocess.run(["ssh-keyscan", "-p", str(shared.port), "127.0.0.1"], capture_output=True, text=True, check=True).stdout
+    text = json.dumps(shared.json("hostkey", "list"))
+    for form in ("sha256", "md5"):
+        shown = subprocess.run(["ssh-keygen", "-lf", "-", "-E", form], input=scan, capture_output=True, text=True, check=True).stdout
+        fingerprints = [line.split()[1] for line in shown.splitlines()]
+        assert len(fingerprints) == 3
+        for fingerprint in fingerprints:
+            assert fingerprint.removeprefix("MD5:") in text, fingerprint
