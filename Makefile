@@ -78,6 +78,8 @@ SRC_test_sftp := $(SFTP)
 PKG_test_sftp := libcrypto
 SRC_test_sftp_hostile := $(SFTP) common/sandbox.c common/filters.c common/log.c common/secret.c
 PKG_test_sftp_hostile := libcrypto libcap libseccomp
+SRC_test_message := common/message.c
+SRC_test_wire   := common/sshwire.c common/secret.c common/operations.c common/log.c
 
 .PHONY: all tests objects help
 all: $(PROGRAMS:%=$(B)/%)
