@@ -13,11 +13,12 @@ from conftest import need
 def ssh_audit(server):
     """Lines of ssh-audit that warn or fail."""
     need("ssh-audit")
-    done = subprocess.run(["ssh-audit", "--no-colors", "--skip-rate-test", "-n", "-p", str(server.port), "127.0.0.1"], capture_output=True, text=True, check=False)
-    if "unrecognized" in done.stderr or "option" in done.stderr.lower():
-        done = subprocess.run(["ssh-audit", "-n", "-p", str(server.port), "127.0.0.1"], capture_output=True, text=True, check=False)
+    options = subprocess.run(["ssh-audit", "--help"], capture_output=True, text=True, check=False).stdout
+    quick = ["--skip-rate-test"] if "--skip-rate-test" in options else []
+    done = subprocess.run(["ssh-audit", "-n", *quick, "-p", str(server.port), "127.0.0.1"], capture_output=True, text=True, check=False)
     assert "(gen) banner: SSH-2.0-" in done.stdout, done.stdout + done.stderr
-    return [line for line in done.stdout.splitlines() if re.search(r"\[(fail|warn)\]", line)]
+    # The marker of strict key exchange is no algorithm; ssh-audit of Debian 12 does not know it yet.
+    return [line for line in done.stdout.splitlines() if re.search(r"\[(fail|warn)\]", line) and "kex-strict" not in line]
 
 
 def test_nothing_but_the_nist_curve_with_the_defaults(shared):
@@ -41,9 +42,7 @@ def test_strict_key_exchange(shared):
 
 
 def test_server_sig_algs(shared, place):
-    done = clients.OpenSSH(shared, place).run(
-        "sftp", "-vvv", "-o", "BatchMode=no", "-b", "/dev/null", *[o for o in clients.ssh_options(shared) if "LogLevel" not in o],
-        *clients.PASSWORD_ONLY, "-P", shared.port, "alice@127.0.0.1", check=False)
+    done = clients.OpenSSH(shared, place).batch("pwd", level="DEBUG3")
     assert re.search(r"server-sig-algs=<.*rsa-sha2-256.*>", done.stderr), done.stderr[-2000:]
     assert re.search(r"server-sig-algs=<.*ssh-ed25519.*>", done.stderr)
     assert not re.search(r"server-sig-algs=<(.*,)?ssh-rsa(,.*)?>", done.stderr)
@@ -55,7 +54,7 @@ def test_server_sig_algs(shared, place):
     ("ciphers", "cipher_in", ["aes256-ctr", "aes128-ctr"]),
     ("macs", "mac_out", ["hmac-sha2-512-etm@openssh.com"]),
     ("host_key_algorithms", "host_key", ["rsa-sha2-512"]),
-])
+], ids=lambda v: v if isinstance(v, str) else None)
 def test_algorithms_are_configurable(make_server, setting, field, names):
     server = make_server({"sftp": {setting: ",".join(names)}})
     offered = [n for n in sshlow.kexinit(server)[field] if not n.startswith(("kex-strict", "ext-info"))]
