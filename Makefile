@@ -50,7 +50,7 @@ SRC_sallyport-files := $(wildcard monitor/files/*.c) $(SANDBOX) common/operation
 SRC_sallyport-hash  := $(wildcard monitor/hash/*.c) $(SANDBOX)
 SRC_sallyport-sftp  := $(wildcard sftp-worker/*.c) $(SANDBOX) common/sshwire.c
 SRC_sallyport       := $(wildcard monitor/command/*.c) common/message.c common/secret.c $(CONFIG) common/spawn.c \
-                       common/operations.c common/log.c common/sshwire.c common/hostkey.c common/audit_chain.c
+                       common/operations.c common/log.c common/sshwire.c common/hostkey.c common/sshkey.c common/audit_chain.c
 PKG_sallyportd      := $(PKGS_monitor)
 PKG_sallyport-store := $(PKGS_store)
 PKG_sallyport-files := $(PKGS_files)
@@ -65,8 +65,36 @@ SRC_test_config := $(CONFIG)
 PKG_test_config := inih
 SRC_test_hash   := common/message.c common/secret.c common/spawn.c
 PKG_test_hash   := libcrypt
-SRC_test_store  := common/message.c common/secret.c common/spawn.c common/audit_chain.c
+STORE_TEST      := tests/unit/store_process.c common/message.c common/secret.c common/spawn.c common/audit_chain.c common/sshwire.c
+SRC_test_store  := $(STORE_TEST)
+SRC_test_store_life  := $(STORE_TEST)
+SRC_test_store_audit := $(STORE_TEST)
 PKG_test_store  := sqlite3 jansson libcrypto
+SRC_test_hostkey := common/hostkey.c common/sshwire.c
+PKG_test_hostkey := libcrypto
+SRC_test_store_audit := $(STORE_TEST) common/operations.c
+PKG_test_store_audit := jansson libcrypto
+SRC_test_files  := tests/unit/files_session.c common/message.c common/secret.c common/spawn.c
+SRC_test_files_edges := $(SRC_test_files)
+SRC_test_files_durable := $(SRC_test_files)
+SRC_test_sshkey := common/sshkey.c common/sshwire.c
+PKG_test_sshkey := libcrypto
+SFTP  := $(addprefix sftp-worker/,sftp.c requests.c requests_open.c extensions.c jobs.c handles.c attributes.c \
+         answers.c agent_link.c) common/message.c common/sshwire.c common/operations.c tests/unit/sftp_peer.c tests/unit/fake_agent.c
+SRC_test_sftp := $(SFTP)
+PKG_test_sftp := libcrypto
+SRC_test_sftp_hostile := $(SFTP) common/sandbox.c common/filters.c common/log.c common/secret.c
+PKG_test_sftp_hostile := libcrypto libcap libseccomp
+PKG_test_store_life  := $(PKG_test_store)
+PKG_test_store_audit := $(PKG_test_store)
+SRC_test_sftp_agent := $(SFTP) tests/unit/files_session.c common/secret.c common/spawn.c
+PKG_test_sftp_agent := libcrypto
+SRC_test_config := $(CONFIG)
+PKG_test_config := inih
+SRC_test_hash   := common/message.c common/secret.c common/spawn.c
+PKG_test_hash   := libcrypt
+SRC_test_files  := tests/unit/files_session.c common/message.c common/secret.c common/spawn.c
+SRC_test_files_edges := $(SRC_test_files)
 
 .PHONY: all tests objects help
 all: $(PROGRAMS:%=$(B)/%)

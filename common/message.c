@@ -24,7 +24,9 @@ struct header {
 #define F_BLOB(m, field, most)   {#field, FIELD_BLOB, most, offsetof(struct m, field)},
 #define F_SECRET(m, field, most) {#field, FIELD_SECRET, most, offsetof(struct m, field)},
 #define END(name)                                                                                  \
-    {NULL, FIELD_U8, 0, 0}                                                                         \
+    {                                                                                              \
+        NULL, FIELD_U8, 0, 0                                                                       \
+    }                                                                                              \
     }                                                                                              \
     ;
 #include "common/messages.def"
@@ -283,11 +285,12 @@ int message_receive(int socket, struct envelope *e, int flags)
 
     e->type = MSG_NONE;
     e->len = e->fd_count = 0;
+    /* A peer that ended without reading all makes ECONNRESET, once, before what it had sent. */
     do
         n = recvmsg(socket, &header, flags | MSG_CMSG_CLOEXEC);
-    while (n < 0 && errno == EINTR);
+    while (n < 0 && (errno == EINTR || errno == ECONNRESET));
     if (n <= 0)
-        return n == 0 || errno == ECONNRESET ? 0 : -1;
+        return n == 0 ? 0 : -1;
     collect_descriptors(&header, e);
     e->len = (size_t)n;
     if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 || e->len < sizeof(head))

@@ -42,7 +42,8 @@ static int enter_root(const struct sandbox *s)
     return chroot(s->empty_dir) < 0 || chdir("/") < 0 ? -1 : 0;
 }
 
-/* The bounding set goes first: dropping it takes CAP_SETPCAP, which the change of ids takes away. */
+/* The bounding set goes first: dropping it takes CAP_SETPCAP, which the change of ids takes away.
+ */
 static int drop_bounding(void)
 {
     for (cap_value_t c = 0; cap_get_bound(c) >= 0; c++) {
@@ -61,9 +62,8 @@ static int become(uint32_t uid, uint32_t gid)
         errno = EINVAL;
         return -1;
     }
-    if (geteuid() == 0 &&
-        (drop_bounding() < 0 || setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 ||
-         setresuid(uid, uid, uid) < 0))
+    if (geteuid() == 0 && (drop_bounding() < 0 || setgroups(0, NULL) < 0 ||
+                           setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0))
         return -1;
     /* Believe nothing: read it back, and try to undo it. */
     if (getresuid(&r, &e, &s) < 0 || getresgid(&gr, &ge, &gs) < 0)
@@ -126,8 +126,7 @@ static int limits(const struct sandbox *s)
 
 int sandbox_landlock_abi(void)
 {
-    const long abi =
-        syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    const long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 
     return abi < 0 ? 0 : (int)abi;
 }
@@ -354,10 +353,12 @@ out:
     return r;
 }
 
-/* The monitor's rows, and by number alone those of every child: they inherit this filter. */
+/* The monitor's rows, and by number alone those of every child: they inherit this filter. What is
+ * not listed does not exist (ENOSYS), as on an older kernel: a C library newer than the list falls
+ * back when a child starts. Children's own filters kill. */
 static int monitor_filter(bool root)
 {
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
     int r = -ENOMEM;
 
     if (filter == NULL)

@@ -1,6 +1,7 @@
 /* The host keys that the monitor holds: read at start and at each reload, never shown to anybody.
  * A key that was replaced stays for the sessions that began with it (they sign rekeys with it), and
  * is no longer offered. */
+#include <errno.h>
 #include <openssl/evp.h>
 #include <string.h>
 
@@ -19,53 +20,63 @@ static struct host_key *find_blob(struct host_keys *keys, const uint8_t *blob, s
     return NULL;
 }
 
-/* Add a key, or offer it again. Takes the key. */
-static int take_key(struct host_keys *keys, enum hostkey_type type, EVP_PKEY *pkey,
-                    const uint8_t *blob, size_t len)
+/* Add a key, or offer it again. Takes the key out of what was read. */
+static int take_key(struct host_keys *keys, struct hostkey *fresh)
 {
-    struct host_key *key = find_blob(keys, blob, len);
+    struct host_key *key = find_blob(keys, fresh->blob, fresh->blob_len);
 
     if (key != NULL) {
-        EVP_PKEY_free(pkey);
         key->offered = true;
         return 0;
     }
     if (keys->count == HOST_KEYS_MAX) {
         log_error("host keys were replaced too often; restart the server");
-        EVP_PKEY_free(pkey);
         return -1;
     }
     key = &keys->keys[keys->count++];
-    *key = (struct host_key){
-        .key = pkey, .type = hostkey_info(type)->ssh_type, .blob_len = len, .offered = true};
-    memcpy(key->blob, blob, len);
+    *key = (struct host_key){.key = fresh->key,
+                             .type = hostkey_info(fresh->type)->ssh_type,
+                             .blob_len = fresh->blob_len,
+                             .offered = true};
+    memcpy(key->blob, fresh->blob, fresh->blob_len);
+    fresh->key = NULL;
     return 0;
+}
+
+/* One type of key. Returns 1, 0 when there is none and none is to be made, or -1. */
+static int load_one(struct host_keys *keys, const char *key_dir, enum hostkey_type type,
+                    bool make_missing)
+{
+    char trouble[HOSTKEY_TROUBLE_MAX];
+    struct hostkey fresh = {0};
+    int r = priv_hostkey_load(key_dir, type, &fresh, trouble);
+
+    if (r < 0 && errno == ENOENT && make_missing) {
+        log_info("making the %s host key", hostkey_info(type)->name);
+        if ((r = priv_hostkey_generate(key_dir, type, trouble)) == 0)
+            r = priv_hostkey_load(key_dir, type, &fresh, trouble);
+    } else if (r < 0 && errno == ENOENT) {
+        return 0;
+    }
+    if (r < 0)
+        log_error("host key: %s", trouble);
+    else
+        r = take_key(keys, &fresh) < 0 ? -1 : 1;
+    hostkey_free(&fresh);
+    return r;
 }
 
 int priv_host_keys_load(struct host_keys *keys, const char *key_dir, bool make_missing)
 {
-    uint8_t blob[HOSTKEY_BLOB_MAX];
-    char trouble[4600];
-    size_t len, found = 0;
-    EVP_PKEY *key;
+    size_t found = 0;
 
     for (size_t i = 0; i < keys->count; i++)
         keys->keys[i].offered = false;
-    for (int t = 0; t < HOSTKEY_TYPES; t++) {
-        const enum hostkey_type type = (enum hostkey_type)t;
-        int r = hostkey_load(key_dir, type, &key, blob, &len, trouble, sizeof(trouble));
-        if (r == 0 && make_missing) {
-            log_info("making the %s host key", hostkey_info(type)->name);
-            r = hostkey_generate(key_dir, type, false, trouble, sizeof(trouble));
-            r = r < 0 ? r : hostkey_load(key_dir, type, &key, blob, &len, trouble, sizeof(trouble));
-        }
-        if (r < 0) {
-            log_error("host key: %s", trouble);
+    for (int t = 0; t < HOSTKEY_COUNT; t++) {
+        const int r = load_one(keys, key_dir, (enum hostkey_type)t, make_missing);
+        if (r < 0)
             return -1;
-        }
-        if (r > 0 && take_key(keys, type, key, blob, len) < 0)
-            return -1;
-        found += r > 0;
+        found += (size_t)r;
     }
     if (found == 0)
         log_error("no host key in %s: `sallyport hostkey generate` makes them", key_dir);

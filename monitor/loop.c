@@ -95,7 +95,7 @@ static void reap(struct monitor *m)
     m->child_ended = false;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         if (pid == m->store.pid)
-            store_gone(m);
+            store_gone(m, status);
         else if (!hashers_gone(m, pid))
             sessions_child_ended(m, pid, status);
     }

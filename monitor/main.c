@@ -58,6 +58,14 @@ static void notify(const char *state)
 
 /* ------------------------------------------------------------------------- folders */
 
+/* With exactly this mode, whatever the umask. */
+static int make_one(const char *path, mode_t mode)
+{
+    if (mkdir(path, mode) < 0)
+        return errno == EEXIST ? 0 : -1;
+    return chmod(path, mode);
+}
+
 /* Make a folder and those above it. Existing ones stay as they are. */
 static int make_folder(const char *path, mode_t mode)
 {
@@ -69,11 +77,11 @@ static int make_folder(const char *path, mode_t mode)
         if (*at != '/')
             continue;
         *at = '\0';
-        if (mkdir(part, 0755) < 0 && errno != EEXIST)
+        if (make_one(part, 0755) < 0)
             return -1;
         *at = '/';
     }
-    return mkdir(part, mode) < 0 && errno != EEXIST ? -1 : 0;
+    return make_one(part, mode);
 }
 
 static int folder(const char *what, const char *path, mode_t mode, uint32_t owner)
@@ -125,7 +133,8 @@ static void open_log(const struct config *c)
     log_open("sallyportd", targets[c->server_log], (enum log_level)c->server_log_level);
 }
 
-/* Descriptors 0, 1 and 2 are open, SIGPIPE is no end, and there are descriptors for all sessions. */
+/* Descriptors 0, 1 and 2 are open, SIGPIPE is no end, and there are descriptors for all sessions.
+ */
 static int prepare_process(void)
 {
     struct rlimit files;
@@ -164,9 +173,8 @@ static int start(struct monitor *m)
                     "seccomp and no_new_privs hold");
     if (sandbox_landlock_abi() == 0)
         log_warning("this kernel has no Landlock: file access is bounded by uid and seccomp only");
-    if (make_folders(m) < 0 ||
-        priv_host_keys_load(&m->keys, m->config.server_key_dir, true) < 0 || control_open(m) < 0 ||
-        listeners_open(m) < 0)
+    if (make_folders(m) < 0 || priv_host_keys_load(&m->keys, m->config.server_key_dir, true) < 0 ||
+        control_open(m) < 0 || listeners_open(m) < 0)
         return -1;
     if (sandbox_monitor(&m->layers, trouble, sizeof(trouble)) < 0) {
         log_error("%s", trouble);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -96,8 +97,7 @@ static struct store_request *request_encode(struct store_link *store, enum messa
 void store_ask(struct monitor *m, enum message_type type, const void *message, uint64_t who,
                store_answer answer)
 {
-    struct store_request *r =
-        m->store.ready ? request_encode(&m->store, type, message) : NULL;
+    struct store_request *r = m->store.ready ? request_encode(&m->store, type, message) : NULL;
 
     if (r == NULL) {
         answer(m, who, 0, NULL);
@@ -213,10 +213,13 @@ static void on_store(struct monitor *m, struct source *source, uint32_t events)
         }
         envelope_clear(e);
     }
-    if (source->fd >= 0 && got == 0)
+    if (source->fd >= 0 && got == 0) {
         source_close(m, source); /* its end follows as SIGCHLD */
-    else
+        if (m->store.pid > 0)
+            kill(m->store.pid, SIGKILL);
+    } else {
         send_pending(m);
+    }
 }
 
 int store_start(struct monitor *m)
@@ -275,7 +278,7 @@ static void fail_pending(struct monitor *m, bool all, int64_t now)
     }
 }
 
-void store_gone(struct monitor *m)
+void store_gone(struct monitor *m, int status)
 {
     struct store_link *store = &m->store;
     int64_t wait = RESTART_MS;
@@ -290,7 +293,9 @@ void store_gone(struct monitor *m)
     store->restarts++;
     store->restart_ms = now_ms() + wait;
     if (!m->stop)
-        log_error("the store ended; no login and no change until it is back");
+        log_error("the store ended (%s %d); no login and no change until it is back",
+                  WIFSIGNALED(status) ? "signal" : "status",
+                  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
     fail_pending(m, true, 0);
 }
 

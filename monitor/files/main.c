@@ -27,7 +27,8 @@ static void read_monitor(struct agent *a)
         return;
     if (decode_agent_report_link(&a->other, &link) == 0) {
         const int fd = envelope_take_fd(&a->other, 0);
-        if (dup3(fd, FD_REPORTS, O_CLOEXEC) == FD_REPORTS) {
+        if (dup3(fd, FD_REPORTS, O_CLOEXEC) == FD_REPORTS &&
+            fcntl(FD_REPORTS, F_SETFL, O_RDWR | O_NONBLOCK) == 0) {
             reports_renew(&a->reports);
             a->monitor_gone = false;
         }
@@ -76,6 +77,8 @@ static void serve(struct agent *a)
         a->misused = r < 0 && errno == EPROTO;
         a->worker_gone = true;
     }
+    if (a->misused)
+        log_error("the worker sent what is no request: the session ends");
 }
 
 /* Tell the store the rest, and give it a moment to say that it has it. */
