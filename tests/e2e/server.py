@@ -341,8 +341,10 @@ class Server:
         return self.homes / name
 
     def add_key(self, name, public):
-        """public: a path to a public key's file, or the line itself."""
-        return self.command("key", "add", name, str(public))
+        """public: a path of a public key's file, or (a text) the line itself."""
+        if isinstance(public, Path):
+            return self.command("key", "add", name, public)
+        return self.command("key", "add", name, "--text", public)
 
     def home(self, name="alice"):
         return self.homes / name

@@ -273,7 +273,7 @@ def test_a_changed_password_holds_at_the_next_login(shared, place):
 def test_a_deleted_account_is_gone(shared, place):
     home = shared.add("gone")
     shared.put_file("kept", b"x", "gone")
-    shared.command("user", "delete", "gone")
+    shared.command("user", "delete", "gone", "--yes")
     refused(shared, place, *clients.PASSWORD_ONLY, user="gone", password="correct horse")
     assert (home / "kept").exists()
 
