@@ -207,11 +207,7 @@ static int add_row(scmp_filter_ctx filter, const struct filter_row *row)
         n = 0;
         break;
     case COND_EQ:
-<<<<<<< HEAD
         compare[0] = masked(c->argument, UINT64_MAX, c->value);
-=======
-        compare[0] = SCMP_CMP64(c->argument, SCMP_CMP_EQ, c->value, 0);
->>>>>>> checks
         break;
     case COND_GE:
         return add_descriptors_from(filter, row);
