@@ -42,7 +42,8 @@ static int enter_root(const struct sandbox *s)
     return chroot(s->empty_dir) < 0 || chdir("/") < 0 ? -1 : 0;
 }
 
-/* The bounding set goes first: dropping it takes CAP_SETPCAP, which the change of ids takes away. */
+/* The bounding set goes first: dropping it takes CAP_SETPCAP, which the change of ids takes away.
+ */
 static int drop_bounding(void)
 {
     for (cap_value_t c = 0; cap_get_bound(c) >= 0; c++) {
@@ -61,9 +62,8 @@ static int become(uint32_t uid, uint32_t gid)
         errno = EINVAL;
         return -1;
     }
-    if (geteuid() == 0 &&
-        (drop_bounding() < 0 || setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 ||
-         setresuid(uid, uid, uid) < 0))
+    if (geteuid() == 0 && (drop_bounding() < 0 || setgroups(0, NULL) < 0 ||
+                           setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0))
         return -1;
     /* Believe nothing: read it back, and try to undo it. */
     if (getresuid(&r, &e, &s) < 0 || getresgid(&gr, &ge, &gs) < 0)
@@ -126,8 +126,7 @@ static int limits(const struct sandbox *s)
 
 int sandbox_landlock_abi(void)
 {
-    const long abi =
-        syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    const long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 
     return abi < 0 ? 0 : (int)abi;
 }
@@ -169,6 +168,13 @@ out:
     return r;
 }
 
+/* (argument & mask) == value, over all 64 bits. */
+static struct scmp_arg_cmp masked(unsigned argument, uint64_t mask, uint64_t value)
+{
+    return (struct scmp_arg_cmp){
+        .arg = argument, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value};
+}
+
 static int add_rule(scmp_filter_ctx filter, int number, unsigned n, const struct scmp_arg_cmp *c)
 {
     const int r = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, number, n, c);
@@ -183,8 +189,7 @@ static int add_descriptors_from(scmp_filter_ctx filter, const struct filter_row 
     int r = 0;
 
     for (uint64_t v = row->condition.value; v < 65536 && r == 0; v += v & -v) {
-        const struct scmp_arg_cmp block =
-            SCMP_CMP64(row->condition.argument, SCMP_CMP_MASKED_EQ, ~((v & -v) - 1), v);
+        const struct scmp_arg_cmp block = masked(row->condition.argument, ~((v & -v) - 1), v);
         r = add_rule(filter, row->number, 1, &block);
     }
     return r;
@@ -202,17 +207,16 @@ static int add_row(scmp_filter_ctx filter, const struct filter_row *row)
         n = 0;
         break;
     case COND_EQ:
-        compare[0] = SCMP_CMP64(c->argument, SCMP_CMP_EQ, c->value);
+        compare[0] = masked(c->argument, UINT64_MAX, c->value);
         break;
     case COND_GE:
         return add_descriptors_from(filter, row);
     case COND_MASKED:
-        compare[0] = SCMP_CMP64(c->argument, SCMP_CMP_MASKED_EQ, c->mask, c->value);
+        compare[0] = masked(c->argument, c->mask, c->value);
         break;
     case COND_MAP:
-        compare[0] = SCMP_CMP64(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
-        compare[1] = SCMP_CMP64(3, SCMP_CMP_MASKED_EQ, MAP_TYPE | MAP_ANONYMOUS,
-                                MAP_PRIVATE | MAP_ANONYMOUS);
+        compare[0] = masked(2, PROT_EXEC, 0);
+        compare[1] = masked(3, MAP_TYPE | MAP_ANONYMOUS, MAP_PRIVATE | MAP_ANONYMOUS);
         n = 2;
         break;
     }

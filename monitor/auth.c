@@ -13,6 +13,8 @@
 #include "common/sshwire.h"
 #include "monitor/monitor.h"
 
+#define GOODBYE_MS 2000 /* to tell the client why */
+
 void login_clear(struct login *l)
 {
     if (l->request != NULL)
@@ -34,14 +36,24 @@ static void send_answer(struct monitor *m, struct session *s, enum verdict_outco
         .account = slice_text(s->account),
         .uid = open ? s->login.uid : 0,
         .gid = open ? s->login.gid : 0,
-        .bandwidth = open ? (s->login.bandwidth != 0 ? s->login.bandwidth
-                                                      : m->config.limits_bandwidth)
-                          : 0,
+        .bandwidth =
+            open ? (s->login.bandwidth != 0 ? s->login.bandwidth : m->config.limits_bandwidth) : 0,
     };
 
     if (send_verdict_fds(s->worker.fd, s->login.request_id, &verdict, &s->agent_link,
                          open ? 1 : 0) < 0)
         session_end(m, s, "its worker is gone");
+}
+
+/* No further try: the client is told why, and the worker ends. */
+static void give_up(struct monitor *m, struct session *s, const char *told)
+{
+    send_answer(m, s, VERDICT_ENOUGH, told);
+    if (s->ended)
+        return;
+    slice_copy(slice_text(told), s->end_reason, sizeof(s->end_reason));
+    s->state = STATE_ENDING;
+    s->deadline_ms = now_ms() + GOODBYE_MS;
 }
 
 /* Refuse this try. why is for the log and the audit, never for the client; told (if not NULL) is
@@ -68,12 +80,7 @@ static void deny(struct monitor *m, struct session *s, const char *why, const ch
         return;
     }
     limits_penalise(m, &s->address, PENALTY_FAILURE);
-    send_answer(m, s, VERDICT_ENOUGH, "too many failed tries");
-    if (!s->ended) {
-        slice_copy(slice_text("too many failed tries"), s->end_reason, sizeof(s->end_reason));
-        s->state = STATE_ENDING;
-        s->deadline_ms = now_ms() + 2000;
-    }
+    give_up(m, s, "too many failed tries");
 }
 
 /* ------------------------------------------------------------------------- a proven login */
@@ -99,9 +106,9 @@ static void proven(struct monitor *m, struct session *s)
     }
     slice_copy(slice_text(l->name), s->account, sizeof(s->account));
     snprintf(s->method, sizeof(s->method), "%s",
-             l->passed == both                ? "publickey+password"
+             l->passed == both            ? "publickey+password"
              : l->passed == AUTH_PASSWORD ? "password"
-                                              : "publickey");
+                                          : "publickey");
     if (priv_session_agent(m, s) < 0)
         auth_agent_ready(m, s, "the file agent cannot be started");
 }
@@ -116,7 +123,10 @@ void auth_agent_ready(struct monitor *m, struct session *s, const char *trouble)
     if (trouble != NULL) {
         log_error("session %llu: account %s: %s", (unsigned long long)s->number, s->account,
                   trouble);
-        deny(m, s, trouble, "the account's folder cannot be opened");
+        s->account[0] = '\0';
+        m->counters.refusals++;
+        session_audit(m, s, "refused", "%s", trouble);
+        give_up(m, s, "the account's folder cannot be opened; the operator's log says why");
         return;
     }
     if (l->request != NULL) {

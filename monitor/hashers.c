@@ -50,7 +50,7 @@ static void on_hasher(struct monitor *m, struct source *source, uint32_t events)
     struct envelope *e = &m->envelope;
     struct hash_ready ready;
     struct hashed answer;
-    int got;
+    int got = -1;
 
     (void)events;
     while (source->fd >= 0 && (got = message_receive(source->fd, e, MSG_DONTWAIT)) > 0) {
@@ -70,8 +70,11 @@ static void on_hasher(struct monitor *m, struct source *source, uint32_t events)
         }
         envelope_clear(e);
     }
-    if (source->fd >= 0 && got == 0)
-        source_close(m, source);
+    if (source->fd >= 0 && got == 0) {
+        source_close(m, source); /* its end follows as SIGCHLD */
+        if (hasher->pid > 0)
+            kill(hasher->pid, SIGKILL);
+    }
     hand_out(m);
 }
 
@@ -88,8 +91,7 @@ static int start_one(struct monitor *m, struct hasher *hasher)
     hasher->source = (struct source){.fd = -1, .ready = on_hasher, .owner = hasher};
     hasher->pid = priv_spawn(m->config.server_programs, "sallyport-hash", &hasher->source.fd);
     if (hasher->pid < 0) {
-        log_error("cannot start %s/sallyport-hash: %s", m->config.server_programs,
-                  strerror(errno));
+        log_error("cannot start %s/sallyport-hash: %s", m->config.server_programs, strerror(errno));
         hasher->pid = 0;
         return -1;
     }

@@ -48,8 +48,8 @@ int loop_run(struct monitor *m);
 
 struct host_key {
     struct evp_pkey_st *key; /* owned */
-    const char *type;   /* "ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa" */
-    uint8_t blob[1024]; /* public part as SSH has it (RFC 4253, 6.6) */
+    const char *type;        /* "ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa" */
+    uint8_t blob[1024];      /* public part as SSH has it (RFC 4253, 6.6) */
     size_t blob_len;
     bool offered; /* false: replaced at a reload, kept for sessions that began with it */
 };
@@ -111,7 +111,7 @@ struct store_request {
     uint64_t who;      /* session or control client, by number */
     uint32_t their_id; /* the client's own id, for a relay */
     store_answer answer;
-    bool keep;           /* sent again to a new store: audit lines, times of logins */
+    bool keep; /* sent again to a new store: audit lines, times of logins */
     bool sent;
     int64_t deadline_ms; /* 0: none */
     size_t len;
@@ -221,12 +221,12 @@ void listeners_tick(struct monitor *m, int64_t now);
 
 /* STATE(NAME, name): where a session stands; columns of the dispatch table. */
 #define SESSION_STATES(STATE)                                                                      \
-    STATE(STARTING, "starting")     /* exec'd, not in its sandbox yet */                           \
-    STATE(SPARE, "spare")           /* ready, no client */                                         \
-    STATE(GREETED, "greeted")       /* has its client, nobody is logged in */                      \
-    STATE(CHECKING, "checking")     /* an answer of store, hasher or agent is awaited */           \
-    STATE(OPEN, "open")             /* logged in, its agent runs */                                \
-    STATE(ENDING, "ending")         /* told to end, or ended: nothing is heard any more */
+    STATE(STARTING, "starting") /* exec'd, not in its sandbox yet */                               \
+    STATE(SPARE, "spare")       /* ready, no client */                                             \
+    STATE(GREETED, "greeted")   /* has its client, nobody is logged in */                          \
+    STATE(CHECKING, "checking") /* an answer of store, hasher or agent is awaited */               \
+    STATE(OPEN, "open")         /* logged in, its agent runs */                                    \
+    STATE(ENDING, "ending")     /* told to end, or ended: nothing is heard any more */
 
 enum session_state {
 #define STATE(NAME, name) STATE_##NAME,

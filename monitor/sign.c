@@ -168,8 +168,8 @@ static EVP_PKEY *ecdsa_key(struct wire *w, const char *group)
 
     if (builder != NULL && !w->bad && point.len > 0 &&
         OSSL_PARAM_BLD_push_utf8_string(builder, OSSL_PKEY_PARAM_GROUP_NAME, group, 0) == 1 &&
-        OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point.data,
-                                         point.len) == 1)
+        OSSL_PARAM_BLD_push_octet_string(builder, OSSL_PKEY_PARAM_PUB_KEY, point.data, point.len) ==
+            1)
         key = key_from_params("EC", builder);
     OSSL_PARAM_BLD_free(builder);
     return key;

@@ -97,8 +97,7 @@ static struct store_request *request_encode(struct store_link *store, enum messa
 void store_ask(struct monitor *m, enum message_type type, const void *message, uint64_t who,
                store_answer answer)
 {
-    struct store_request *r =
-        m->store.ready ? request_encode(&m->store, type, message) : NULL;
+    struct store_request *r = m->store.ready ? request_encode(&m->store, type, message) : NULL;
 
     if (r == NULL) {
         answer(m, who, 0, NULL);
@@ -201,7 +200,7 @@ static void on_store(struct monitor *m, struct source *source, uint32_t events)
 {
     struct envelope *e = &m->envelope;
     struct store_request *r;
-    int got;
+    int got = -1;
 
     (void)events;
     while (source->fd >= 0 && (got = message_receive(source->fd, e, MSG_DONTWAIT)) > 0) {
@@ -214,10 +213,13 @@ static void on_store(struct monitor *m, struct source *source, uint32_t events)
         }
         envelope_clear(e);
     }
-    if (source->fd >= 0 && got == 0)
+    if (source->fd >= 0 && got == 0) {
         source_close(m, source); /* its end follows as SIGCHLD */
-    else
+        if (m->store.pid > 0)
+            kill(m->store.pid, SIGKILL);
+    } else {
         send_pending(m);
+    }
 }
 
 int store_start(struct monitor *m)

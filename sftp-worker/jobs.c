@@ -179,12 +179,14 @@ enum outcome on_copy_data(struct call *call)
         return answer_status(call, FX_FAILURE, "A file cannot be copied into itself");
     if (from_at > INT64_MAX || length > INT64_MAX - from_at || to_at > INT64_MAX)
         return answer_errno(call, EFBIG, slice_of(NULL, 0));
-    /* To the end is to where it is now: were both names of one file, it would move on for ever. */
+    /* To the end is to where it is now: were both handles of one file, it would move on for ever.
+     * Some filesystems tell no size at all: those are read until nothing comes. */
     const struct file_hstat ask = {.handle = call->handle->agent};
     const int result = agent_ask(&sftp->agent, MSG_file_hstat, &ask, MSG_file_attributes, &seen);
     if (result != 0)
         return answer_agent(call, result);
-    const uint64_t to_end = seen.size > from_at ? seen.size - from_at : 0;
+    const uint64_t size = seen.size != 0 ? seen.size : INT64_MAX;
+    const uint64_t to_end = size > from_at ? size - from_at : 0;
     struct job *job = job_new(call, ROOM_STATUS, copy_step);
     if (job == NULL)
         return answer_errno(call, ENOMEM, slice_of(NULL, 0));

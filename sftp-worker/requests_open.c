@@ -151,6 +151,8 @@ enum outcome on_read(struct call *call)
     if (!handle->readable)
         return answer_status(call, FX_PERMISSION_DENIED, "The file was not opened for reading");
     const ssize_t n = file_read_at(handle->fd, call->answer.data + DATA_HEAD, most, offset);
+    if (n < 0 && errno == EBADF) /* the account may write here and not read */
+        return answer_status(call, FX_PERMISSION_DENIED, "The file was not opened for reading");
     if (n < 0)
         return answer_errno(call, errno, slice_of(NULL, 0));
     if (n == 0 && most > 0)

@@ -90,7 +90,7 @@ void sftp_free(struct sftp *sftp)
     for (uint32_t i = 0; i < sftp->handles.count; i++) {
         struct handle *handle = &sftp->handles.all[i];
         if (handle->kind != HANDLE_NONE)
-            file_give_back(sftp, handle, !handle->writable); /* nobody is left to hear of errors */
+            file_give_back(sftp, handle, false); /* nobody is left to hear of errors */
     }
     free(sftp->handles.all);
     agent_close(&sftp->agent);

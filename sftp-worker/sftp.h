@@ -66,8 +66,8 @@ const char *sftp_error(const struct sftp *sftp);
 
 struct sftp_totals sftp_totals(const struct sftp *sftp);
 
-/* The channel is closed. Files that are still open for writing are given back as broken off: an
- * atomic upload is not published. NULL is allowed. */
+/* The channel is closed. What is still open is given back as broken off: an atomic upload is not
+ * published. NULL is allowed. */
 void sftp_free(struct sftp *sftp);
 
 #endif

@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <string.h>
 
-#include "common/log.h"
 #include "monitor/files/agent.h"
 
 /* Which outcomes are told to the store. */
@@ -183,7 +182,6 @@ bool request_serve(struct agent *a)
     struct request r;
 
     if (row->handler == NULL || message_decode(&a->request, a->request.type, &message) < 0) {
-        log_error("the worker sent what is no request: the session ends");
         a->misused = a->worker_gone = true;
         return false;
     }

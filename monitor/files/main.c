@@ -15,7 +15,7 @@
 #define BURST   64   /* requests served between two looks at the other links */
 #define LAST_MS 2000 /* the longest wait for the store at the end */
 
-enum end { END_SESSION = 0, END_NOT_STARTED = 1, END_MISUSED = 2 };
+enum end { END_SESSION = 0, END_NOT_STARTED = 1 }; /* and AGENT_MISUSED */
 
 /* The monitor says only one thing, or that it is gone. */
 static void read_monitor(struct agent *a)
@@ -27,7 +27,8 @@ static void read_monitor(struct agent *a)
         return;
     if (decode_agent_report_link(&a->other, &link) == 0) {
         const int fd = envelope_take_fd(&a->other, 0);
-        if (dup3(fd, FD_REPORTS, O_CLOEXEC) == FD_REPORTS) {
+        if (dup3(fd, FD_REPORTS, O_CLOEXEC) == FD_REPORTS &&
+            fcntl(FD_REPORTS, F_SETFL, O_RDWR | O_NONBLOCK) == 0) {
             reports_renew(&a->reports);
             a->monitor_gone = false;
         }
@@ -76,6 +77,8 @@ static void serve(struct agent *a)
         a->misused = r < 0 && errno == EPROTO;
         a->worker_gone = true;
     }
+    if (a->misused)
+        log_error("the worker sent what is no request: the session ends");
 }
 
 /* Tell the store the rest, and give it a moment to say that it has it. */
@@ -106,5 +109,5 @@ int main(void)
     handles_break_off(a);
     finish_reports(a);
     /* Not exit(): nothing is buffered, and the filter has no calls for what others hang on it. */
-    _exit(a->misused ? END_MISUSED : END_SESSION);
+    _exit(a->misused ? AGENT_MISUSED : END_SESSION);
 }

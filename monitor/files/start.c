@@ -112,17 +112,16 @@ static int try_folder(int fd, uint32_t rights)
 /* Open one folder by the path that the operator wrote: links in that are the operator's. */
 static int open_folder(struct view_folder *f, const struct folder *from, char *trouble)
 {
-    char path[VIEW_PATH_SIZE];
+    char path[VIEW_PATH_SIZE] = "";
 
+    const bool texts = slice_copy(from->name, f->name, sizeof(f->name)) == 0 &&
+                       slice_copy(from->path, path, sizeof(path)) == 0;
+    const bool named = strcmp(f->name, "/") == 0 || strchr(f->name, '/') == NULL;
     f->rights = from->rights & RIGHTS_ALL;
     f->fd = -1;
     errno = EINVAL;
-    if (slice_copy(from->name, f->name, sizeof(f->name)) == 0 && f->name[0] != '\0' &&
-        (strcmp(f->name, "/") == 0 || strchr(f->name, '/') == NULL) &&
-        slice_copy(from->path, path, sizeof(path)) == 0 && path[0] == '/')
+    if (texts && named && f->name[0] != '\0' && path[0] == '/')
         f->fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    else
-        path[0] = '\0';
     if (f->fd >= 0 && try_folder(f->fd, f->rights) == 0)
         return 0;
     const int error = errno;

@@ -12,56 +12,55 @@
 
 /* ------------------------------------------------------------------------------- answers */
 
-static void sent(struct store *s, int r)
+/* A monitor that is gone shows as the end of its link, behind what it still sent. */
+static void sent(int r)
 {
-    if (r < 0 && (errno == EPIPE || errno == ECONNRESET))
-        s->ended = true;
-    else if (r < 0)
+    if (r < 0 && errno != EPIPE && errno != ECONNRESET)
         log_error("an answer could not be sent: %s", strerror(errno));
 }
 
-static void answer_done(struct store *s, uint32_t id, uint64_t number)
+static void answer_done(uint32_t id, uint64_t number)
 {
     const struct store_done done = {.number = number};
 
-    sent(s, send_store_done(FD_MONITOR, id, &done));
+    sent(send_store_done(FD_MONITOR, id, &done));
 }
 
-static void answer_refused(struct store *s, uint32_t id, const struct refusal *why)
+static void answer_refused(uint32_t id, const struct refusal *why)
 {
     const struct store_refused refused = {.error = (uint32_t)why->error,
                                           .text = slice_text(why->text)};
 
-    sent(s, send_store_refused(FD_MONITOR, id, &refused));
+    sent(send_store_refused(FD_MONITOR, id, &refused));
 }
 
-static void answer_nothing(struct store *s, uint32_t id)
+static void answer_nothing(uint32_t id)
 {
     const struct nothing_more nothing = {0};
 
-    sent(s, send_nothing_more(FD_MONITOR, id, &nothing));
+    sent(send_nothing_more(FD_MONITOR, id, &nothing));
 }
 
 static void answer_account(struct store *s, uint32_t id, int found, const struct account *account,
                            const struct refusal *why)
 {
     if (found < 0)
-        answer_refused(s, id, why);
+        answer_refused(id, why);
     else if (found == 0)
-        answer_nothing(s, id);
+        answer_nothing(id);
     else
-        sent(s, send_account(FD_MONITOR, id, account));
+        sent(send_account(FD_MONITOR, id, account));
     accounts_done(&s->accounts);
 }
 
 /* All that waited for the same thing gets the same answer. */
-static void answer_waiting(struct store *s, struct waiting *waiting, const struct refusal *why)
+static void answer_waiting(struct waiting *waiting, const struct refusal *why)
 {
     for (size_t i = 0; i < waiting->count; i++) {
         if (why == NULL)
-            answer_done(s, waiting->ids[i], 0);
+            answer_done(waiting->ids[i], 0);
         else
-            answer_refused(s, waiting->ids[i], why);
+            answer_refused(waiting->ids[i], why);
     }
     waiting->count = 0;
 }
@@ -102,11 +101,11 @@ static void on_key_next(struct store *s, uint32_t id, const void *message)
     const int found = accounts_key_next(&s->accounts, message, &key, &why);
 
     if (found < 0)
-        answer_refused(s, id, &why);
+        answer_refused(id, &why);
     else if (found == 0)
-        answer_nothing(s, id);
+        answer_nothing(id);
     else
-        sent(s, send_key(FD_MONITOR, id, &key));
+        sent(send_key(FD_MONITOR, id, &key));
     accounts_done(&s->accounts);
 }
 
@@ -115,7 +114,7 @@ static int commit(struct store *s, struct refusal *why)
 {
     const int r = accounts_commit(&s->accounts, why);
 
-    answer_waiting(s, &s->logins, r < 0 ? why : NULL);
+    answer_waiting(&s->logins, r < 0 ? why : NULL);
     return r;
 }
 
@@ -126,9 +125,9 @@ static void on_login(struct store *s, uint32_t id, const void *message)
     uint64_t number;
 
     if (accounts_do(&s->accounts, accounts_login, message, &number, &why) < 0) {
-        answer_refused(s, id, &why);
+        answer_refused(id, &why);
         if (why.hard)
-            answer_waiting(s, &s->logins, &why);
+            answer_waiting(&s->logins, &why);
         return;
     }
     s->logins.ids[s->logins.count++] = id;
@@ -141,25 +140,27 @@ static void on_change(struct store *s, uint32_t id, const void *message, account
     const int r = accounts_do(&s->accounts, change, message, &number, &why);
 
     if (r == 0 && commit(s, &why) == 0) {
-        answer_done(s, id, number);
+        answer_done(id, number);
         return;
     }
-    answer_refused(s, id, &why);
+    answer_refused(id, &why);
     if (why.hard)
-        answer_waiting(s, &s->logins, &why);
+        answer_waiting(&s->logins, &why);
 }
 
 static void on_audit(struct store *s, uint32_t id, const void *message)
 {
     struct refusal why;
 
-    if (audit_event(&s->audit, message) == 0) {
+    if (s->lines.count == WAITING_MAX) {
+        s->audit.lost++;
+    } else if (audit_event(&s->audit, message) == 0) {
         s->lines.ids[s->lines.count++] = id;
         return;
     }
     refuse(&why, s->audit.error != 0 ? s->audit.error : ENOBUFS,
            "the audit log cannot be written: this line is lost, and counted");
-    answer_refused(s, id, &why);
+    answer_refused(id, &why);
 }
 
 static void on_audit_source(struct store *s, uint32_t id, const void *message)
@@ -167,20 +168,21 @@ static void on_audit_source(struct store *s, uint32_t id, const void *message)
     struct refusal why;
 
     if (source_add(s, envelope_take_fd(&s->envelope, 0), message) == 0) {
-        answer_done(s, id, 0);
+        answer_done(id, 0);
         return;
     }
     refuse(&why, errno, "the agent's report link cannot be taken: %s", strerror(errno));
-    answer_refused(s, id, &why);
+    answer_refused(id, &why);
 }
 
 static void on_second_setup(struct store *s, uint32_t id, const void *message)
 {
     struct refusal why;
 
+    (void)s;
     (void)message;
     refuse(&why, EALREADY, "the store is set up already");
-    answer_refused(s, id, &why);
+    answer_refused(id, &why);
 }
 
 /* ------------------------------------------------------------------------------- the table */
@@ -231,11 +233,11 @@ static void dispatch(struct store *s)
 
     if (handlers[type].handle == NULL && handlers[type].change == NULL) {
         refuse(&why, EPROTO, "the store does not take the message %s", info->name);
-        answer_refused(s, id, &why);
+        answer_refused(id, &why);
     } else if (info->struct_size > sizeof(message) ||
                message_decode(&s->envelope, type, &message) < 0) {
         refuse(&why, EPROTO, "the message %s cannot be decoded", info->name);
-        answer_refused(s, id, &why);
+        answer_refused(id, &why);
     } else if (handlers[type].change != NULL) {
         on_change(s, id, &message, handlers[type].change);
     } else {
@@ -272,13 +274,9 @@ static void settle(struct store *s)
 
     if (database_in_transaction(&s->accounts.database))
         (void)commit(s, &why);
-    if (audit_commit(&s->audit) < 0) {
-        refuse(&why, errno, "the audit log cannot be written: %s; the line is kept and tried again",
-               strerror(errno));
-        answer_waiting(s, &s->lines, &why);
-        return;
-    }
-    answer_waiting(s, &s->lines, NULL);
+    if (audit_commit(&s->audit) < 0)
+        return; /* nothing is acknowledged; tried again at the next message or in RETRY_MS */
+    answer_waiting(&s->lines, NULL);
     source_tell(s);
 }
 

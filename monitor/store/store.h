@@ -13,6 +13,7 @@
 #include "monitor/store/audit.h"
 
 #define ROUND_MAX    64     /* messages of the monitor that are handled before one sync */
+#define WAITING_MAX  8192   /* answers that wait: lines of the audit log, while its disk is full */
 #define SOURCES_MOST 100000 /* agents' links, whatever the limit of descriptors is */
 #define SPARE_FDS    64     /* descriptors that are kept for everything else */
 #define END_ROUNDS   64     /* how often the agents are listened to after the monitor has gone */
@@ -29,7 +30,7 @@ struct source {
 
 /* Answers that wait for the disk, by the ids of their requests. */
 struct waiting {
-    uint32_t ids[ROUND_MAX];
+    uint32_t ids[WAITING_MAX];
     size_t count;
 };
 
