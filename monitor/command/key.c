@@ -135,7 +135,7 @@ static int add_entry(struct adding *a, const char *account, const char *from,
     }
     errno = 0;
     if (ask(a->c, MSG_key_add, &add, EEXIST) == MSG_store_done) {
-        tell_audit(a->c, "account-change", account, "key added: %s %s",
+        tell_audit(a->c, "account-change", account, "key added: %s \"%s\"",
                    sshkey_sha256(blob, fingerprint), e->comment);
         report(a, account, from, e, "added", NULL);
         return 0;

@@ -298,7 +298,7 @@ void tell_audit(struct context *c, const char *event, const char *account, const
     vsnprintf(what, sizeof(what), format, arguments);
     va_end(arguments);
     who(by, sizeof(by));
-    snprintf(text, sizeof(text), "%s by %s", what, by);
+    snprintf(text, sizeof(text), "%s, by %s", what, by);
     const struct store_audit line = {.event = slice_text(event),
                                      .account = slice_text(account),
                                      .protocol = slice_text("operator"),

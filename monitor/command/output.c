@@ -94,12 +94,35 @@ void put(json_t *object, const char *key, json_t *value)
 
 /* ---- cells -------------------------------------------------------------------------------- */
 
+/* A list of texts with commas; "none" where it is empty. Allocated. */
+static char *list_text(const json_t *list)
+{
+    char *text = NULL;
+    size_t len, i;
+    json_t *item;
+    FILE *out = open_memstream(&text, &len);
+
+    if (out == NULL)
+        return NULL;
+    json_array_foreach((json_t *)list, i, item)
+        fprintf(out, "%s%s", i > 0 ? "," : "", json_string_value(item));
+    if (json_array_size(list) == 0)
+        fputs("none", out);
+    if (fclose(out) != 0) {
+        free(text);
+        text = NULL;
+    }
+    return text;
+}
+
 /* A value as people read it. Allocated; NULL without memory. */
 static char *cell_text(const json_t *value)
 {
     char *text = NULL;
 
-    if (json_is_string(value)) {
+    if (json_is_array(value)) {
+        text = list_text(value);
+    } else if (json_is_string(value)) {
         const size_t len = json_string_length(value);
         text = malloc(len * 4 + 6);
         if (text != NULL)
