@@ -248,7 +248,7 @@ static void test_kill(void **state)
         must_start(p);
         for (unsigned i = 0; i < KILL_CHANGES; i++)
             promises[i].id = send_change(p, round, i, name);
-        usleep((useconds_t)(round * 2000));
+        usleep((useconds_t)(round * round * 100)); /* up to 36 ms, the short ones closer */
         kill(p->pid, SIGKILL);
         process_wait(p);
         take_promises(p, promises, KILL_CHANGES);
