@@ -19,6 +19,10 @@ PKGS_command = libcrypto libcap inih jansson libcrypt
 PKGS_sftp    = libssh libcrypto libcap libseccomp
 PKGS_test    = cmocka
 
+# A line for each file that is made; V=1 shows the commands.
+Q   := $(if $(V),,@)
+SAY  = $(if $(V),,@echo '  $(1)')
+
 WARNINGS  := -Wall -Wextra -Werror -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wformat=2
 CONTROL_x86_64  := -fcf-protection
 CONTROL_aarch64 := -mbranch-protection=standard
@@ -91,6 +95,11 @@ SRC_test_hash   := common/message.c common/secret.c common/spawn.c
 PKG_test_hash   := libcrypt
 SRC_test_files  := tests/unit/files_session.c common/message.c common/secret.c common/spawn.c
 SRC_test_files_edges := $(SRC_test_files)
+SRC_test_message := common/message.c
+SRC_test_wire   := common/sshwire.c common/secret.c common/operations.c common/log.c
+SRC_test_preimage := monitor/preimage.c common/sshwire.c tests/unit/exchange.c
+SRC_test_sign   := monitor/sign.c $(SRC_test_preimage)
+PKG_test_sign   := libcrypto
 
 .PHONY: all tests objects help
 all: $(PROGRAMS:%=$(B)/%)
@@ -98,13 +107,14 @@ tests: $(TESTS:%=$(B)/%)
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
-	@echo 'Variables: VARIANT=release|asan  CC=gcc|clang  PREFIX=$(PREFIX)  SYSCONFDIR=$(SYSCONFDIR)  DESTDIR=  T=one test'
+	@echo 'Variables: VARIANT=release|asan  CC=gcc|clang  PREFIX=$(PREFIX)  SYSCONFDIR=$(SYSCONFDIR)  DESTDIR=  T=one test  V=1'
 
 define PROGRAM
 OBJ_$(1) := $$(SRC_$(1):%.c=$(B)/%.o)
 OBJECTS += $$(OBJ_$(1))
 $(B)/$(1): $$(OBJ_$(1))
-	$$(CC) $$(LINKING) -o $$@ $$^ $$$$(pkg-config --libs $$(PKG_$(1))) $$(LDLIBS_$(1))
+	$$(call SAY,ld $$@)
+	$$(Q)$$(CC) $$(LINKING) -o $$@ $$^ $$$$(pkg-config --libs $$(PKG_$(1))) $$(LDLIBS_$(1))
 -include $$(OBJ_$(1):.o=.d)
 endef
 $(foreach t,$(TESTS),$(eval SRC_$(t) += tests/unit/$(t).c)$(eval PKG_$(t) += $(PKGS_test)))
@@ -113,7 +123,8 @@ objects: $(sort $(OBJECTS))
 
 $(B)/%.o: %.c $(B)/flags | build/deps-build
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call SAY,cc $@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # What is compiled in (paths, flags) is kept beside the objects: a change of it makes them anew.
 FLAGS := $(CC) $(CPPFLAGS) $(CFLAGS)
