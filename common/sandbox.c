@@ -299,6 +299,28 @@ int sandbox_become(uint32_t uid, uint32_t gid, char *trouble, size_t size)
     return 0;
 }
 
+int sandbox_act_as(uint32_t uid, uint32_t gid, char *trouble, size_t size)
+{
+    if (geteuid() != 0)
+        return 0;
+    if (uid == 0 || gid == 0 || setgroups(0, NULL) < 0 || setegid(gid) < 0 || seteuid(uid) < 0) {
+        snprintf(trouble, size, "acting as uid %u: %s", uid, strerror(uid == 0 ? EINVAL : errno));
+        return -1;
+    }
+    return 0;
+}
+
+int sandbox_act_no_more(char *trouble, size_t size)
+{
+    if (getuid() != 0)
+        return 0;
+    if (seteuid(0) < 0 || setegid(0) < 0) {
+        snprintf(trouble, size, "acting as root again: %s", strerror(errno));
+        return -1;
+    }
+    return 0;
+}
+
 int sandbox_enter(const struct sandbox *s, uint32_t *layers, char *trouble, size_t size)
 {
     const bool root = geteuid() == 0 || became;
