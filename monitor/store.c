@@ -14,7 +14,7 @@
 #include "common/spawn.h"
 #include "monitor/monitor.h"
 
-#define ANSWER_MS       10000
+#define ANSWER_MS       5000 /* then who asked is told that there is none */
 #define RESTART_MS      500
 #define RESTART_MOST_MS 30000
 
@@ -97,7 +97,7 @@ static struct store_request *request_encode(struct store_link *store, enum messa
 void store_ask(struct monitor *m, enum message_type type, const void *message, uint64_t who,
                store_answer answer)
 {
-    struct store_request *r = m->store.ready ? request_encode(&m->store, type, message) : NULL;
+    struct store_request *r = request_encode(&m->store, type, message);
 
     if (r == NULL) {
         answer(m, who, 0, NULL);
@@ -124,7 +124,7 @@ void store_tell(struct monitor *m, enum message_type type, const void *message)
 
 void store_relay(struct monitor *m, const struct envelope *e, uint64_t who, store_answer answer)
 {
-    struct store_request *r = m->store.ready ? request_new(&m->store, e->len) : NULL;
+    struct store_request *r = request_new(&m->store, e->len);
 
     if (r == NULL) {
         answer(m, who, e->id, NULL);
@@ -251,17 +251,18 @@ int store_start(struct monitor *m)
                : 0;
 }
 
-/* Answer with nothing whoever waits and will not be served; keep what must be kept. */
-static void fail_pending(struct monitor *m, bool all, int64_t now)
+/* Answer with nothing whoever waits too long, or (gone) whose question went to a store that ended:
+ * whether a change was made is not known then. What must be kept is sent again. */
+static void fail_pending(struct monitor *m, bool gone, int64_t now)
 {
     struct store_request *failed = NULL, **end = &failed;
 
     for (struct store_request **at = &m->store.first; *at != NULL;) {
         struct store_request *r = *at;
         if (r->keep) {
-            r->sent = all ? false : r->sent;
+            r->sent = gone ? false : r->sent;
             at = &r->next;
-        } else if (all || now >= r->deadline_ms) {
+        } else if ((gone && r->sent) || now >= r->deadline_ms) {
             *at = r->next;
             r->next = NULL;
             *end = r;
@@ -296,7 +297,7 @@ void store_gone(struct monitor *m, int status)
         log_error("the store ended (%s %d); no login and no change until it is back",
                   WIFSIGNALED(status) ? "signal" : "status",
                   WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-    fail_pending(m, true, 0);
+    fail_pending(m, true, now_ms());
 }
 
 void store_tick(struct monitor *m, int64_t now)
