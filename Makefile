@@ -175,8 +175,12 @@ demo-start: all ## the same in the background; demo/env says where
 demo-stop: ## end it
 	@scripts/demo stop
 
+.PHONY: docs
+docs: $(B)/sallyport ## manual pages, shell completion, example configuration: into build/
+	@scripts/pages $(B) '$(SYSCONFDIR)'
+
 .PHONY: install uninstall
-install: all ## install under DESTDIR and PREFIX (SYSCONFDIR, LIBEXEC, UNITDIR)
+install: all docs ## install under DESTDIR and PREFIX (SYSCONFDIR, LIBEXEC, UNITDIR)
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' LIBEXEC='$(LIBEXEC)' UNITDIR='$(UNITDIR)' \
 	    scripts/install install $(B)
 uninstall: ## remove what install put there; configuration, keys and accounts stay
