@@ -49,16 +49,24 @@ void log_open_hook(log_hook hook, enum log_level level)
     state.hook = hook;
 }
 
-/* Copy with control characters as \xNN. */
+/* Copy with control characters as \xNN, those too that UTF-8 has in two bytes (U+0080 to U+009F):
+ * terminals obey them. */
 static void clean(const char *from, char *to, size_t size)
 {
-    size_t at = 0;
+    size_t at = 0, control = 0;
 
     for (; *from != '\0' && at + 5 < size; from++) {
-        if (iscntrl((unsigned char)*from))
-            at += (size_t)snprintf(to + at, size - at, "\\x%02x", (unsigned)(unsigned char)*from);
-        else
+        const unsigned char c = (unsigned char)*from, next = (unsigned char)from[1];
+        if (c == 0xc2 && next >= 0x80 && next <= 0x9f)
+            control = 2;
+        else if (iscntrl(c))
+            control = 1;
+        if (control > 0) {
+            at += (size_t)snprintf(to + at, size - at, "\\x%02x", (unsigned)c);
+            control--;
+        } else {
             to[at++] = *from;
+        }
     }
     to[at] = '\0';
 }
@@ -75,7 +83,8 @@ static void write_stderr(const char *prefix, const char *line)
         return; /* nowhere left to say so */
 }
 
-static void emit(enum log_level level, const char *format, va_list arguments)
+static void __attribute__((format(printf, 2, 0)))
+emit(enum log_level level, const char *format, va_list arguments)
 {
     char raw[LINE_MAX_BYTES], line[LINE_MAX_BYTES], prefix[128];
 

@@ -125,30 +125,30 @@ ssize_t message_encode(enum message_type type, uint32_t id, const void *message,
         if (n == 0) {
             struct slice text;
             memcpy(&text, value, sizeof(text));
-            if (text.len > field->most || size - at < 4 || size - at - 4 < text.len) {
-                errno = EMSGSIZE;
-                return -1;
-            }
-            if (field->kind == FIELD_STR && text.len > 0 &&
-                memchr(text.data, 0, text.len) != NULL) {
-                errno = EINVAL;
-                return -1;
-            }
+            errno = EMSGSIZE;
+            if (text.len > field->most || size - at < 4 || size - at - 4 < text.len)
+                goto failed;
+            errno = EINVAL;
+            if (field->kind == FIELD_STR && text.len > 0 && memchr(text.data, 0, text.len) != NULL)
+                goto failed;
             const uint32_t length = (uint32_t)text.len;
             memcpy(bytes + at, &length, 4);
             at += 4;
             value = text.data;
             n = text.len;
         }
-        if (size - at < n) {
-            errno = EMSGSIZE;
-            return -1;
-        }
+        errno = EMSGSIZE;
+        if (size - at < n)
+            goto failed;
         if (n > 0)
             memcpy(bytes + at, value, n);
         at += n;
     }
     return (ssize_t)at;
+failed:
+    if (info->secret)
+        explicit_bzero(bytes, at);
+    return -1;
 }
 
 static int refuse(void)
@@ -289,9 +289,11 @@ int message_receive(int socket, struct envelope *e, int flags)
     do
         n = recvmsg(socket, &header, flags | MSG_CMSG_CLOEXEC);
     while (n < 0 && (errno == EINTR || errno == ECONNRESET));
-    if (n <= 0)
-        return n == 0 ? 0 : -1;
+    if (n < 0)
+        return -1;
     collect_descriptors(&header, e);
+    if (n == 0 && e->fd_count == 0) /* an empty datagram may carry descriptors; the end does not */
+        return 0;
     e->len = (size_t)n;
     if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 || e->len < sizeof(head))
         goto refused;

@@ -168,6 +168,13 @@ out:
     return r;
 }
 
+/* (argument & mask) == value, over all 64 bits. */
+static struct scmp_arg_cmp masked(unsigned argument, uint64_t mask, uint64_t value)
+{
+    return (struct scmp_arg_cmp){
+        .arg = argument, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value};
+}
+
 static int add_rule(scmp_filter_ctx filter, int number, unsigned n, const struct scmp_arg_cmp *c)
 {
     const int r = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, number, n, c);
@@ -182,8 +189,7 @@ static int add_descriptors_from(scmp_filter_ctx filter, const struct filter_row 
     int r = 0;
 
     for (uint64_t v = row->condition.value; v < 65536 && r == 0; v += v & -v) {
-        const struct scmp_arg_cmp block =
-            SCMP_CMP64(row->condition.argument, SCMP_CMP_MASKED_EQ, ~((v & -v) - 1), v);
+        const struct scmp_arg_cmp block = masked(row->condition.argument, ~((v & -v) - 1), v);
         r = add_rule(filter, row->number, 1, &block);
     }
     return r;
@@ -201,17 +207,16 @@ static int add_row(scmp_filter_ctx filter, const struct filter_row *row)
         n = 0;
         break;
     case COND_EQ:
-        compare[0] = SCMP_CMP64(c->argument, SCMP_CMP_EQ, c->value);
+        compare[0] = masked(c->argument, UINT64_MAX, c->value);
         break;
     case COND_GE:
         return add_descriptors_from(filter, row);
     case COND_MASKED:
-        compare[0] = SCMP_CMP64(c->argument, SCMP_CMP_MASKED_EQ, c->mask, c->value);
+        compare[0] = masked(c->argument, c->mask, c->value);
         break;
     case COND_MAP:
-        compare[0] = SCMP_CMP64(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
-        compare[1] = SCMP_CMP64(3, SCMP_CMP_MASKED_EQ, MAP_TYPE | MAP_ANONYMOUS,
-                                MAP_PRIVATE | MAP_ANONYMOUS);
+        compare[0] = masked(2, PROT_EXEC, 0);
+        compare[1] = masked(3, MAP_TYPE | MAP_ANONYMOUS, MAP_PRIVATE | MAP_ANONYMOUS);
         n = 2;
         break;
     }

@@ -12,7 +12,7 @@ struct slice wire_bytes(struct wire *w, size_t n)
         w->bad = true;
         return slice_of(NULL, 0);
     }
-    const struct slice bytes = slice_of(w->data + w->at, n);
+    const struct slice bytes = slice_of(n > 0 ? w->data + w->at : w->data, n);
     w->at += n;
     return bytes;
 }

@@ -50,7 +50,7 @@ static void on_hasher(struct monitor *m, struct source *source, uint32_t events)
     struct envelope *e = &m->envelope;
     struct hash_ready ready;
     struct hashed answer;
-    int got;
+    int got = -1;
 
     (void)events;
     while (source->fd >= 0 && (got = message_receive(source->fd, e, MSG_DONTWAIT)) > 0) {

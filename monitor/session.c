@@ -382,7 +382,9 @@ void sessions_child_ended(struct monitor *m, pid_t pid, int status)
             if (s->agent.fd >= 0)
                 dispatch_agent(m, &s->agent, EPOLLIN);
             source_close(m, &s->agent);
-            if (s->state == STATE_CHECKING)
+            if (WIFEXITED(status) && WEXITSTATUS(status) == AGENT_MISUSED)
+                session_violation(m, s, "sent its file agent what is no request");
+            else if (s->state == STATE_CHECKING)
                 auth_agent_ready(m, s, "the file agent ended");
             else
                 session_stop(m, s, "the file agent ended");

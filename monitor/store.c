@@ -200,7 +200,7 @@ static void on_store(struct monitor *m, struct source *source, uint32_t events)
 {
     struct envelope *e = &m->envelope;
     struct store_request *r;
-    int got;
+    int got = -1;
 
     (void)events;
     while (source->fd >= 0 && (got = message_receive(source->fd, e, MSG_DONTWAIT)) > 0) {

@@ -163,8 +163,7 @@ static void test_validation(void **state)
         "\xc0\xaf",
         "\xed\xa0\x80",
         "a\xc2\x85",
-        "a\xe2\x80\xae"
-        "b",
+        "a\xe2\x80\xae",
         "\xf4\x90\x80\x80",
         "a\xe2\x82",
     };
