@@ -211,6 +211,7 @@ class Server:
         self.killed = False
         try:
             wait_for("the server's greeting", self.greets, 20)
+            wait_for("the store", lambda: self.command("user", "list", check=False).returncode == 0, 20)
         except Trouble as trouble:
             self.process.kill()
             self.process.wait()
