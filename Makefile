@@ -81,6 +81,7 @@ PKG_test_sftp_hostile := libcrypto libcap libseccomp
 SRC_test_message := common/message.c
 SRC_test_wire   := common/sshwire.c common/secret.c common/operations.c common/log.c
 SRC_test_preimage := monitor/preimage.c common/sshwire.c tests/unit/exchange.c
+SRC_test_limits := monitor/limits.c common/log.c
 SRC_test_sign   := monitor/sign.c $(SRC_test_preimage)
 PKG_test_sign   := libcrypto
 

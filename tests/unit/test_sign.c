@@ -130,6 +130,8 @@ static bool verifies(EVP_PKEY *key, const char *hash, const uint8_t *data, size_
     return good;
 }
 
+#define OUR_VERSION "SSH-2.0-sallyport_" SALLYPORT_VERSION
+
 /* ---- signing exchanges --------------------------------------------------------------------- */
 
 static const struct {
@@ -237,8 +239,9 @@ static void test_whose_exchange(void **state)
     s.k_s = slice_of(bent, keys[ED25519].blob_len + 1);
     not_signed(&s);
     static const char *const banners[] = {
-        "SSH-2.0-OpenSSH_9.2", "SSH-2.0-sallyport_", "SSH-2.0-sallyport_" SALLYPORT_VERSION "1",
-        "SSH-2.0-sallyport_" SALLYPORT_VERSION " x", "SSH-1.5-sallyport_" SALLYPORT_VERSION};
+        "SSH-2.0-OpenSSH_9.2", "SSH-2.0-sallyport_",    OUR_VERSION "1",
+        OUR_VERSION " x",      "SSH-2.0-SALLYPORT_0.1", "SSH-1.99-sallyport_0.1",
+    };
     for (size_t i = 0; i < sizeof(banners) / sizeof(banners[0]); i++) {
         make(&s, "curve25519-sha256", "ssh-ed25519", ED25519, 1);
         s.v_s = slice_text(banners[i]);
