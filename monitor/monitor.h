@@ -39,6 +39,8 @@ int64_t now_ms(void); /* CLOCK_MONOTONIC */
 int source_watch(struct monitor *m, struct source *source, uint32_t events);
 /* Stop watching and close. */
 void source_close(struct monitor *m, struct source *source);
+/* Signals become events. Before the first child is started: its end is one. Returns 0 or -1. */
+int signals_watch(struct monitor *m);
 /* Run until m->stop; once a second calls monitor_tick. */
 int loop_run(struct monitor *m);
 
