@@ -66,21 +66,36 @@ static size_t bucket_of(const uint8_t key[KEY_BYTES])
     return (size_t)(h ^ h >> 32) % BUCKETS;
 }
 
-/* Drop entries that say nothing any more. */
-static void sweep(struct limits *l, int64_t now)
+static void drop(struct limits *l, struct source_entry **at)
 {
+    struct source_entry *e = *at;
+
+    *at = e->next;
+    free(e);
+    l->sources--;
+}
+
+/* Drop entries that say nothing any more; if there is none, the one whose penalty ends first. One
+ * that has connections stays. */
+static void make_room(struct limits *l, int64_t now)
+{
+    struct source_entry **least = NULL;
+    const size_t before = l->sources;
+
     for (size_t i = 0; i < BUCKETS; i++) {
         for (struct source_entry **at = &l->buckets[i]; *at != NULL;) {
-            struct source_entry *e = *at;
-            if (e->connections > 0 || e->penalty_until_ms > now) {
-                at = &e->next;
+            if ((*at)->connections == 0 && (*at)->penalty_until_ms <= now) {
+                drop(l, at);
                 continue;
             }
-            *at = e->next;
-            free(e);
-            l->sources--;
+            if ((*at)->connections == 0 &&
+                (least == NULL || (*at)->penalty_until_ms < (*least)->penalty_until_ms))
+                least = at;
+            at = &(*at)->next;
         }
     }
+    if (l->sources == before && least != NULL)
+        drop(l, least);
 }
 
 /* Find, or make. NULL: none, and no room for one. */
@@ -98,7 +113,7 @@ static struct source_entry *entry_of(struct limits *l, const struct address *a, 
     if (!make)
         return NULL;
     if (l->sources >= SOURCES_MAX)
-        sweep(l, now_ms());
+        make_room(l, now_ms());
     if (l->sources >= SOURCES_MAX || (e = calloc(1, sizeof(*e))) == NULL)
         return NULL;
     memcpy(e->key, key, KEY_BYTES);
