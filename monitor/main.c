@@ -180,6 +180,10 @@ static int start(struct monitor *m)
         log_error("%s", trouble);
         return -1;
     }
+    if (signals_watch(m) < 0) {
+        log_error("signals: %s", strerror(errno));
+        return -1;
+    }
     if (store_start(m) < 0 || hashers_start(m) < 0)
         return -1;
     sessions_spares(m);
