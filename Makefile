@@ -19,6 +19,10 @@ PKGS_command = libcrypto libcap inih jansson libcrypt
 PKGS_sftp    = libssh libcrypto libcap libseccomp
 PKGS_test    = cmocka
 
+# A line for each file that is made; V=1 shows the commands.
+Q   := $(if $(V),,@)
+SAY  = $(if $(V),,@echo '  $(1)')
+
 WARNINGS  := -Wall -Wextra -Werror -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wformat=2
 CONTROL_x86_64  := -fcf-protection
 CONTROL_aarch64 := -mbranch-protection=standard
@@ -63,6 +67,8 @@ SRC_test_hash   := common/message.c common/secret.c common/spawn.c
 PKG_test_hash   := libcrypt
 STORE_TEST      := tests/unit/store_process.c common/message.c common/secret.c common/spawn.c common/audit_chain.c common/sshwire.c
 SRC_test_store  := $(STORE_TEST)
+SRC_test_store_life  := $(STORE_TEST)
+SRC_test_store_audit := $(STORE_TEST)
 PKG_test_store  := sqlite3 jansson libcrypto
 SRC_test_hostkey := common/hostkey.c common/sshwire.c
 PKG_test_hostkey := libcrypto
@@ -70,6 +76,7 @@ SRC_test_store_audit := $(STORE_TEST) common/operations.c
 PKG_test_store_audit := jansson libcrypto
 SRC_test_files  := tests/unit/files_session.c common/message.c common/secret.c common/spawn.c
 SRC_test_files_edges := $(SRC_test_files)
+SRC_test_files_durable := $(SRC_test_files)
 SRC_test_sshkey := common/sshkey.c common/sshwire.c
 PKG_test_sshkey := libcrypto
 SFTP  := $(addprefix sftp-worker/,sftp.c requests.c requests_open.c extensions.c jobs.c handles.c attributes.c \
@@ -78,6 +85,16 @@ SRC_test_sftp := $(SFTP)
 PKG_test_sftp := libcrypto
 SRC_test_sftp_hostile := $(SFTP) common/sandbox.c common/filters.c common/log.c common/secret.c
 PKG_test_sftp_hostile := libcrypto libcap libseccomp
+PKG_test_store_life  := $(PKG_test_store)
+PKG_test_store_audit := $(PKG_test_store)
+SRC_test_sftp_agent := $(SFTP) tests/unit/files_session.c common/secret.c common/spawn.c
+PKG_test_sftp_agent := libcrypto
+SRC_test_config := $(CONFIG)
+PKG_test_config := inih
+SRC_test_hash   := common/message.c common/secret.c common/spawn.c
+PKG_test_hash   := libcrypt
+SRC_test_files  := tests/unit/files_session.c common/message.c common/secret.c common/spawn.c
+SRC_test_files_edges := $(SRC_test_files)
 SRC_test_message := common/message.c
 SRC_test_wire   := common/sshwire.c common/secret.c common/operations.c common/log.c
 SRC_test_preimage := monitor/preimage.c common/sshwire.c tests/unit/exchange.c
@@ -95,13 +112,14 @@ tests: $(TESTS:%=$(B)/%)
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
-	@echo 'Variables: VARIANT=release|asan  CC=gcc|clang  PREFIX=$(PREFIX)  SYSCONFDIR=$(SYSCONFDIR)  DESTDIR=  T=one test'
+	@echo 'Variables: VARIANT=release|asan  CC=gcc|clang  PREFIX=$(PREFIX)  SYSCONFDIR=$(SYSCONFDIR)  DESTDIR=  T=one test  V=1'
 
 define PROGRAM
 OBJ_$(1) := $$(SRC_$(1):%.c=$(B)/%.o)
 OBJECTS += $$(OBJ_$(1))
 $(B)/$(1): $$(OBJ_$(1))
-	$$(CC) $$(LINKING) -o $$@ $$^ $$$$(pkg-config --libs $$(PKG_$(1))) $$(LDLIBS_$(1))
+	$$(call SAY,ld $$@)
+	$$(Q)$$(CC) $$(LINKING) -o $$@ $$^ $$$$(pkg-config --libs $$(PKG_$(1))) $$(LDLIBS_$(1))
 -include $$(OBJ_$(1):.o=.d)
 endef
 $(foreach t,$(TESTS),$(eval SRC_$(t) += tests/unit/$(t).c)$(eval PKG_$(t) += $(PKGS_test)))
@@ -110,7 +128,8 @@ objects: $(sort $(OBJECTS))
 
 $(B)/%.o: %.c $(B)/flags | build/deps-build
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call SAY,cc $@)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # What is compiled in (paths, flags) is kept beside the objects: a change of it makes them anew.
 FLAGS := $(CC) $(CPPFLAGS) $(CFLAGS)
@@ -161,8 +180,12 @@ demo-start: all ## the same in the background; demo/env says where
 demo-stop: ## end it
 	@scripts/demo stop
 
+.PHONY: docs
+docs: $(B)/sallyport ## manual pages, shell completion, example configuration: into build/
+	@scripts/pages $(B) '$(SYSCONFDIR)'
+
 .PHONY: install uninstall
-install: all ## install under DESTDIR and PREFIX (SYSCONFDIR, LIBEXEC, UNITDIR)
+install: all docs ## install under DESTDIR and PREFIX (SYSCONFDIR, LIBEXEC, UNITDIR)
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' LIBEXEC='$(LIBEXEC)' UNITDIR='$(UNITDIR)' \
 	    scripts/install install $(B)
 uninstall: ## remove what install put there; configuration, keys and accounts stay

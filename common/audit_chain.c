@@ -22,6 +22,7 @@ static const char no_hash[AUDIT_HASH_SIZE] =
 
 int audit_hash(struct slice line, char hash[AUDIT_HASH_SIZE])
 {
+    static const char digits[] = "0123456789abcdef";
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned len = 0;
 
@@ -29,8 +30,11 @@ int audit_hash(struct slice line, char hash[AUDIT_HASH_SIZE])
         errno = EIO;
         return -1;
     }
-    for (unsigned i = 0; i < len; i++)
-        snprintf(hash + (size_t)2 * i, 3, "%02x", digest[i]);
+    for (size_t i = 0; i < 32; i++) {
+        hash[2 * i] = digits[digest[i] >> 4];
+        hash[2 * i + 1] = digits[digest[i] & 15];
+    }
+    hash[AUDIT_HASH_SIZE - 1] = '\0';
     return 0;
 }
 
@@ -75,7 +79,7 @@ int audit_head_read(int state_dir, uint64_t *n, char hash[AUDIT_HASH_SIZE])
         text[AUDIT_HEAD_SIZE - 1] != '\n')
         goto damaged;
     text[AUDIT_HEAD_SIZE - 1] = '\0';
-    if (*n == 0 || !is_hash(end + 1))
+    if (!is_hash(end + 1))
         goto damaged;
     memcpy(hash, end + 1, AUDIT_HASH_SIZE);
     return 0;
@@ -377,7 +381,9 @@ int audit_verify(const char *state_dir, FILE *out, struct audit_verdict *verdict
     memcpy(verdict->hash, no_hash, sizeof(no_hash));
     if (dir < 0)
         return -1;
-    const int head_error = audit_head_read(dir, &c.head, c.head_hash) < 0 ? errno : 0;
+    int head_error = EBADMSG;
+    for (int i = 0; i < 3 && head_error == EBADMSG; i++) /* it may be written just now */
+        head_error = audit_head_read(dir, &c.head, c.head_hash) < 0 ? errno : 0;
     if (head_error != 0 && head_error != ENOENT && head_error != EBADMSG) {
         errno = head_error;
         goto out;

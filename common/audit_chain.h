@@ -4,7 +4,8 @@
  *
  *   audit.log.000000000001   rotated files, named by the number of their first line
  *   audit.log                the file that is written
- *   audit.head               number and hash of the last line: what is cut off the end is missed
+ *   audit.head               number and hash of the last line (of none: 0), so that what is cut off
+ *                            the end is missed
  *
  * A line is one JSON object. "n" counts from 1 for ever; "prev" is the SHA-256 of the line before,
  * its newline left out, across files; the very first has 64 zeros. */

@@ -70,6 +70,9 @@ enum sandbox_layer {
     LAYER_SECCOMP = 1u << 7,
 };
 
+/* Exit status of a file agent whose worker sent it what is no request: a security event. */
+#define AGENT_MISUSED 2
+
 /* Fixed descriptors of every child: 0, 1 and 2 are /dev/null. */
 #define FD_MONITOR 3 /* the link to the monitor (or to the operator's command) */
 

@@ -46,7 +46,10 @@ static const struct filter_row sftp_rows[] = {
 #include "common/filters/sftp.def"
     {0}};
 
-#define TABLE(rows) {rows, sizeof(rows) / sizeof(rows[0]) - 1}
+#define TABLE(rows)                                                                                \
+    {                                                                                              \
+        rows, sizeof(rows) / sizeof(rows[0]) - 1                                                   \
+    }
 static const struct {
     const struct filter_row *rows;
     size_t count;

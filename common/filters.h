@@ -21,14 +21,29 @@ struct condition {
     uint64_t value;
 };
 
-#define ANY                           {COND_ANY, 0, 0, 0}
-#define ARG_EQ(argument, value)       {COND_EQ, argument, 0, value}
-#define ARG_GE(argument, value)       {COND_GE, argument, 0, value} /* a descriptor */
-#define ARG_BITS(argument, mask, set) {COND_MASKED, argument, mask, set} /* argument & mask == set */
-#define FD_IS(fd)                     ARG_EQ(0, fd)
-#define FD_FROM(fd)                   ARG_GE(0, fd)
-#define NOT_EXECUTABLE(argument)      ARG_BITS(argument, PROT_EXEC, 0)
-#define PRIVATE_MEMORY                {COND_MAP, 0, 0, 0} /* mmap: anonymous, private, never executable */
+#define ANY                                                                                        \
+    {                                                                                              \
+        COND_ANY, 0, 0, 0                                                                          \
+    }
+#define ARG_EQ(argument, value)                                                                    \
+    {                                                                                              \
+        COND_EQ, argument, 0, value                                                                \
+    }
+#define ARG_GE(argument, value)                                                                    \
+    {                                                                                              \
+        COND_GE, argument, 0, value                                                                \
+    } /* a descriptor */
+#define ARG_BITS(argument, mask, set)                                                              \
+    {                                                                                              \
+        COND_MASKED, argument, mask, set                                                           \
+    } /* argument & mask == set */
+#define FD_IS(fd)                ARG_EQ(0, fd)
+#define FD_FROM(fd)              ARG_GE(0, fd)
+#define NOT_EXECUTABLE(argument) ARG_BITS(argument, PROT_EXEC, 0)
+#define PRIVATE_MEMORY                                                                             \
+    {                                                                                              \
+        COND_MAP, 0, 0, 0                                                                          \
+    } /* mmap: anonymous, private, never executable */
 
 struct filter_row {
     const char *name; /* of the system call, as printed */

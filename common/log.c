@@ -1,5 +1,6 @@
 /* The log of every process that has one. Called from anywhere but signal handlers; must never fail
- * loudly: a log that cannot be written (a lost terminal, a full disk) loses its line, not the server. */
+ * loudly: a log that cannot be written (a lost terminal, a full disk) loses its line, not the
+ * server. */
 #include "common/log.h"
 
 #include <ctype.h>

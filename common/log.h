@@ -1,5 +1,6 @@
 /* One line a fact, to stderr, syslog or the journal. Any text may be given: control characters are
- * shown escaped, so that nobody can write a line of their own into the log. Secrets never go here. */
+ * shown escaped, so that nobody can write a line of their own into the log. Secrets never go here.
+ */
 #ifndef SALLYPORT_LOG_H
 #define SALLYPORT_LOG_H
 

@@ -24,7 +24,9 @@ struct header {
 #define F_BLOB(m, field, most)   {#field, FIELD_BLOB, most, offsetof(struct m, field)},
 #define F_SECRET(m, field, most) {#field, FIELD_SECRET, most, offsetof(struct m, field)},
 #define END(name)                                                                                  \
-    {NULL, FIELD_U8, 0, 0}                                                                         \
+    {                                                                                              \
+        NULL, FIELD_U8, 0, 0                                                                       \
+    }                                                                                              \
     }                                                                                              \
     ;
 #include "common/messages.def"

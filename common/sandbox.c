@@ -130,8 +130,7 @@ static int limits(const struct sandbox *s)
 
 int sandbox_landlock_abi(void)
 {
-    const long abi =
-        syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    const long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 
     return abi < 0 ? 0 : (int)abi;
 }
@@ -173,6 +172,13 @@ out:
     return r;
 }
 
+/* (argument & mask) == value, over all 64 bits. */
+static struct scmp_arg_cmp masked(unsigned argument, uint64_t mask, uint64_t value)
+{
+    return (struct scmp_arg_cmp){
+        .arg = argument, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value};
+}
+
 static int add_rule(scmp_filter_ctx filter, int number, unsigned n, const struct scmp_arg_cmp *c)
 {
     const int r = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, number, n, c);
@@ -187,8 +193,7 @@ static int add_descriptors_from(scmp_filter_ctx filter, const struct filter_row 
     int r = 0;
 
     for (uint64_t v = row->condition.value; v < 65536 && r == 0; v += v & -v) {
-        const struct scmp_arg_cmp block =
-            SCMP_CMP64(row->condition.argument, SCMP_CMP_MASKED_EQ, ~((v & -v) - 1), v);
+        const struct scmp_arg_cmp block = masked(row->condition.argument, ~((v & -v) - 1), v);
         r = add_rule(filter, row->number, 1, &block);
     }
     return r;
@@ -206,17 +211,16 @@ static int add_row(scmp_filter_ctx filter, const struct filter_row *row)
         n = 0;
         break;
     case COND_EQ:
-        compare[0] = SCMP_CMP64(c->argument, SCMP_CMP_EQ, c->value, 0);
+        compare[0] = masked(c->argument, UINT64_MAX, c->value);
         break;
     case COND_GE:
         return add_descriptors_from(filter, row);
     case COND_MASKED:
-        compare[0] = SCMP_CMP64(c->argument, SCMP_CMP_MASKED_EQ, c->mask, c->value);
+        compare[0] = masked(c->argument, c->mask, c->value);
         break;
     case COND_MAP:
-        compare[0] = SCMP_CMP64(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
-        compare[1] = SCMP_CMP64(3, SCMP_CMP_MASKED_EQ, MAP_TYPE | MAP_ANONYMOUS,
-                                MAP_PRIVATE | MAP_ANONYMOUS);
+        compare[0] = masked(2, PROT_EXEC, 0);
+        compare[1] = masked(3, MAP_TYPE | MAP_ANONYMOUS, MAP_PRIVATE | MAP_ANONYMOUS);
         n = 2;
         break;
     }
@@ -296,6 +300,28 @@ int sandbox_become(uint32_t uid, uint32_t gid, char *trouble, size_t size)
         return -1;
     }
     became = true;
+    return 0;
+}
+
+int sandbox_act_as(uint32_t uid, uint32_t gid, char *trouble, size_t size)
+{
+    if (geteuid() != 0)
+        return 0;
+    if (uid == 0 || gid == 0 || setgroups(0, NULL) < 0 || setegid(gid) < 0 || seteuid(uid) < 0) {
+        snprintf(trouble, size, "acting as uid %u: %s", uid, strerror(uid == 0 ? EINVAL : errno));
+        return -1;
+    }
+    return 0;
+}
+
+int sandbox_act_no_more(char *trouble, size_t size)
+{
+    if (getuid() != 0)
+        return 0;
+    if (seteuid(0) < 0 || setegid(0) < 0) {
+        snprintf(trouble, size, "acting as root again: %s", strerror(errno));
+        return -1;
+    }
     return 0;
 }
 

@@ -36,9 +36,8 @@ static void send_answer(struct monitor *m, struct session *s, enum verdict_outco
         .account = slice_text(s->account),
         .uid = open ? s->login.uid : 0,
         .gid = open ? s->login.gid : 0,
-        .bandwidth = open ? (s->login.bandwidth != 0 ? s->login.bandwidth
-                                                      : m->config.limits_bandwidth)
-                          : 0,
+        .bandwidth =
+            open ? (s->login.bandwidth != 0 ? s->login.bandwidth : m->config.limits_bandwidth) : 0,
     };
 
     if (send_verdict_fds(s->worker.fd, s->login.request_id, &verdict, &s->agent_link,
@@ -107,9 +106,9 @@ static void proven(struct monitor *m, struct session *s)
     }
     slice_copy(slice_text(l->name), s->account, sizeof(s->account));
     snprintf(s->method, sizeof(s->method), "%s",
-             l->passed == both                ? "publickey+password"
+             l->passed == both            ? "publickey+password"
              : l->passed == AUTH_PASSWORD ? "password"
-                                              : "publickey");
+                                          : "publickey");
     if (priv_session_agent(m, s) < 0)
         auth_agent_ready(m, s, "the file agent cannot be started");
 }

@@ -50,13 +50,12 @@ static void on_relayed(struct monitor *m, uint64_t who, uint32_t id, struct enve
     if (c == NULL)
         return;
     const int r = answer != NULL ? message_forward(c->source.fd, answer, id)
-                                 : refuse(c, id, EAGAIN, "the store does not answer; try again");
+                                 : refuse(c, id, EAGAIN, "the store does not answer: look whether it was done, and try again");
     if (r < 0)
         drop(m, c);
 }
 
-static int on_store_question(struct monitor *m, struct control_client *c,
-                             const struct envelope *e)
+static int on_store_question(struct monitor *m, struct control_client *c, const struct envelope *e)
 {
     store_relay(m, e, c->number, on_relayed);
     return 0;
@@ -133,8 +132,7 @@ static int on_session_next(struct monitor *m, struct control_client *c, const st
     if (decode_session_next(e, &next) < 0)
         return -1;
     for (const struct session *s = m->sessions; s != NULL; s = s->next) {
-        if (s->has_client && s->number > next.after &&
-            (found == NULL || s->number < found->number))
+        if (s->has_client && s->number > next.after && (found == NULL || s->number < found->number))
             found = s;
     }
     if (found == NULL) {
@@ -188,12 +186,18 @@ static const struct {
     enum message_type type;
     control_handler handler;
 } questions[] = {
-    {MSG_user_add, on_store_question},     {MSG_user_set, on_store_question},
-    {MSG_user_delete, on_store_question},  {MSG_user_show, on_store_question},
-    {MSG_user_next, on_store_question},    {MSG_key_add, on_store_question},
-    {MSG_key_next, on_store_question},     {MSG_key_remove, on_store_question},
-    {MSG_store_audit, on_store_question},  {MSG_status, on_status},
-    {MSG_session_next, on_session_next},   {MSG_session_kill, on_session_kill},
+    {MSG_user_add, on_store_question},
+    {MSG_user_set, on_store_question},
+    {MSG_user_delete, on_store_question},
+    {MSG_user_show, on_store_question},
+    {MSG_user_next, on_store_question},
+    {MSG_key_add, on_store_question},
+    {MSG_key_next, on_store_question},
+    {MSG_key_remove, on_store_question},
+    {MSG_store_audit, on_store_question},
+    {MSG_status, on_status},
+    {MSG_session_next, on_session_next},
+    {MSG_session_kill, on_session_kill},
     {MSG_reload, on_reload},
 };
 

@@ -42,8 +42,8 @@ static int on_sign_exchange(struct monitor *m, struct session *s, struct envelop
         *why = "sent a sign_exchange that does not decode";
         return -1;
     }
-    const ssize_t n = priv_sign_exchange(&m->keys, &s->exchange, request.preimage, bytes,
-                                         sizeof(bytes), why);
+    const ssize_t n =
+        priv_sign_exchange(&m->keys, &s->exchange, request.preimage, bytes, sizeof(bytes), why);
     if (n < 0)
         return -1;
     const struct signature answer = {.bytes = slice_of(bytes, (size_t)n)};
@@ -54,8 +54,7 @@ static int on_sign_exchange(struct monitor *m, struct session *s, struct envelop
     return 0;
 }
 
-static int on_worker_log(struct monitor *m, struct session *s, struct envelope *e,
-                         const char **why)
+static int on_worker_log(struct monitor *m, struct session *s, struct envelope *e, const char **why)
 {
     struct worker_log line;
     char text[513];
@@ -71,8 +70,7 @@ static int on_worker_log(struct monitor *m, struct session *s, struct envelope *
     return 0;
 }
 
-static int on_worker_end(struct monitor *m, struct session *s, struct envelope *e,
-                         const char **why)
+static int on_worker_end(struct monitor *m, struct session *s, struct envelope *e, const char **why)
 {
     struct worker_end end;
 
@@ -185,6 +183,10 @@ void dispatch_agent(struct monitor *m, struct source *source, uint32_t events)
         source_close(m, source);
         return;
     }
+    if (s->state == STATE_ENDING) { /* it got ready after the session had ended */
+        envelope_clear(e);
+        return;
+    }
     if (r < 0 || s->state != STATE_CHECKING || decode_agent_ready(e, &ready) < 0) {
         session_violation(m, s, "has an agent that broke the rules");
         if (s->agent_pid > 0)
@@ -227,7 +229,8 @@ void dispatch_print(FILE *out)
         print_set(out, rule->states, session_state_names, STATE_COUNT);
         if (rule->most != UNBOUNDED)
             fprintf(out, ", at most %u", rule->most);
-        fprintf(out, ", then %s\n", rule->next == STAY ? "as before" : session_state_names[rule->next]);
+        fprintf(out, ", then %s\n",
+                rule->next == STAY ? "as before" : session_state_names[rule->next]);
     }
     fprintf(out, "\nMessages\n");
     for (int t = MSG_NONE + 1; t < MSG_COUNT; t++) {

@@ -70,8 +70,11 @@ static void on_hasher(struct monitor *m, struct source *source, uint32_t events)
         }
         envelope_clear(e);
     }
-    if (source->fd >= 0 && got == 0)
-        source_close(m, source);
+    if (source->fd >= 0 && got == 0) {
+        source_close(m, source); /* its end follows as SIGCHLD */
+        if (hasher->pid > 0)
+            kill(hasher->pid, SIGKILL);
+    }
     hand_out(m);
 }
 
@@ -88,15 +91,15 @@ static int start_one(struct monitor *m, struct hasher *hasher)
     hasher->source = (struct source){.fd = -1, .ready = on_hasher, .owner = hasher};
     hasher->pid = priv_spawn(m->config.server_programs, "sallyport-hash", &hasher->source.fd);
     if (hasher->pid < 0) {
-        log_error("cannot start %s/sallyport-hash: %s", m->config.server_programs,
-                  strerror(errno));
+        log_error("cannot start %s/sallyport-hash: %s", m->config.server_programs, strerror(errno));
         hasher->pid = 0;
         return -1;
     }
-    return source_watch(m, &hasher->source, EPOLLIN) < 0 ||
-                   send_hash_setup(hasher->source.fd, 0, &setup) < 0
-               ? -1
-               : 0;
+    /* One that ended already takes no setup: its end is heard as any other's. */
+    if (source_watch(m, &hasher->source, EPOLLIN) < 0 ||
+        send_hash_setup(hasher->source.fd, 0, &setup) < 0)
+        log_error("a hasher cannot be set up: %s", strerror(errno));
+    return 0;
 }
 
 int hashers_start(struct monitor *m)

@@ -99,7 +99,8 @@ static int open_one(struct monitor *m, enum worker_kind kind, const char *addres
         log_error("listen: %s %s", address, step);
         return -1;
     }
-    *listener = (struct listener){.source = {.ready = on_listener, .owner = listener}, .kind = kind};
+    *listener =
+        (struct listener){.source = {.ready = on_listener, .owner = listener}, .kind = kind};
     snprintf(listener->text, sizeof(listener->text), four ? "%s %s:%u" : "%s [%s]:%u",
              worker_kind_names[kind], address, port);
     step = "socket";
@@ -119,8 +120,7 @@ static int open_one(struct monitor *m, enum worker_kind kind, const char *addres
              four ? sizeof(in) : sizeof(in6)) < 0)
         goto failed;
     step = "listen";
-    if (listen(listener->source.fd, BACKLOG) < 0 ||
-        source_watch(m, &listener->source, EPOLLIN) < 0)
+    if (listen(listener->source.fd, BACKLOG) < 0 || source_watch(m, &listener->source, EPOLLIN) < 0)
         goto failed;
     m->listener_count++;
     log_info("listening: %s", listener->text);

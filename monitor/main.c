@@ -133,7 +133,8 @@ static void open_log(const struct config *c)
     log_open("sallyportd", targets[c->server_log], (enum log_level)c->server_log_level);
 }
 
-/* Descriptors 0, 1 and 2 are open, SIGPIPE is no end, and there are descriptors for all sessions. */
+/* Descriptors 0, 1 and 2 are open, SIGPIPE is no end, and there are descriptors for all sessions.
+ */
 static int prepare_process(void)
 {
     struct rlimit files;
@@ -172,12 +173,15 @@ static int start(struct monitor *m)
                     "seccomp and no_new_privs hold");
     if (sandbox_landlock_abi() == 0)
         log_warning("this kernel has no Landlock: file access is bounded by uid and seccomp only");
-    if (make_folders(m) < 0 ||
-        priv_host_keys_load(&m->keys, m->config.server_key_dir, true) < 0 || control_open(m) < 0 ||
-        listeners_open(m) < 0)
+    if (make_folders(m) < 0 || priv_host_keys_load(&m->keys, m->config.server_key_dir, true) < 0 ||
+        control_open(m) < 0 || listeners_open(m) < 0)
         return -1;
     if (sandbox_monitor(&m->layers, trouble, sizeof(trouble)) < 0) {
         log_error("%s", trouble);
+        return -1;
+    }
+    if (signals_watch(m) < 0) {
+        log_error("signals: %s", strerror(errno));
         return -1;
     }
     if (store_start(m) < 0 || hashers_start(m) < 0)

@@ -39,6 +39,8 @@ int64_t now_ms(void); /* CLOCK_MONOTONIC */
 int source_watch(struct monitor *m, struct source *source, uint32_t events);
 /* Stop watching and close. */
 void source_close(struct monitor *m, struct source *source);
+/* Signals become events. Before the first child is started: its end is one. Returns 0 or -1. */
+int signals_watch(struct monitor *m);
 /* Run until m->stop; once a second calls monitor_tick. */
 int loop_run(struct monitor *m);
 
@@ -48,8 +50,8 @@ int loop_run(struct monitor *m);
 
 struct host_key {
     struct evp_pkey_st *key; /* owned */
-    const char *type;   /* "ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa" */
-    uint8_t blob[1024]; /* public part as SSH has it (RFC 4253, 6.6) */
+    const char *type;        /* "ssh-ed25519", "ecdsa-sha2-nistp256", "ssh-rsa" */
+    uint8_t blob[1024];      /* public part as SSH has it (RFC 4253, 6.6) */
     size_t blob_len;
     bool offered; /* false: replaced at a reload, kept for sessions that began with it */
 };
@@ -111,7 +113,7 @@ struct store_request {
     uint64_t who;      /* session or control client, by number */
     uint32_t their_id; /* the client's own id, for a relay */
     store_answer answer;
-    bool keep;           /* sent again to a new store: audit lines, times of logins */
+    bool keep; /* sent again to a new store: audit lines, times of logins */
     bool sent;
     int64_t deadline_ms; /* 0: none */
     size_t len;
@@ -131,7 +133,7 @@ struct store_link {
 };
 
 int store_start(struct monitor *m);
-/* Ask. answer is called later, or at once with NULL when there is no room or no store. */
+/* Ask. answer is called later, with NULL when none comes in time; at once when there is no room. */
 void store_ask(struct monitor *m, enum message_type type, const void *message, uint64_t who,
                store_answer answer);
 /* Tell: kept until the store has it, across its restarts. */
@@ -139,7 +141,7 @@ void store_tell(struct monitor *m, enum message_type type, const void *message);
 /* Pass a message of the operator on. */
 void store_relay(struct monitor *m, const struct envelope *e, uint64_t who, store_answer answer);
 /* A new report link: returns the agent's end (the store's end is on its way), or -1. */
-int store_report_link(struct monitor *m, const struct session *s);
+int store_report_link(struct monitor *m, struct session *s);
 void store_tick(struct monitor *m, int64_t now);
 void store_gone(struct monitor *m, int status);
 void store_stop(struct monitor *m);
@@ -221,12 +223,12 @@ void listeners_tick(struct monitor *m, int64_t now);
 
 /* STATE(NAME, name): where a session stands; columns of the dispatch table. */
 #define SESSION_STATES(STATE)                                                                      \
-    STATE(STARTING, "starting")     /* exec'd, not in its sandbox yet */                           \
-    STATE(SPARE, "spare")           /* ready, no client */                                         \
-    STATE(GREETED, "greeted")       /* has its client, nobody is logged in */                      \
-    STATE(CHECKING, "checking")     /* an answer of store, hasher or agent is awaited */           \
-    STATE(OPEN, "open")             /* logged in, its agent runs */                                \
-    STATE(ENDING, "ending")         /* told to end, or ended: nothing is heard any more */
+    STATE(STARTING, "starting") /* exec'd, not in its sandbox yet */                               \
+    STATE(SPARE, "spare")       /* ready, no client */                                             \
+    STATE(GREETED, "greeted")   /* has its client, nobody is logged in */                          \
+    STATE(CHECKING, "checking") /* an answer of store, hasher or agent is awaited */               \
+    STATE(OPEN, "open")         /* logged in, its agent runs */                                    \
+    STATE(ENDING, "ending")     /* told to end, or ended: nothing is heard any more */
 
 enum session_state {
 #define STATE(NAME, name) STATE_##NAME,
@@ -264,6 +266,7 @@ struct session {
     uint32_t worker_uid; /* of the range; 0 as an ordinary user */
     struct address address;
     bool has_client, ended;
+    bool report_due; /* nobody reads its agent's reports: a new link is to be made */
     int64_t began_ms, deadline_ms; /* deadline 0: none */
     int64_t began_time;            /* seconds since 1970 */
     struct exchange exchange;

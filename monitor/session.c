@@ -19,7 +19,7 @@
 
 #define START_MS      20000 /* from exec to ready */
 #define GOODBYE_MS    3000  /* to tell the client why */
-#define AGENT_LAST_MS 5000  /* for the last reports */
+#define AGENT_LAST_MS 65000 /* for the last reports, also when the store is being restarted */
 #define STARTING_MOST 8     /* workers being started at the same time */
 
 const char *const session_state_names[STATE_COUNT] = {
@@ -181,8 +181,8 @@ void session_take_client(struct monitor *m, enum worker_kind kind, int fd,
         close(fd);
         return;
     }
-    m->waiting[m->waiting_count++] = (struct waiting_client){
-        .fd = fd, .kind = kind, .address = *address, .since_ms = now_ms()};
+    m->waiting[m->waiting_count++] =
+        (struct waiting_client){.fd = fd, .kind = kind, .address = *address, .since_ms = now_ms()};
     sessions_spares(m);
 }
 
@@ -210,9 +210,8 @@ void sessions_spares(struct monitor *m)
 /* The view: for now the home alone; folder sets add rows here. */
 static ssize_t view(const struct session *s, uint8_t *blob, size_t size)
 {
-    const struct folder home = {.name = slice_text("/"),
-                                .path = slice_text(s->login.home),
-                                .rights = s->login.rights};
+    const struct folder home = {
+        .name = slice_text("/"), .path = slice_text(s->login.home), .rights = s->login.rights};
 
     return nest_folder(&home, blob, 0, size);
 }
@@ -337,8 +336,8 @@ void session_stop(struct monitor *m, struct session *s, const char *reason)
 void session_violation(struct monitor *m, struct session *s, const char *what)
 {
     m->counters.security_events++;
-    log_warning("session %llu: %s: security: the worker (pid %d) %s",
-                (unsigned long long)s->number, s->address.text, (int)s->worker_pid, what);
+    log_warning("session %llu: %s: security: the worker (pid %d) %s", (unsigned long long)s->number,
+                s->address.text, (int)s->worker_pid, what);
     session_audit(m, s, "security", "worker: %s", what);
     if (s->has_client)
         limits_penalise(m, &s->address, PENALTY_CRASH);
@@ -356,7 +355,9 @@ static void worker_ended(struct monitor *m, struct session *s, int status)
         snprintf(how, sizeof(how), "its worker was killed by signal %d", WTERMSIG(status));
     else if (WEXITSTATUS(status) != 0)
         snprintf(how, sizeof(how), "its worker ended with status %d", WEXITSTATUS(status));
-    if (s->state == STATE_ENDING) {
+    if (WIFSIGNALED(status) && !s->ended && s->has_client) {
+        session_violation(m, s, how); /* nobody here killed it */
+    } else if (s->state == STATE_ENDING) {
         session_end(m, s, s->end_reason[0] != '\0' ? s->end_reason : how);
     } else if (!WIFSIGNALED(status) && WEXITSTATUS(status) == 0) {
         session_end(m, s, how);
@@ -383,7 +384,9 @@ void sessions_child_ended(struct monitor *m, pid_t pid, int status)
             if (s->agent.fd >= 0)
                 dispatch_agent(m, &s->agent, EPOLLIN);
             source_close(m, &s->agent);
-            if (s->state == STATE_CHECKING)
+            if (WIFEXITED(status) && WEXITSTATUS(status) == AGENT_MISUSED)
+                session_violation(m, s, "sent its file agent what is no request");
+            else if (s->state == STATE_CHECKING)
                 auth_agent_ready(m, s, "the file agent ended");
             else
                 session_stop(m, s, "the file agent ended");
@@ -419,7 +422,7 @@ void sessions_tick(struct monitor *m, int64_t now)
             kill_child(s->agent_pid);
         } else {
             session_end(m, s,
-                        s->state == STATE_ENDING    ? s->end_reason
+                        s->state == STATE_ENDING     ? s->end_reason
                         : s->state == STATE_STARTING ? "its worker did not get ready"
                                                      : "no login within the time allowed");
         }

@@ -144,7 +144,8 @@ static int ask_query(struct worker *w, const char *user, ssh_key key, struct sli
     const char *type = ssh_key_type_to_char(ssh_key_type(key));
     const struct auth_query question = {
         .user = slice_text(user),
-        .algorithm = slice_text(type != NULL && strcmp(type, "ssh-rsa") == 0 ? "rsa-sha2-256" : type),
+        .algorithm =
+            slice_text(type != NULL && strcmp(type, "ssh-rsa") == 0 ? "rsa-sha2-256" : type),
         .key = blob,
     };
 
@@ -200,7 +201,8 @@ static int on_kbdint(struct worker *w, ssh_message message)
     w->request_answered = true;
     show_banner(w);
     if (!ssh_message_auth_kbdint_is_response(message)) {
-        if (user == NULL || slice_copy(slice_text(user), w->kbdint_user, sizeof(w->kbdint_user)) < 0) {
+        if (user == NULL ||
+            slice_copy(slice_text(user), w->kbdint_user, sizeof(w->kbdint_user)) < 0) {
             refuse_here(w);
             return 1;
         }

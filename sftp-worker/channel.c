@@ -19,10 +19,10 @@ struct channel {
     struct sftp *sftp; /* NULL: no subsystem yet, or refused */
     bool writing;      /* inside libssh's write: its callbacks come back here */
     bool eof, closed, refused;
-    size_t unread;  /* bytes in libssh's buffer that were offered and not used */
-    uint8_t *in;    /* what was read out of libssh's buffer, SFTP_INPUT_MAX */
+    size_t unread; /* bytes in libssh's buffer that were offered and not used */
+    uint8_t *in;   /* what was read out of libssh's buffer, SFTP_INPUT_MAX */
     size_t in_len;
-    uint8_t *out;   /* answers, OUT_MAX */
+    uint8_t *out; /* answers, OUT_MAX */
     size_t out_at, out_len;
 };
 
@@ -124,8 +124,8 @@ static void protocol_error(struct channel *c)
     c->closed = true;
 }
 
-static int on_data(ssh_session session, ssh_channel channel, void *data, uint32_t len, int is_stderr,
-                   void *context)
+static int on_data(ssh_session session, ssh_channel channel, void *data, uint32_t len,
+                   int is_stderr, void *context)
 {
     struct channel *c = context;
     ssize_t used = 0;

@@ -200,8 +200,7 @@ static int wait_ms(const struct worker *w, int wanted)
 {
     if (w->setup.idle_seconds == 0 || !w->logged_in)
         return wanted;
-    const int64_t left =
-        w->active_ms + (int64_t)w->setup.idle_seconds * 1000 - worker_now_ms() + 1;
+    const int64_t left = w->active_ms + (int64_t)w->setup.idle_seconds * 1000 - worker_now_ms() + 1;
     const int idle = left < 0 ? 0 : left > 3600000 ? 3600000 : (int)left;
     return wanted < 0 || idle < wanted ? idle : wanted;
 }

@@ -91,8 +91,8 @@ HOOK int EVP_DigestSign(EVP_MD_CTX *ctx, unsigned char *bytes, size_t *len,
     }
     const size_t i = find_preimage(tbs, tbs_len);
     if (i < RING) {
-        const struct sign_exchange ask = {
-            .preimage = slice_of(seam.ring[i].bytes, seam.ring[i].len)};
+        const struct sign_exchange ask = {.preimage =
+                                              slice_of(seam.ring[i].bytes, seam.ring[i].len)};
         if (monitor_ask(seam.worker, MSG_sign_exchange, &ask, MSG_signature, &answer) == 0 &&
             answer.bytes.len <= *len) {
             memcpy(bytes, answer.bytes.data, answer.bytes.len);

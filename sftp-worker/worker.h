@@ -87,7 +87,8 @@ struct seam_signature {
     char algorithm[65]; /* empty for sk-*: the key's type then */
 };
 
-/* Bind the hooks to this worker. Returns 0, or -1: they do not take (then nothing can be signed). */
+/* Bind the hooks to this worker. Returns 0, or -1: they do not take (then nothing can be signed).
+ */
 int seam_prepare(struct worker *w);
 bool seam_take_signature(struct seam_signature *signature);
 

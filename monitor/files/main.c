@@ -12,10 +12,10 @@
 #include "common/log.h"
 #include "monitor/files/start.h"
 
-#define BURST   64   /* requests served between two looks at the other links */
-#define LAST_MS 2000 /* the longest wait for the store at the end */
+#define BURST   64    /* requests served between two looks at the other links */
+#define LAST_MS 60000 /* the longest wait at the end, for a store that is being restarted */
 
-enum end { END_SESSION = 0, END_NOT_STARTED = 1, END_MISUSED = 2 };
+enum end { END_SESSION = 0, END_NOT_STARTED = 1 }; /* and AGENT_MISUSED */
 
 /* The monitor says only one thing, or that it is gone. */
 static void read_monitor(struct agent *a)
@@ -109,5 +109,5 @@ int main(void)
     handles_break_off(a);
     finish_reports(a);
     /* Not exit(): nothing is buffered, and the filter has no calls for what others hang on it. */
-    _exit(a->misused ? END_MISUSED : END_SESSION);
+    _exit(a->misused ? AGENT_MISUSED : END_SESSION);
 }

@@ -226,7 +226,10 @@ int accounts_do(struct accounts *a, accounts_change change, const void *message,
 
 int accounts_commit(struct accounts *a, struct refusal *why)
 {
-    return database_commit(&a->database, why);
+    if (database_commit(&a->database, why) == 0)
+        return 0;
+    a->given = 0; /* perhaps it is not taken after all: look again */
+    return -1;
 }
 
 static int no_account(struct refusal *why)

@@ -245,7 +245,7 @@ static void write_head(struct audit *a)
 {
     char text[AUDIT_HEAD_SIZE + 1];
 
-    if (a->head < 0 || a->next == 1)
+    if (a->head < 0)
         return;
     snprintf(text, sizeof(text), "%020" PRIu64 " %s\n", a->next - 1, a->prev);
     if (pwrite(a->head, text, AUDIT_HEAD_SIZE, 0) != AUDIT_HEAD_SIZE)
@@ -271,7 +271,7 @@ static void continue_chain(struct audit *a, const struct tail *log, const struct
         audit_note(a, "security", NULL,
                    "the end of the audit log is missing: lines %" PRIu64 " to %" PRIu64,
                    end->last + 1, head);
-    } else if (trouble == 0 && head == end->last && strcmp(hash, end->hash) != 0) {
+    } else if (head > 0 && head == end->last && strcmp(hash, end->hash) != 0) {
         audit_note(a, "security", NULL, "line %" PRIu64 " of the audit log was changed", head);
     } else if (trouble != 0 && end->last > 0) {
         audit_note(a, "security", NULL, AUDIT_HEAD " is gone or damaged (%s); it is made anew",
@@ -302,7 +302,8 @@ int audit_open(struct audit *a, int state_dir, uint64_t rotate_bytes, uint32_t r
     if (a->head < 0 || fsync(a->dir) < 0)
         goto failed;
     /* With the disk full that fails and is tried again: accounts can be read all the same. */
-    (void)audit_commit(a);
+    if (audit_commit(a) == 0)
+        write_head(a);
     return 0;
 failed:
     audit_close(a);
@@ -390,16 +391,15 @@ static void rotate(struct audit *a)
 /* One write, one sync. Until it has gone well the file counts as ending at size. */
 static int write_pending(struct audit *a)
 {
-    uint64_t at = a->size;
-
     if (mind_file(a) < 0)
         return -1;
-    at = a->size;
+    uint64_t at = a->size;
+    const bool longer = a->tail;
     a->tail = true;
     if (a->newline && write_all(a->log, "\n", 1, at++) < 0)
         return -1;
     if (write_all(a->log, a->pending, a->pending_len, at) < 0 ||
-        ftruncate(a->log, (off_t)(at + a->pending_len)) < 0 || fdatasync(a->log) < 0)
+        (longer && ftruncate(a->log, (off_t)(at + a->pending_len)) < 0) || fdatasync(a->log) < 0)
         return -1;
     a->tail = a->newline = false;
     a->size = at + a->pending_len;

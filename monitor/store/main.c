@@ -70,6 +70,27 @@ static int open_state_dir(const char *path, struct refusal *why)
     return -1;
 }
 
+/* A file restored from a backup often belongs to root: say so, instead of "cannot be opened". */
+static int check_files(int dir, struct refusal *why)
+{
+    static const char *const names[] = {"lock", "accounts.db", "accounts.db-wal", AUDIT_LOG,
+                                        AUDIT_HEAD};
+    struct stat st;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (fstatat(dir, names[i], &st, AT_SYMLINK_NOFOLLOW) < 0) {
+            if (errno != ENOENT)
+                return refuse(why, errno, "%s: %s", names[i], strerror(errno));
+        } else if (!S_ISREG(st.st_mode)) {
+            return refuse(why, EINVAL, "%s in the state folder is no regular file", names[i]);
+        } else if (st.st_uid != geteuid()) {
+            return refuse(why, EPERM, "%s belongs to uid %u: it must belong to the store's, %u",
+                          names[i], (unsigned)st.st_uid, (unsigned)geteuid());
+        }
+    }
+    return 0;
+}
+
 /* One store at a time: two would each believe in their own end of the audit log. */
 static int lock_state_dir(int dir, struct refusal *why)
 {
@@ -98,11 +119,12 @@ static uint32_t descriptors(struct store *s)
 {
     struct rlimit limit = {0};
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_max < 2 * SPARE_FDS)
-        limit.rlim_max = 2 * SPARE_FDS;
-    s->source_most =
-        limit.rlim_max - SPARE_FDS < SOURCES_MOST ? limit.rlim_max - SPARE_FDS : SOURCES_MOST;
-    return (uint32_t)s->source_most + SPARE_FDS;
+    uint64_t most = SPARE_FDS + SOURCES_MOST;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max < most)
+        most = limit.rlim_max;
+    s->source_most = most > SPARE_FDS ? most - SPARE_FDS : 0;
+    return (uint32_t)most;
 }
 
 static int enter_sandbox(struct store *s, int dir, const struct store_setup *setup,
@@ -145,7 +167,7 @@ static int start(struct store *s, const struct store_setup *setup, uint32_t *lay
     if (sandbox_become(setup->uid, setup->gid, why->text, sizeof(why->text)) < 0)
         return -1;
     const int dir = open_state_dir(path, why);
-    if (dir < 0 || lock_state_dir(dir, why) < 0)
+    if (dir < 0 || check_files(dir, why) < 0 || lock_state_dir(dir, why) < 0)
         return -1;
     if (accounts_open(&s->accounts, setup, why) < 0)
         return -1;

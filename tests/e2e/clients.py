@@ -49,12 +49,12 @@ class Client:
         return done
 
 
-def ssh_options(server):
+def ssh_options(server, level="ERROR"):
     """What every OpenSSH client here is told; the host's keys must stay what they were."""
     return [
         "-F", "none", "-o", "StrictHostKeyChecking=accept-new", "-o", f"UserKnownHostsFile={server.place}/known_hosts",
         "-o", "GlobalKnownHostsFile=/dev/null", "-o", "IdentityAgent=none", "-o", "ConnectTimeout=20",
-        "-o", "LogLevel=ERROR", "-o", "NumberOfPasswordPrompts=1",
+        "-o", f"LogLevel={level}", "-o", "NumberOfPasswordPrompts=1",
     ]
 
 
@@ -71,9 +71,9 @@ class OpenSSH(Client):
     program = "sftp"
     auth = PASSWORD_ONLY
 
-    def batch(self, *lines, check=True, options=(), timeout=60):
+    def batch(self, *lines, check=True, options=(), level="ERROR", timeout=60):
         return self.run(
-            "sftp", "-o", "BatchMode=no", "-b", "-", *ssh_options(self.server), *self.auth, *options,
+            "sftp", "-o", "BatchMode=no", "-b", "-", *ssh_options(self.server, level), *self.auth, *options,
             "-P", self.server.port, f"{self.user}@127.0.0.1", stdin="".join(line + "\n" for line in lines),
             check=check, timeout=timeout,
         )

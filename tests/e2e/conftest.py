@@ -56,8 +56,8 @@ def make_server():
     """make_server(settings, uid=...): a server for this test alone; start=False leaves it unstarted."""
     made = []
 
-    def make(settings=None, uid=None, start=True):
-        one = Server(settings, uid)
+    def make(settings=None, uid=None, start=True, own_keys=False):
+        one = Server(settings, uid, own_keys)
         made.append(one)
         return one.start() if start else one
 

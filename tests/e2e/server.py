@@ -136,11 +136,14 @@ class Process:
         return f"<{self.name} {self.pid}>"
 
 
+_host_keys = {}  # of the first server: making them anew for each takes longer than most tests
+
+
 class Server:
     """settings: {"limits": {"tries": 3}}, over what a test server has anyway.
-    uid: start it as this user (tests that run as root only)."""
+    uid: start it as this user (tests that run as root only). own_keys: host keys of its own."""
 
-    def __init__(self, settings=None, uid=None):
+    def __init__(self, settings=None, uid=None, own_keys=False):
         self.place = make_place()
         self.uid = uid
         self.port = free_port()
@@ -157,8 +160,13 @@ class Server:
         (self.place / "run").chmod(0o711)
         (self.place / "keys").chmod(0o700)
         (self.place / "state").chmod(0o700)
+        self.own_keys = own_keys
+        for name, key in () if own_keys else _host_keys.items():
+            path = self.place / "keys" / name
+            path.touch(0o600)
+            path.write_bytes(key)
         if uid is not None:
-            for path in (self.place, *self.place.iterdir()):
+            for path in (self.place, *self.place.iterdir(), *(self.place / "keys").iterdir()):
                 os.chown(path, uid, uid)
         self.settings = {
             "server": {
@@ -203,11 +211,14 @@ class Server:
         self.killed = False
         try:
             wait_for("the server's greeting", self.greets, 20)
+            wait_for("the store", lambda: self.command("user", "list", check=False).returncode == 0, 20)
         except Trouble as trouble:
             self.process.kill()
             self.process.wait()
             self.killed = True
             raise Trouble(f"{trouble}\n{self.log()[-3000:]}") from None
+        if not _host_keys and not self.own_keys:
+            _host_keys.update({p.name: p.read_bytes() for p in (self.place / "keys").iterdir()})
         return self
 
     def greets(self):
@@ -331,8 +342,10 @@ class Server:
         return self.homes / name
 
     def add_key(self, name, public):
-        """public: a path to a public key's file, or the line itself."""
-        return self.command("key", "add", name, str(public))
+        """public: a path of a public key's file, or (a text) the line itself."""
+        if isinstance(public, Path):
+            return self.command("key", "add", name, public)
+        return self.command("key", "add", name, "--text", public)
 
     def home(self, name="alice"):
         return self.homes / name

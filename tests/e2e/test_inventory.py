@@ -117,11 +117,12 @@ def test_ids(busy):
 
 
 @pytest.mark.needs_root
-def test_the_root_of_workers_agents_and_hashers_is_empty(busy):
+@pytest.mark.parametrize("program", ["sallyport-sftp", "sallyport-files", "sallyport-hash"])
+def test_the_root_is_empty(busy, program):
     server, _ = busy
-    for process in family(server):
-        if process.name != "sallyport-store":
-            assert os.listdir(process.path / "root") == [], process
+    assert server.children(program)
+    for process in server.children(program):
+        assert os.listdir(process.path / "root") == [], process
 
 
 @pytest.mark.needs_root

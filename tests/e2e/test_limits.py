@@ -109,7 +109,7 @@ def test_connections_in_all(make_server):
     ({}, {"max_sessions": 2}, "too many sessions of this account"),
     ({"limits": {"max_sessions": 2}}, {}, "too many sessions"),
     ({"sftp": {"max_sessions": 2}}, {}, "too many SFTP sessions"),
-])
+], ids=["of-any-account", "of-the-account", "in-all", "of-sftp"])
 def test_sessions(make_server, place, settings, options, reason):
     server = make_server(settings)
     server.add(**options)

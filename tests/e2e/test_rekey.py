@@ -20,16 +20,9 @@ def transfer(server, place, payload, direction, *options):
     client = clients.OpenSSH(server, place)
     server.put_file("there", payload(SIZE).read_bytes())
     line = f"put {payload(SIZE)} file" if direction == "put" else f"get there {place}/back"
-    done = client.batch(line, options=["-o", "LogLevel=DEBUG1", *options])
+    done = client.batch(line, options=options, level="DEBUG1")
     assert same(payload(SIZE), server.home() / "file" if direction == "put" else place / "back")
     return exchanges(done)
-
-
-# LogLevel is set twice for these clients and ssh takes the first.
-@pytest.fixture(autouse=True)
-def _debug(monkeypatch):
-    plain = clients.ssh_options
-    monkeypatch.setattr(clients, "ssh_options", lambda server: [o.replace("LogLevel=ERROR", "LogLevel=DEBUG1") for o in plain(server)])
 
 
 @pytest.mark.sanitizers

@@ -62,13 +62,8 @@ void peer_end_session(struct peer *peer)
     peer->sftp = NULL;
 }
 
-void peer_start(struct peer *peer)
+static void greet(struct peer *peer)
 {
-    *peer = (struct peer){.folder = "/tmp/sallyport-sftp-XXXXXX",
-                          .packet = malloc(SFTP_INPUT_MAX + 16)};
-    assert_non_null(mkdtemp(peer->folder));
-    assert_non_null(peer->packet);
-    fake_agent_start(&peer->agent, peer->folder);
     sftp_prepare();
     peer_session(peer);
     begin(peer, T_INIT);
@@ -76,6 +71,23 @@ void peer_start(struct peer *peer)
     put_u32(peer, 3);
     assert_int_equal(feed(peer, packet(peer)), 9);
     forget_answers(peer);
+}
+
+void peer_start(struct peer *peer)
+{
+    *peer = (struct peer){.folder = "/tmp/sallyport-sftp-XXXXXX",
+                          .packet = malloc(SFTP_INPUT_MAX + 16)};
+    assert_non_null(mkdtemp(peer->folder));
+    assert_non_null(peer->packet);
+    fake_agent_start(&peer->agent, peer->folder);
+    greet(peer);
+}
+
+void peer_start_at(struct peer *peer, int link)
+{
+    *peer = (struct peer){.agent = {.link = link}, .packet = malloc(SFTP_INPUT_MAX + 16)};
+    assert_non_null(peer->packet);
+    greet(peer);
 }
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
@@ -89,8 +101,10 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 void peer_end(struct peer *peer)
 {
     peer_end_session(peer);
-    fake_agent_stop(&peer->agent);
-    assert_int_equal(nftw(peer->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+    if (peer->folder[0] != '\0') {
+        fake_agent_stop(&peer->agent);
+        assert_int_equal(nftw(peer->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+    }
     free(peer->lent);
     free(peer->out);
     free(peer->packet);
@@ -182,7 +196,7 @@ void forget_answers(struct peer *peer)
     peer->out_len = 0;
 }
 
-struct answer ask(struct peer *peer)
+struct answer exchange(struct peer *peer)
 {
     const struct slice bytes = packet(peer);
     size_t at = 0;
@@ -243,7 +257,7 @@ struct slice open_file(struct peer *peer, const char *path, uint32_t flags)
     put_text(peer, path);
     put_u32(peer, flags);
     put_u32(peer, 0);
-    return keep_handle(ask(peer));
+    return keep_handle(exchange(peer));
 }
 
 struct slice open_folder(struct peer *peer, const char *path)
@@ -257,14 +271,14 @@ struct answer with_path(struct peer *peer, uint8_t type, const char *path)
     put_text(peer, path);
     if (type == T_MKDIR)
         put_u32(peer, 0);
-    return ask(peer);
+    return exchange(peer);
 }
 
 struct answer with_handle(struct peer *peer, uint8_t type, struct slice handle)
 {
     begin(peer, type);
     put_string(peer, handle);
-    return ask(peer);
+    return exchange(peer);
 }
 
 struct answer read_file(struct peer *peer, struct slice handle, uint64_t offset, uint32_t len)
@@ -273,7 +287,7 @@ struct answer read_file(struct peer *peer, struct slice handle, uint64_t offset,
     put_string(peer, handle);
     put_u64(peer, offset);
     put_u32(peer, len);
-    return ask(peer);
+    return exchange(peer);
 }
 
 struct answer write_file(struct peer *peer, struct slice handle, uint64_t offset, struct slice data)
@@ -282,7 +296,7 @@ struct answer write_file(struct peer *peer, struct slice handle, uint64_t offset
     put_string(peer, handle);
     put_u64(peer, offset);
     put_string(peer, data);
-    return ask(peer);
+    return exchange(peer);
 }
 
 void make_file(struct peer *peer, const char *path, struct slice data)

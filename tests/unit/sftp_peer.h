@@ -62,12 +62,13 @@ struct answer {
     struct wire body; /* good until the next request */
 };
 
-void peer_start(struct peer *peer); /* a folder, an agent, a session after INIT */
+void peer_start(struct peer *peer);              /* a folder, an agent, a session after INIT */
+void peer_start_at(struct peer *peer, int link); /* the same with an agent that is there already */
 void peer_end(struct peer *peer);
 void peer_session(struct peer *peer);     /* a new session on the same agent, before INIT */
 void peer_end_session(struct peer *peer); /* sftp_free */
 
-/* Build a request: begin, put into peer->request, then ask for the one answer. */
+/* Build a request: begin, put into peer->request, then exchange it for the one answer. */
 void begin(struct peer *peer, uint8_t type);
 void begin_extension(struct peer *peer, const char *name);
 void put_text(struct peer *peer, const char *text);
@@ -75,7 +76,7 @@ void put_string(struct peer *peer, struct slice bytes);
 void put_u32(struct peer *peer, uint32_t v);
 void put_u64(struct peer *peer, uint64_t v);
 struct slice packet(struct peer *peer); /* the whole packet with its length */
-struct answer ask(struct peer *peer);
+struct answer exchange(struct peer *peer);
 
 /* Offer bytes until they are used, with jobs; -1 when the engine wants to close. */
 ssize_t feed(struct peer *peer, struct slice bytes);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,6 +103,12 @@ bool process_start(struct process *p)
     assert_int_equal(WEXITSTATUS(process_wait(p)), EXIT_FAILURE);
     close(p->link);
     return false;
+}
+
+void must_start(struct process *p)
+{
+    if (!process_start(p))
+        fail_msg("the store did not start: %s", p->trouble);
 }
 
 void process_stop(struct process *p)
@@ -220,6 +227,27 @@ bool find_account(struct process *p, const char *name, struct slice key, struct 
     const struct store_find find = {.name = slice_text(name), .key = key};
 
     return take_account(p, process_ask(p, MSG_store_find, &find), account);
+}
+
+uint32_t uid_of(struct process *p, const char *name)
+{
+    struct account a;
+
+    assert_true(show_account(p, name, &a));
+    return a.uid;
+}
+
+void fill_database(const struct process *p, const char *text)
+{
+    char path[256], *error = NULL;
+    sqlite3 *db;
+
+    snprintf(path, sizeof(path), "%s/accounts.db", p->dir);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    if (sqlite3_exec(db, text, NULL, NULL, &error) != SQLITE_OK)
+        fail_msg("%s", error);
+    sqlite3_close(db);
+    give_to_store(path);
 }
 
 char *read_state_file(const struct process *p, const char *name, size_t *len)

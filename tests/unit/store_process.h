@@ -1,5 +1,5 @@
 /* A real sallyport-store for the tests: started as the monitor starts it, on a state folder of its
- * own, spoken to over its link. Used by test_store.c and test_store_audit.c. */
+ * own, spoken to over its link. Used by the tests test_store*.c. */
 #ifndef SALLYPORT_TESTS_STORE_PROCESS_H
 #define SALLYPORT_TESTS_STORE_PROCESS_H
 
@@ -35,6 +35,8 @@ int process_free(void **state);
 
 /* Start and wait for store_ready. Returns whether it is ready; else trouble, and it has ended. */
 bool process_start(struct process *p);
+/* The same, and it must be ready. */
+void must_start(struct process *p);
 /* Close the link; it must end well. */
 void process_stop(struct process *p);
 void process_kill(struct process *p);
@@ -58,6 +60,10 @@ void add_account(struct process *p, const char *name);
 bool show_account(struct process *p, const char *name, struct account *account);
 bool find_account(struct process *p, const char *name, struct slice key, struct account *account);
 
+uint32_t uid_of(struct process *p, const char *name);
+
+/* SQL on the database of a store that is not running. */
+void fill_database(const struct process *p, const char *text);
 /* A file of the state folder, whole and with a NUL; the caller frees. */
 char *read_state_file(const struct process *p, const char *name, size_t *len);
 void write_state_file(const struct process *p, const char *name, const char *bytes, size_t len);

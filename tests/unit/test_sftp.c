@@ -173,7 +173,7 @@ static void test_the_ways_to_open(void **state)
     put_text(peer, "/a");
     put_u32(peer, W_WRITE | W_CREAT | W_EXCL);
     put_u32(peer, 0);
-    assert_text(status(ask(peer), FAILURE), "File exists");
+    assert_text(status(exchange(peer), FAILURE), "File exists");
     struct slice h = open_file(peer, "a", W_WRITE | W_APPEND); /* relative to the home */
     status(write_file(peer, h, UINT64_MAX, slice_text("abc")), OK);
     status(with_handle(peer, T_CLOSE, h), OK);
@@ -192,7 +192,7 @@ static void test_the_ways_to_open(void **state)
     put_u32(peer, W_WRITE | W_CREAT);
     put_u32(peer, 4);
     put_u32(peer, 0600);
-    assert_int_equal(ask(peer).type, T_HANDLE);
+    assert_int_equal(exchange(peer).type, T_HANDLE);
     assert_int_equal(stat_of(peer, "/new").st_mode, S_IFREG | 0600);
 }
 
@@ -250,7 +250,7 @@ static void test_attributes_are_told(void **state)
     begin(peer, T_SYMLINK);
     put_text(peer, "a"); /* the target first, as OpenSSH has it */
     put_text(peer, "/link");
-    status(ask(peer), OK);
+    status(exchange(peer), OK);
     const struct stat st = stat_of(peer, "/a");
     const struct attributes_read a = attributes(with_path(peer, T_STAT, "link"));
     assert_int_equal(a.size, 5);
@@ -281,7 +281,7 @@ static void test_attributes_are_set(void **state)
     put_u32(peer, 1);
     put_text(peer, "acl@example.com");
     put_text(peer, "none");
-    status(ask(peer), OK);
+    status(exchange(peer), OK);
     struct stat st = stat_of(peer, "/a");
     assert_int_equal(st.st_size, 3);
     assert_int_equal(st.st_mode, S_IFREG | 0751);
@@ -294,14 +294,14 @@ static void test_attributes_are_set(void **state)
     put_u32(peer, 1 | 4);
     put_u64(peer, 9);
     put_u32(peer, 0600);
-    status(ask(peer), OK);
+    status(exchange(peer), OK);
     st = stat_of(peer, "/a");
     assert_int_equal(st.st_size, 9);
     assert_int_equal(st.st_mode, S_IFREG | 0600);
     begin(peer, T_SETSTAT); /* nothing to set: done, wherever */
     put_text(peer, "/none");
     put_u32(peer, 0);
-    status(ask(peer), OK);
+    status(exchange(peer), OK);
 }
 
 static void test_links_attributes_are_set(void **state)
@@ -311,19 +311,19 @@ static void test_links_attributes_are_set(void **state)
     begin(peer, T_SYMLINK);
     put_text(peer, "nowhere");
     put_text(peer, "/link");
-    status(ask(peer), OK);
+    status(exchange(peer), OK);
     begin_extension(peer, "lsetstat@openssh.com");
     put_text(peer, "/link");
     put_u32(peer, 8);
     put_u32(peer, 1000);
     put_u32(peer, 2000);
-    status(ask(peer), OK);
+    status(exchange(peer), OK);
     assert_int_equal(stat_of(peer, "/link").st_mtime, 2000);
     begin_extension(peer, "lsetstat@openssh.com");
     put_text(peer, "/link");
     put_u32(peer, 1);
     put_u64(peer, 2000);
-    status(ask(peer), BAD); /* and the session goes on */
+    status(exchange(peer), BAD); /* and the session goes on */
     assert_text(one_name(with_path(peer, T_READLINK, "/link")), "nowhere");
 }
 
@@ -336,7 +336,7 @@ static struct answer two_paths(struct peer *peer, uint8_t type, const char *exte
         begin(peer, type);
     put_text(peer, from);
     put_text(peer, to);
-    return ask(peer);
+    return exchange(peer);
 }
 
 static void test_names_are_made_moved_and_removed(void **state)
@@ -355,7 +355,7 @@ static void test_names_are_made_moved_and_removed(void **state)
     put_text(peer, "/folder");
     put_u32(peer, 4);
     put_u32(peer, 0700);
-    status(ask(peer), OK);
+    status(exchange(peer), OK);
     assert_int_equal(stat_of(peer, "/folder").st_mode, S_IFDIR | 0700);
     status(with_path(peer, T_MKDIR, "/folder2"), OK);
     assert_int_equal(stat_of(peer, "/folder2").st_mode, S_IFDIR | 0755);
@@ -395,9 +395,9 @@ static void test_names_are_made_plain(void **state)
             begin(*state, T_REALPATH);
         put_text(*state, cases[i].name);
         if (cases[i].plain != NULL)
-            assert_text(one_name(ask(*state)), cases[i].plain);
+            assert_text(one_name(exchange(*state)), cases[i].plain);
         else
-            assert_text(status(ask(*state), NO_FILE), "No such user");
+            assert_text(status(exchange(*state), NO_FILE), "No such user");
     }
 }
 
@@ -527,7 +527,7 @@ static void test_limits_and_space(void **state)
     const struct slice h = open_folder(peer, "/");
 
     begin_extension(peer, "limits@openssh.com");
-    struct answer answer = ask(peer);
+    struct answer answer = exchange(peer);
     assert_int_equal(answer.type, T_EXTENDED_REPLY);
     assert_int_equal(wire_u64(&answer.body), 262144);
     assert_int_equal(wire_u64(&answer.body), 261120);
@@ -537,7 +537,7 @@ static void test_limits_and_space(void **state)
     for (int i = 0; i < 2; i++) {
         begin_extension(peer, i == 0 ? "statvfs@openssh.com" : "fstatvfs@openssh.com");
         put_string(peer, i == 0 ? slice_text("/") : h);
-        answer = ask(peer);
+        answer = exchange(peer);
         assert_int_equal(answer.type, T_EXTENDED_REPLY);
         uint64_t v[11];
         for (size_t f = 0; f < 11; f++)
@@ -547,7 +547,7 @@ static void test_limits_and_space(void **state)
     }
     begin_extension(peer, "space-available");
     put_text(peer, "/");
-    answer = ask(peer);
+    answer = exchange(peer);
     assert_int_equal(answer.type, T_EXTENDED_REPLY);
     const uint64_t device = wire_u64(&answer.body), unused = wire_u64(&answer.body),
                    user = wire_u64(&answer.body), user_unused = wire_u64(&answer.body);
@@ -556,7 +556,7 @@ static void test_limits_and_space(void **state)
     assert_true(wire_done(&answer.body));
     begin_extension(peer, "statvfs@openssh.com");
     put_text(peer, "/none");
-    status(ask(peer), NO_FILE);
+    status(exchange(peer), NO_FILE);
 }
 
 static void test_names_of_ids(void **state)
@@ -568,7 +568,7 @@ static void test_names_of_ids(void **state)
     begin_extension(peer, "users-groups-by-id@openssh.com");
     put_string(peer, slice_of(uids, sizeof(uids)));
     put_string(peer, slice_of(gids, sizeof(gids)));
-    struct answer answer = ask(peer);
+    struct answer answer = exchange(peer);
     assert_int_equal(answer.type, T_EXTENDED_REPLY);
     struct wire users = wire_of(wire_string(&answer.body));
     struct wire groups = wire_of(wire_string(&answer.body));
@@ -583,7 +583,7 @@ static void test_names_of_ids(void **state)
     begin_extension(peer, "users-groups-by-id@openssh.com");
     put_string(peer, slice_of(many, 240000));
     put_string(peer, slice_of(gids, 0));
-    status(ask(peer), FAILURE);
+    status(exchange(peer), FAILURE);
     free(many);
 }
 
@@ -596,7 +596,7 @@ static struct answer copy(struct peer *peer, struct slice from, uint64_t from_at
     put_u64(peer, len);
     put_string(peer, to);
     put_u64(peer, to_at);
-    return ask(peer);
+    return exchange(peer);
 }
 
 static void test_files_are_copied(void **state)
@@ -635,7 +635,7 @@ static struct answer check(struct peer *peer, const char *name, struct slice fil
     put_u64(peer, from);
     put_u64(peer, len);
     put_u32(peer, block);
-    return ask(peer);
+    return exchange(peer);
 }
 
 /* The bytes after the digest's name, as hexadecimal. */
@@ -741,7 +741,7 @@ static void test_a_digest_of_a_large_file_gives_the_turn_back(void **state)
     put_u64(peer, 0);
     put_u64(peer, 0);
     put_u32(peer, 256);
-    status(ask(peer), FAILURE); /* too many blocks for an answer */
+    status(exchange(peer), FAILURE); /* too many blocks for an answer */
 }
 
 static void test_fsync(void **state)
@@ -751,7 +751,7 @@ static void test_fsync(void **state)
 
     begin_extension(peer, "fsync@openssh.com");
     put_string(peer, h);
-    status(ask(peer), OK);
+    status(exchange(peer), OK);
     assert_int_equal(peer->agent.seen->syncs, 1);
 }
 

@@ -100,7 +100,7 @@ static void test_the_longest_packet(void **state)
     put_u64(peer, 0);
     put_string(peer, slice_of(bytes, SFTP_PACKET_MAX - 25));
     assert_int_equal(packet(peer).len, SFTP_INPUT_MAX);
-    status(ask(peer), OK);
+    status(exchange(peer), OK);
     free(bytes);
 }
 
@@ -113,13 +113,13 @@ static void test_unknown_requests_are_answered(void **state)
             continue;
         begin(peer, (uint8_t)type);
         put_text(peer, "whatever");
-        status(ask(peer), UNSUPPORTED);
+        status(exchange(peer), UNSUPPORTED);
     }
     begin_extension(peer, "statvfs@openssh.co");
     put_text(peer, "/");
-    status(ask(peer), UNSUPPORTED);
+    status(exchange(peer), UNSUPPORTED);
     begin_extension(peer, "");
-    status(ask(peer), UNSUPPORTED);
+    status(exchange(peer), UNSUPPORTED);
 }
 
 /* ---- malformed packets ---------------------------------------------------------------------- */
@@ -319,31 +319,31 @@ static void test_paths_that_cannot_be(void **state)
     for (size_t i = 0; i < sizeof(types); i++) {
         begin(peer, types[i]);
         put_string(peer, slice_of("/a\0b", 4));
-        assert_text(status(ask(peer), FAILURE), "A name cannot hold a NUL byte");
+        assert_text(status(exchange(peer), FAILURE), "A name cannot hold a NUL byte");
         begin(peer, types[i]);
         put_string(peer, slice_of(path, 4096));
-        assert_text(status(ask(peer), FAILURE), "File name too long");
+        assert_text(status(exchange(peer), FAILURE), "File name too long");
         begin(peer, types[i]);
         put_string(peer, slice_of(path + 1, 4095)); /* with the slash before it */
-        assert_text(status(ask(peer), FAILURE), "File name too long");
+        assert_text(status(exchange(peer), FAILURE), "File name too long");
     }
     begin(peer, T_REALPATH);
     put_string(peer, slice_of(path, 4095));
-    assert_int_equal(ask(peer).type, T_NAME);
+    assert_int_equal(exchange(peer).type, T_NAME);
     begin(peer, T_STAT);
     put_text(peer, "");
-    status(ask(peer), NO_FILE);
+    status(exchange(peer), NO_FILE);
     begin(peer, T_SYMLINK);
     put_string(peer, slice_of("a\0b", 3));
     put_text(peer, "/link");
-    status(ask(peer), FAILURE);
+    status(exchange(peer), FAILURE);
     begin(peer, T_SYMLINK);
     put_string(peer, slice_of(path, 4096));
     put_text(peer, "/link");
-    status(ask(peer), FAILURE);
+    status(exchange(peer), FAILURE);
     begin_extension(peer, "expand-path@openssh.com");
     put_string(peer, slice_of("~/a\0b", 5));
-    status(ask(peer), FAILURE);
+    status(exchange(peer), FAILURE);
 }
 
 /* ---- handles -------------------------------------------------------------------------------- */
@@ -387,7 +387,7 @@ static void test_a_thousand_handles(void **state)
     put_text(peer, "/a");
     put_u32(peer, W_WRITE | W_CREAT);
     put_u32(peer, 0);
-    assert_text(status(ask(peer), FAILURE), "Too many open files");
+    assert_text(status(exchange(peer), FAILURE), "Too many open files");
     assert_int_equal(peer->agent.seen->questions, questions); /* nothing was made */
     session(peer);
     assert_int_equal(peer->agent.seen->open, 0);
@@ -548,14 +548,11 @@ static void test_a_job_waits_for_room(void **state)
     assert_int_equal(peer->agent.seen->open, 0);
 }
 
-/* The client goes while its file is hashed. */
-static void test_a_job_that_nobody_waits_for(void **state)
+/* Begin to hash a file of 64 MiB, and do the first step; path: at least 200 bytes for its name. */
+static void begin_to_hash(struct peer *peer, char *path)
 {
-    struct peer *peer = *state;
-    char path[200];
-
     make_file(peer, "/large", slice_text(""));
-    snprintf(path, sizeof(path), "%s/large", peer->folder);
+    snprintf(path, 200, "%s/large", peer->folder);
     assert_int_equal(truncate(path, 64 << 20), 0);
     begin_extension(peer, "check-file-name");
     put_text(peer, "/large");
@@ -566,6 +563,32 @@ static void test_a_job_that_nobody_waits_for(void **state)
     const struct slice bytes = packet(peer);
     assert_int_equal(sftp_input(peer->sftp, bytes.data, bytes.len), bytes.len);
     assert_true(sftp_busy(peer->sftp));
+}
+
+static void test_a_job_goes_on_when_there_is_room_again(void **state)
+{
+    struct peer *peer = *state;
+    char path[200];
+    size_t at = 0;
+
+    begin_to_hash(peer, path);
+    peer->out_most = 0;
+    assert_int_equal(sftp_input(peer->sftp, NULL, 0), 0);
+    assert_false(sftp_busy(peer->sftp));
+    peer->out_most = SIZE_MAX;
+    assert_int_equal(truncate(path, 1 << 20), 0); /* and it has become shorter */
+    assert_int_equal(feed(peer, slice_of(NULL, 0)), 0);
+    assert_int_equal(next_answer(peer, &at).type, T_EXTENDED_REPLY);
+    assert_int_equal(peer->agent.seen->open, 0);
+}
+
+/* The client goes while its file is hashed. */
+static void test_a_job_that_nobody_waits_for(void **state)
+{
+    struct peer *peer = *state;
+    char path[200];
+
+    begin_to_hash(peer, path);
     session(peer);
     assert_int_equal(peer->agent.seen->open, 0);
 }
@@ -601,6 +624,16 @@ static void test_an_agent_that_talks_nonsense(void **state)
         fake_agent_start(&peer->agent, peer->folder);
         peer_session(peer);
     }
+}
+
+/* The link may be one that does not block: then the engine waits by itself. */
+static void test_a_link_that_does_not_block(void **state)
+{
+    struct peer *peer = *state;
+
+    assert_int_equal(fcntl(peer->agent.link, F_SETFL, O_NONBLOCK), 0);
+    for (unsigned i = 0; i < 200; i++)
+        status(with_path(peer, T_STAT, "/none"), NO_FILE);
 }
 
 /* ---- the sandbox ---------------------------------------------------------------------------- */
@@ -644,7 +677,7 @@ static void live_in_the_sandbox(struct peer *peer)
     put_u64(peer, 0);
     put_u64(peer, 0);
     put_u32(peer, 0);
-    if (ask(peer).type != T_EXTENDED_REPLY)
+    if (exchange(peer).type != T_EXTENDED_REPLY)
         _exit(14);
     status(with_handle(peer, T_CLOSE, h), OK);
     begin(peer, 99);
@@ -673,15 +706,16 @@ static void test_nothing_but_what_the_filter_allows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_init_comes_first_and_once),    TEST(test_lengths_that_cannot_be),
-        TEST(test_the_longest_packet),           TEST(test_unknown_requests_are_answered),
-        TEST(test_every_packet_cut_everywhere),  TEST(test_a_cut_in_the_arguments_ends_the_session),
-        TEST(test_every_byte_and_field_spoilt),  TEST(test_bytes_by_chance),
-        TEST(test_paths_that_cannot_be),         TEST(test_handles_misused),
-        TEST(test_a_thousand_handles),           TEST(test_thousands_of_requests_at_once),
-        TEST(test_a_pipeline_in_any_pieces),     TEST(test_a_client_that_does_not_read),
-        TEST(test_a_job_waits_for_room),         TEST(test_a_job_that_nobody_waits_for),
-        TEST(test_an_agent_that_talks_nonsense), TEST(test_nothing_but_what_the_filter_allows),
+        TEST(test_init_comes_first_and_once),   TEST(test_lengths_that_cannot_be),
+        TEST(test_the_longest_packet),          TEST(test_unknown_requests_are_answered),
+        TEST(test_every_packet_cut_everywhere), TEST(test_a_cut_in_the_arguments_ends_the_session),
+        TEST(test_every_byte_and_field_spoilt), TEST(test_bytes_by_chance),
+        TEST(test_paths_that_cannot_be),        TEST(test_handles_misused),
+        TEST(test_a_thousand_handles),          TEST(test_thousands_of_requests_at_once),
+        TEST(test_a_pipeline_in_any_pieces),    TEST(test_a_client_that_does_not_read),
+        TEST(test_a_job_waits_for_room),        TEST(test_a_job_goes_on_when_there_is_room_again),
+        TEST(test_a_job_that_nobody_waits_for), TEST(test_an_agent_that_talks_nonsense),
+        TEST(test_a_link_that_does_not_block),  TEST(test_nothing_but_what_the_filter_allows),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
