@@ -307,11 +307,12 @@ int sandbox_act_as(uint32_t uid, uint32_t gid, char *trouble, size_t size)
 {
     if (geteuid() != 0)
         return 0;
-    if (uid == 0 || gid == 0 || setgroups(0, NULL) < 0 || setegid(gid) < 0 || seteuid(uid) < 0) {
-        snprintf(trouble, size, "acting as uid %u: %s", uid, strerror(uid == 0 ? EINVAL : errno));
-        return -1;
-    }
-    return 0;
+    errno = EINVAL;
+    if (uid != 0 && gid != 0 && setgroups(0, NULL) == 0 && setegid(gid) == 0 && seteuid(uid) == 0 &&
+        geteuid() == uid && getegid() == gid)
+        return 0;
+    snprintf(trouble, size, "acting as uid %u: %s", uid, strerror(errno));
+    return -1;
 }
 
 int sandbox_act_no_more(char *trouble, size_t size)

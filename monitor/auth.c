@@ -71,6 +71,7 @@ static void deny(struct monitor *m, struct session *s, const char *why, const ch
     }
     s->account[0] = '\0';
     s->tries++;
+    s->failed = s->failed || told == NULL;
     m->counters.refusals++;
     log_info("session %llu: %s: login as \"%s\" by %s refused: %s", (unsigned long long)s->number,
              s->address.text, s->login.name, method, why);
@@ -79,7 +80,6 @@ static void deny(struct monitor *m, struct session *s, const char *why, const ch
         send_answer(m, s, VERDICT_DENIED, told != NULL ? told : "");
         return;
     }
-    limits_penalise(m, &s->address, PENALTY_FAILURE);
     give_up(m, s, "too many failed tries");
 }
 

@@ -266,6 +266,7 @@ struct session {
     uint32_t worker_uid; /* of the range; 0 as an ordinary user */
     struct address address;
     bool has_client, ended;
+    bool failed;     /* what its client showed was refused */
     bool report_due; /* nobody reads its agent's reports: a new link is to be made */
     int64_t began_ms, deadline_ms; /* deadline 0: none */
     int64_t began_time;            /* seconds since 1970 */
@@ -365,6 +366,8 @@ struct monitor {
     int64_t listen_again_ms;
     struct session *sessions;
     uint64_t next_number;
+    unsigned spare_failures; /* one after the other */
+    int64_t spares_again_ms; /* no worker is started before */
     uint32_t next_worker_uid;
     uint8_t *worker_uids; /* one byte an id of the range: in use */
     struct waiting_client waiting[WAITING_MAX];

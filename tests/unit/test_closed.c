@@ -54,7 +54,7 @@ static const struct program_fact {
     [WORKER] = {"sallyport-sftp", 40000, true},
     [HASHER] = {"sallyport-hash", 39002, true},
     [STORE] = {"sallyport-store", 39001, false},
-    [AGENT] = {"sallyport-files", 50000, false},
+    [AGENT] = {"sallyport-files", 50000, true},
 };
 
 /* A system call with an argument that must be so; argument -1: any call of it. */
@@ -74,8 +74,8 @@ static const struct fault {
     const char *step;
 } faults[] = {
     // clang-format off
-    {"chroot", {SYS_chroot, -1, 0}, {0}, EPERM, true, W | H, "chroot"},
-    {"chdir", {SYS_chdir, -1, 0}, {0}, EPERM, true, W | H, "chroot"},
+    {"chroot", {SYS_chroot, -1, 0}, {0}, EPERM, true, W | H | A, "chroot"},
+    {"chdir", {SYS_chdir, -1, 0}, {0}, EPERM, true, W | H | A, "chroot"},
     {"PR_CAPBSET_DROP", {SYS_prctl, 0, PR_CAPBSET_DROP}, {0}, EPERM, true, EVERY, "uid"},
     {"PR_CAPBSET_READ", {SYS_prctl, 0, PR_CAPBSET_READ}, {0}, EPERM, true, EVERY, "uid"},
     {"setgroups", {SYS_setgroups, -1, 0}, {0}, EPERM, true, EVERY, "uid"},
@@ -279,15 +279,17 @@ static void prepare_store(struct run *r)
 
 static void prepare_agent(struct run *r)
 {
-    char home[128];
+    char home[128], empty[128];
     uint8_t folders[512];
     int worker[2], store[2];
+    snprintf(empty, sizeof(empty), "%s/empty", r->base);
     snprintf(home, sizeof(home), "%s/own", r->base);
     const struct folder folder = {
         .name = slice_text("/"), .path = slice_text(home), .rights = RIGHTS_ALL};
     const ssize_t len = nest_folder(&folder, folders, 0, sizeof(folders));
     const struct agent_setup setup = {.session = 1,
                                       .account = slice_text("anna"),
+                                      .empty_dir = slice_text(empty),
                                       .uid = programs[AGENT].uid,
                                       .gid = programs[AGENT].uid,
                                       .umask = 027,
