@@ -20,8 +20,11 @@ DONE, REFUSED, USAGE, NO_SERVER = 0, 1, 2, 3
 
 @pytest.fixture
 def down(make_server):
-    """A configured server that was never started."""
-    return make_server(start=False, own_keys=True)
+    """A configured server that was never started, without host keys."""
+    server = make_server(start=False)
+    for path in (server.place / "keys").iterdir():
+        path.unlink()
+    return server
 
 
 def refused(server, *arguments, status=REFUSED, says="", stdin=None):
