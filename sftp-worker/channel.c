@@ -38,9 +38,11 @@ static uint32_t pace_left(struct pace *p)
     if (p->at_ms == 0)
         p->at_ms = now;
     const int64_t burst = (int64_t)(p->rate < 65536 ? 65536 : p->rate);
-    p->left += (int64_t)((double)p->rate * (double)(now - p->at_ms) / 1000);
-    p->left = p->left > burst ? burst : p->left;
-    p->at_ms = now;
+    const int64_t more = (int64_t)((double)p->rate * (double)(now - p->at_ms) / 1000);
+    if (more > 0) { /* less than a byte: counted with the next milliseconds */
+        p->left = p->left + more > burst ? burst : p->left + more;
+        p->at_ms = now;
+    }
     return p->left <= 0 ? 0 : p->left > UINT32_MAX ? UINT32_MAX : (uint32_t)p->left;
 }
 
@@ -315,6 +317,8 @@ static bool pump(struct channel *c, int *wait)
         read_in(c);
     } while (!c->closed && before != c->in_len + c->unread + c->out_len);
     const bool stuck = c->out_len > 0 || ssh_get_status(c->worker->session) & SSH_WRITE_PENDING;
+    if (sftp_busy(c->sftp))
+        c->worker->active_ms = worker_now_ms(); /* it works, though no byte moves */
     if (sftp_busy(c->sftp) && !stuck)
         *wait = 0;
     else if ((c->worker->in.rate != 0 || c->worker->out.rate != 0) &&
