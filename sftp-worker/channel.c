@@ -8,9 +8,10 @@
 #include "sftp-worker/sftp.h"
 #include "sftp-worker/worker.h"
 
-#define OUT_MAX    (1024 * 1024)
-#define WRITE_MOST (256 * 1024) /* given to libssh before the client has taken the last */
-#define PACE_MS    50
+#define OUT_MAX     (1024 * 1024)
+#define WRITE_MOST  (256 * 1024) /* given to libssh before the client has taken the last */
+#define PACE_MS     50
+#define UNREAD_MOST (4 * 1024 * 1024) /* libssh's windows are 1.3 MB */
 
 struct channel {
     struct worker *worker;
@@ -141,6 +142,8 @@ static int on_data(ssh_session session, ssh_channel channel, void *data, uint32_
         used = len;
     }
     c->unread = len - (size_t)used;
+    if (c->unread > UNREAD_MOST) /* libssh keeps what comes, whatever window it gave */
+        worker_stop_because(c->worker, "the client sends more than its window");
     return (int)used;
 }
 

@@ -18,6 +18,7 @@
 
 #define DESCRIPTORS   (SFTP_HANDLES_MAX + 24)
 #define ROUND_SECONDS 10
+#define MEMORY_MOST   (256 << 20) /* libssh keeps answers for a client that reads none */
 
 int64_t worker_now_ms(void)
 {
@@ -144,6 +145,7 @@ static int enter_sandbox(struct worker *w)
         .uid = w->setup.uid,
         .gid = w->setup.gid,
         .descriptors = DESCRIPTORS,
+        .memory = MEMORY_MOST,
         .file_size = UINT64_MAX, /* it writes files that the agent opened */
     };
 
