@@ -125,6 +125,10 @@ static int limits(const struct sandbox *s)
     if (limit(RLIMIT_CORE, 0) < 0 || limit(RLIMIT_NPROC, 0) < 0 ||
         limit(RLIMIT_NOFILE, s->descriptors) < 0)
         return -1;
+#ifndef SALLYPORT_SANITIZE /* a sanitizer's shadow counts as data */
+    if (s->memory != 0 && limit(RLIMIT_DATA, s->memory) < 0)
+        return -1;
+#endif
     return s->file_size == UINT64_MAX ? 0 : limit(RLIMIT_FSIZE, s->file_size);
 }
 

@@ -31,6 +31,7 @@ struct sandbox {
     const struct sandbox_folder *folders;
     size_t folder_count;
     uint32_t descriptors; /* RLIMIT_NOFILE */
+    uint64_t memory;      /* RLIMIT_DATA; 0: no limit of its own */
     uint64_t file_size;   /* RLIMIT_FSIZE; UINT64_MAX: no limit (who writes no file says 0) */
 };
 

@@ -9,6 +9,7 @@
 #include "sftp-worker/worker.h"
 
 #define LOCAL_REFUSALS_MOST 20 /* requests that cannot even be asked */
+#define QUERIES_MOST        60 /* keys offered; the monitor takes a few more for an attack */
 
 /* The methods that may come next, in libssh's bits. */
 static void offer(struct worker *w, unsigned methods)
@@ -149,6 +150,10 @@ static int ask_query(struct worker *w, const char *user, ssh_key key, struct sli
         .key = blob,
     };
 
+    if (++w->queries > QUERIES_MOST) {
+        worker_stop_because(w, "too many keys were offered");
+        return SSH_AUTH_DENIED;
+    }
     return question.algorithm.len > 64 ? refuse_here(w) : ask(w, MSG_auth_query, &question);
 }
 
