@@ -266,8 +266,8 @@ struct session {
     uint32_t worker_uid; /* of the range; 0 as an ordinary user */
     struct address address;
     bool has_client, ended;
-    bool failed;     /* what its client showed was refused */
-    bool report_due; /* nobody reads its agent's reports: a new link is to be made */
+    bool failed;                   /* what its client showed was refused */
+    bool report_due;               /* nobody reads its agent's reports: a new link is to be made */
     int64_t began_ms, deadline_ms; /* deadline 0: none */
     int64_t began_time;            /* seconds since 1970 */
     struct exchange exchange;

@@ -155,8 +155,8 @@ int store_report_link(struct monitor *m, struct session *s)
         return -1;
     /* Without a store, or one that takes no more now, the agent keeps its reports and gets another
      * link later. */
-    s->report_due = !m->store.ready || send_store_audit_source_fds(m->store.source.fd, 0, &about,
-                                                                   &pair[1], 1) < 0;
+    s->report_due = !m->store.ready ||
+                    send_store_audit_source_fds(m->store.source.fd, 0, &about, &pair[1], 1) < 0;
     close(pair[1]);
     return pair[0];
 }

@@ -80,7 +80,6 @@ def test_verb(shared, place, payload, name, verb):
     globals()[f"check_{verb}"](client, shared, folder, place, payload)
 
 
-@pytest.mark.sanitizers
 def test_round_trip_of_sizes(shared, place):
     """Around the sizes where packets, windows and buffers end."""
     client = clients.OpenSSH(shared, place)

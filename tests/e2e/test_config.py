@@ -8,7 +8,7 @@ import threading
 import pytest
 
 import clients
-from server import IS_ROOT, programs, wait_for
+from server import ENVIRONMENT, IS_ROOT, programs, wait_for
 
 BAD = [  # file, line that is named, what the message says
     ("[sftp]\nprot = 2022\n", 2, r"no setting \"prot\""),
@@ -46,7 +46,7 @@ def idle(make_server):
 
 
 def sallyportd(*arguments, timeout=20):
-    return subprocess.run([str(programs() / "sallyportd"), *map(str, arguments)], capture_output=True, text=True, timeout=timeout)
+    return subprocess.run([str(programs() / "sallyportd"), *map(str, arguments)], capture_output=True, text=True, timeout=timeout, env=ENVIRONMENT)
 
 
 @pytest.mark.parametrize("text,line,what", BAD, ids=range(len(BAD)))
@@ -110,7 +110,7 @@ def test_programs_that_are_not_there(idle):
 
 def says(server, what, seconds=20):
     """Start it, wait for a line, end it: for troubles of the store, which is tried again and again."""
-    process = subprocess.Popen([str(programs() / "sallyportd"), "-f", "-c", str(server.conf)], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([str(programs() / "sallyportd"), "-f", "-c", str(server.conf)], stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
     watchdog = threading.Timer(seconds, process.kill)
     watchdog.start()
     lines = ""
@@ -227,7 +227,7 @@ def test_the_monitor_ends_with_status_0_when_its_terminal_is_gone(make_server):
     """A log that goes nowhere any more stops nothing."""
     server = make_server(start=False)
     reader, writer = os.pipe()
-    server.process = subprocess.Popen([str(programs() / "sallyportd"), "-f", "-c", str(server.conf)], stderr=writer, stdin=subprocess.DEVNULL)
+    server.process = subprocess.Popen([str(programs() / "sallyportd"), "-f", "-c", str(server.conf)], stderr=writer, stdin=subprocess.DEVNULL, env=ENVIRONMENT)
     os.close(writer)
     wait_for("the greeting", server.greets, 20)
     os.close(reader)

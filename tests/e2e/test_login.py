@@ -313,7 +313,6 @@ def test_a_thousand_keys(shared, place, keys):
     ssh_login(shared, place, *clients.key_only(keys["other"]), user="many")
 
 
-@pytest.mark.sanitizers
 def test_logins_of_all_kinds(make_server, place, keys):
     """A short way through all of it, for the build with sanitizers."""
     server = make_server()
