@@ -1,5 +1,6 @@
 """Bad configurations, ports, folders and reloads: one clear line each, before anything is started."""
 import os
+import signal
 import re
 import socket
 import subprocess
@@ -233,3 +234,23 @@ def test_the_monitor_ends_with_status_0_when_its_terminal_is_gone(make_server):
     os.close(reader)
     server.add()
     server.command("status")
+
+
+def test_systemd_is_told(make_server):
+    """sd_notify(3): ready, reloading and ready again, stopping; each when it is so."""
+    server = make_server(start=False)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
+        told.bind(str(server.place / "notify"))
+        told.settimeout(20)
+        os.chmod(server.place / "notify", 0o666)
+        with open(server.log_path, "ab") as log:
+            server.process = subprocess.Popen(
+                [str(programs() / "sallyportd"), "-f", "-c", str(server.conf)], stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, env=ENVIRONMENT | {"NOTIFY_SOCKET": str(server.place / "notify")})
+        assert told.recv(256) == b"READY=1"
+        assert server.greets()
+        server.process.send_signal(signal.SIGHUP)
+        assert [told.recv(256), told.recv(256)] == [b"RELOADING=1", b"READY=1"]
+        server.process.send_signal(signal.SIGTERM)
+        assert told.recv(256) == b"STOPPING=1"
+        assert server.process.wait(20) == 0
