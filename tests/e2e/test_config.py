@@ -1,12 +1,14 @@
 """Bad configurations, ports, folders and reloads: one clear line each, before anything is started."""
 import os
 import re
+import signal
 import socket
 import subprocess
 
 import pytest
 
 import clients
+import sshlow
 from server import IS_ROOT, programs, wait_for
 
 BAD = [  # file, line that is named, what the message says
@@ -191,6 +193,30 @@ def test_a_reload_that_is_refused_changes_nothing(server, place, settings, what)
     server.configure(settings)
     assert re.search(r"not reloaded.*" + what, server.reload())
     clients.OpenSSH(server, place).batch("pwd")
+
+
+def test_a_reload_without_readable_keys_changes_nothing(server):
+    before = sshlow.kexinit(server)["host_key"]
+    for garbled in ("host_ecdsa", "host_ed25519", "host_rsa"):
+        path = server.place / "keys" / garbled
+        good = path.read_bytes()
+        path.write_bytes(b"junk")
+        assert "not reloaded" in server.reload()
+        for _ in range(4):  # spares of before, then workers started since
+            assert sshlow.kexinit(server)["host_key"] == before
+        path.write_bytes(good)
+    assert "not reloaded" not in server.reload()
+    assert sshlow.kexinit(server)["host_key"] == before
+
+
+def test_reloads_during_logins(server):
+    """Spares are replaced at each reload; no client notices."""
+    for _ in range(8):
+        server.process.send_signal(signal.SIGHUP)
+        client = sshlow.login(server)
+        server.process.send_signal(signal.SIGHUP)
+        assert client.listdir("/") == []
+        client.get_channel().get_transport().close()
 
 
 def test_reload_by_command(server):
