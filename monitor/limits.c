@@ -10,6 +10,7 @@
 
 #define SOURCES_MAX 16384
 #define BUCKETS     4096
+#define LOOKED_AT   64 /* buckets, for one that makes room: some 250 entries of a full table */
 #define KEY_BYTES   16
 
 /* An address (IPv6: its /64) that has connections or a penalty. */
@@ -23,6 +24,7 @@ struct source_entry {
 struct limits {
     struct source_entry *buckets[BUCKETS];
     size_t sources, connections;
+    size_t hand; /* the bucket that is looked at next for room */
 };
 
 struct limits *limits_new(void)
@@ -75,26 +77,28 @@ static void drop(struct limits *l, struct source_entry **at)
     l->sources--;
 }
 
-/* Drop entries that say nothing any more; if there is none, the one whose penalty ends first. One
- * that has connections stays. */
+/* Room for one more: entries that say nothing any more go, and if none did, then of those looked at
+ * the one without connections whose penalty ends first. A full table must shut nobody out. */
 static void make_room(struct limits *l, int64_t now)
 {
     struct source_entry **least = NULL;
-    const size_t before = l->sources;
 
-    for (size_t i = 0; i < BUCKETS; i++) {
-        for (struct source_entry **at = &l->buckets[i]; *at != NULL;) {
-            if ((*at)->connections == 0 && (*at)->penalty_until_ms <= now) {
+    for (size_t n = 0; n < BUCKETS && (n < LOOKED_AT || least == NULL); n++) {
+        struct source_entry **at = &l->buckets[l->hand];
+        l->hand = (l->hand + 1) % BUCKETS;
+        while (*at != NULL) {
+            struct source_entry *e = *at;
+            if (e->connections == 0 && e->penalty_until_ms <= now) {
                 drop(l, at);
                 continue;
             }
-            if ((*at)->connections == 0 &&
-                (least == NULL || (*at)->penalty_until_ms < (*least)->penalty_until_ms))
+            if (e->connections == 0 &&
+                (least == NULL || e->penalty_until_ms < (*least)->penalty_until_ms))
                 least = at;
-            at = &(*at)->next;
+            at = &e->next;
         }
     }
-    if (l->sources == before && least != NULL)
+    if (l->sources >= SOURCES_MAX && least != NULL)
         drop(l, least);
 }
 
@@ -165,7 +169,8 @@ const char *limits_connect(struct monitor *m, const struct address *a)
     struct source_entry *e = entry_of(l, a, true);
     if (e == NULL)
         return "too many addresses";
-    if (e->penalty_until_ms - now > (int64_t)m->config.limits_penalty_least * 1000)
+    if (e->penalty_until_ms - now > (int64_t)m->config.limits_penalty_least * 1000 &&
+        !in_networks(a, m->config.limits_penalty_exempt))
         return "the address has a penalty";
     if (e->connections >= m->config.limits_connections_per_address)
         return "too many connections from the address";
@@ -193,9 +198,10 @@ void limits_penalise(struct monitor *m, const struct address *a, enum penalty pe
         [PENALTY_CRASH] = c->limits_penalty_crash,
     };
     const int64_t now = now_ms(), most = now + (int64_t)c->limits_penalty_most * 1000;
-    struct source_entry *e = entry_of(m->limits, a, true);
+    struct source_entry *e;
 
-    if (e == NULL || seconds[penalty] == 0 || in_networks(a, c->limits_penalty_exempt))
+    if (seconds[penalty] == 0 || in_networks(a, c->limits_penalty_exempt) ||
+        (e = entry_of(m->limits, a, true)) == NULL)
         return;
     if (e->penalty_until_ms < now)
         e->penalty_until_ms = now;

@@ -133,7 +133,7 @@ struct store_link {
 };
 
 int store_start(struct monitor *m);
-/* Ask. answer is called later, or at once with NULL when there is no room or no store. */
+/* Ask. answer is called later, with NULL when none comes in time; at once when there is no room. */
 void store_ask(struct monitor *m, enum message_type type, const void *message, uint64_t who,
                store_answer answer);
 /* Tell: kept until the store has it, across its restarts. */

@@ -19,7 +19,7 @@
 
 #define START_MS      20000 /* from exec to ready */
 #define GOODBYE_MS    3000  /* to tell the client why */
-#define AGENT_LAST_MS 5000  /* for the last reports */
+#define AGENT_LAST_MS 65000 /* for the last reports, also when the store is being restarted */
 #define STARTING_MOST 8     /* workers being started at the same time */
 #define FAILURES_MOST 8     /* spares that fail one after the other before starting is slowed */
 #define AGAIN_MS      2000  /* then, between two attempts */
@@ -371,7 +371,9 @@ static void worker_ended(struct monitor *m, struct session *s, int status)
         snprintf(how, sizeof(how), "its worker was killed by signal %d", WTERMSIG(status));
     else if (WEXITSTATUS(status) != 0)
         snprintf(how, sizeof(how), "its worker ended with status %d", WEXITSTATUS(status));
-    if (s->state == STATE_ENDING) {
+    if (WIFSIGNALED(status) && !s->ended && s->has_client) {
+        session_violation(m, s, how); /* nobody here killed it */
+    } else if (s->state == STATE_ENDING) {
         session_end(m, s, s->end_reason[0] != '\0' ? s->end_reason : how);
     } else if (s->state == STATE_STARTING || s->state == STATE_SPARE) {
         log_error("a spare worker (%s): %s", workers[s->kind].program, how);

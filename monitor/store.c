@@ -15,7 +15,7 @@
 #include "common/spawn.h"
 #include "monitor/monitor.h"
 
-#define ANSWER_MS       10000
+#define ANSWER_MS       5000 /* then who asked is told that there is none */
 #define RESTART_MS      500
 #define RESTART_MOST_MS 30000
 #define LAST_MS         3000 /* at the end, for what is still to be told */
@@ -257,17 +257,18 @@ int store_start(struct monitor *m)
     return 0;
 }
 
-/* Answer with nothing whoever waits and will not be served; keep what must be kept. */
-static void fail_pending(struct monitor *m, bool all, int64_t now)
+/* Answer with nothing whoever waits too long, or (gone) whose question went to a store that ended:
+ * whether a change was made is not known then. What must be kept is sent again. */
+static void fail_pending(struct monitor *m, bool gone, int64_t now)
 {
     struct store_request *failed = NULL, **end = &failed;
 
     for (struct store_request **at = &m->store.first; *at != NULL;) {
         struct store_request *r = *at;
         if (r->keep) {
-            r->sent = all ? false : r->sent;
+            r->sent = gone ? false : r->sent;
             at = &r->next;
-        } else if (all || now >= r->deadline_ms) {
+        } else if ((gone && r->sent) || now >= r->deadline_ms) {
             *at = r->next;
             r->next = NULL;
             *end = r;
@@ -304,7 +305,7 @@ void store_gone(struct monitor *m, int status)
         log_error("the store ended (%s %d); no login and no change until it is back",
                   WIFSIGNALED(status) ? "signal" : "status",
                   WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-    fail_pending(m, true, 0);
+    fail_pending(m, true, now_ms());
 }
 
 void store_tick(struct monitor *m, int64_t now)

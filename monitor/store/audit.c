@@ -391,16 +391,15 @@ static void rotate(struct audit *a)
 /* One write, one sync. Until it has gone well the file counts as ending at size. */
 static int write_pending(struct audit *a)
 {
-    uint64_t at = a->size;
-
     if (mind_file(a) < 0)
         return -1;
-    at = a->size;
+    uint64_t at = a->size;
+    const bool longer = a->tail;
     a->tail = true;
     if (a->newline && write_all(a->log, "\n", 1, at++) < 0)
         return -1;
     if (write_all(a->log, a->pending, a->pending_len, at) < 0 ||
-        ftruncate(a->log, (off_t)(at + a->pending_len)) < 0 || fdatasync(a->log) < 0)
+        (longer && ftruncate(a->log, (off_t)(at + a->pending_len)) < 0) || fdatasync(a->log) < 0)
         return -1;
     a->tail = a->newline = false;
     a->size = at + a->pending_len;

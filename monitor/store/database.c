@@ -79,6 +79,7 @@ static const struct {
     const char *text;
 } faults[] = {
     {SQLITE_FULL, ENOSPC, "the disk that holds the accounts is full"},
+    {SQLITE_IOERR, EIO, "the accounts cannot be read or written: the disk fails"},
     {SQLITE_READONLY, EROFS, "the accounts cannot be written: read-only"},
     {SQLITE_CORRUPT, EIO, "accounts.db is damaged: restore it from a backup"},
     {SQLITE_NOTADB, EIO, "accounts.db is no database: restore it from a backup"},
@@ -176,7 +177,7 @@ static int check_whole(struct database *d, struct refusal *why)
     if (pragma(d, "PRAGMA quick_check(1)", NULL, word, sizeof(word), why) < 0)
         return -1;
     if (strcmp(word, "ok") != 0)
-        return refuse(why, EIO, "accounts.db is damaged (%s): restore it from a backup", word);
+        return refuse(why, EIO, "accounts.db is damaged: restore it from a backup");
     return 0;
 }
 

@@ -4,12 +4,13 @@ import re
 import signal
 import socket
 import subprocess
+import threading
 
 import pytest
 
 import clients
 import sshlow
-from server import IS_ROOT, programs, wait_for
+from server import ENVIRONMENT, IS_ROOT, programs, wait_for
 
 BAD = [  # file, line that is named, what the message says
     ("[sftp]\nprot = 2022\n", 2, r"no setting \"prot\""),
@@ -47,7 +48,7 @@ def idle(make_server):
 
 
 def sallyportd(*arguments, timeout=20):
-    return subprocess.run([str(programs() / "sallyportd"), *map(str, arguments)], capture_output=True, text=True, timeout=timeout)
+    return subprocess.run([str(programs() / "sallyportd"), *map(str, arguments)], capture_output=True, text=True, timeout=timeout, env=ENVIRONMENT)
 
 
 @pytest.mark.parametrize("text,line,what", BAD, ids=range(len(BAD)))
@@ -109,11 +110,30 @@ def test_programs_that_are_not_there(idle):
     fails_to_start(idle, r"nothing")
 
 
+def says(server, what, seconds=20):
+    """Start it, wait for a line, end it: for troubles of the store, which is tried again and again."""
+    process = subprocess.Popen([str(programs() / "sallyportd"), "-f", "-c", str(server.conf)], stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+    watchdog = threading.Timer(seconds, process.kill)
+    watchdog.start()
+    lines = ""
+    try:
+        for line in process.stderr:
+            lines += line
+            if re.search(what, line):
+                return
+        raise AssertionError(f"/{what}/ was not said:\n{lines}")
+    finally:
+        watchdog.cancel()
+        process.kill()
+        process.wait()
+        process.stderr.close()
+
+
 @pytest.mark.skipif(IS_ROOT, reason="root may write everywhere")
-def test_folders_that_cannot_be_written(idle):
+def test_a_state_folder_that_cannot_be_written(idle):
     (idle.place / "state").chmod(0o500)
     try:
-        fails_to_start(idle, r"state")
+        says(idle, r"accounts\.db .*(opened|written)|state")
     finally:
         (idle.place / "state").chmod(0o700)
 
@@ -128,18 +148,7 @@ def test_a_database_that_is_garbage(idle):
     (idle.place / "state" / "accounts.db").write_bytes(os.urandom(8192))
     if IS_ROOT:
         os.chown(idle.place / "state" / "accounts.db", 39001, 39001)
-    process = subprocess.Popen([str(programs() / "sallyportd"), "-f", "-c", str(idle.conf)], stderr=subprocess.PIPE, text=True)
-    try:
-        lines = ""
-        for line in process.stderr:
-            lines += line
-            if "accounts.db" in line:
-                break
-        assert re.search(r"accounts\.db (is no database|is damaged)", lines), lines
-    finally:
-        process.kill()
-        process.wait()
-        process.stderr.close()
+    says(idle, r"accounts\.db (is no database|is damaged)")
     assert (idle.place / "state" / "accounts.db").stat().st_size == 8192, "it is left for a look"
 
 
@@ -244,7 +253,7 @@ def test_the_monitor_ends_with_status_0_when_its_terminal_is_gone(make_server):
     """A log that goes nowhere any more stops nothing."""
     server = make_server(start=False)
     reader, writer = os.pipe()
-    server.process = subprocess.Popen([str(programs() / "sallyportd"), "-f", "-c", str(server.conf)], stderr=writer, stdin=subprocess.DEVNULL)
+    server.process = subprocess.Popen([str(programs() / "sallyportd"), "-f", "-c", str(server.conf)], stderr=writer, stdin=subprocess.DEVNULL, env=ENVIRONMENT)
     os.close(writer)
     wait_for("the greeting", server.greets, 20)
     os.close(reader)

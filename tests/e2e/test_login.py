@@ -1,4 +1,5 @@
 """Who gets in, by what, and who does not: with the clients people have, and by hand."""
+import base64
 import os
 import statistics
 import subprocess
@@ -304,7 +305,7 @@ def test_a_thousand_keys(shared, place, keys):
     lines = []
     for i in range(999):
         body = sshlow.string(b"ssh-ed25519") + sshlow.string(os.urandom(32))
-        lines.append(f"ssh-ed25519 {paramiko.py3compat.encodebytes(body).decode().replace(chr(10), '')} key {i}")
+        lines.append(f"ssh-ed25519 {base64.b64encode(body).decode()} key {i}")
     lines.append(keys["other"].with_suffix(".pub").read_text().strip())
     (folder / "many.pub").write_text("\n".join(lines) + "\n")
     shared.command("key", "add", "--folder", folder, timeout=100)
@@ -312,7 +313,6 @@ def test_a_thousand_keys(shared, place, keys):
     ssh_login(shared, place, *clients.key_only(keys["other"]), user="many")
 
 
-@pytest.mark.sanitizers
 def test_logins_of_all_kinds(make_server, place, keys):
     """A short way through all of it, for the build with sanitizers."""
     server = make_server()

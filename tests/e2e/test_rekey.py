@@ -25,7 +25,6 @@ def transfer(server, place, payload, direction, *options):
     return exchanges(done)
 
 
-@pytest.mark.sanitizers
 @pytest.mark.parametrize("direction", ["put", "get"])
 @pytest.mark.parametrize("cipher", ["aes128-gcm@openssh.com", "chacha20-poly1305@openssh.com", "aes256-ctr"])
 def test_client_by_volume(shared, place, payload, direction, cipher):
