@@ -228,6 +228,33 @@ def test_reloads_during_logins(server):
         client.get_channel().get_transport().close()
 
 
+def test_rsa_keys_where_only_sha2_512_is_taken(server, place, keys):
+    server.add_key("alice", keys["rsa2048"].with_suffix(".pub"))
+    server.configure({"sftp": {"public_key_algorithms": "rsa-sha2-512"}})
+    assert "not reloaded" not in server.reload()
+    options = ["-oBatchMode=yes", "-oIdentitiesOnly=yes", "-i", str(keys["rsa2048"]), *clients.ssh_options(server)]
+    subprocess.run(["sftp", *options, "-P", str(server.port), "-b", "-", "alice@127.0.0.1"], input="pwd\n", text=True,
+                   check=True, timeout=60, capture_output=True)
+
+
+def test_a_log_that_nobody_reads_stalls_nobody(idle):
+    """A terminal that was stopped, a pager that waits."""
+    reader, writer = os.pipe()
+    process = subprocess.Popen([str(programs() / "sallyportd"), "-c", str(idle.conf)], stdin=subprocess.DEVNULL,
+                               stdout=writer, stderr=writer, cwd="/", env=ENVIRONMENT)
+    os.close(writer)
+    idle.process = process
+    wait_for("the server's greeting", idle.greets, 20)
+    for _ in range(1200):  # each leaves a line: far more than a pipe holds
+        with socket.create_connection(("127.0.0.1", idle.port), 20) as s:
+            s.settimeout(20)
+            assert s.recv(4) == b"SSH-"
+    os.read(reader, 1 << 20)
+    idle.greets()
+    wait_for("the loss, told", lambda: idle.greets() and b"found no reader" in os.read(reader, 1 << 20), 20)
+    os.close(reader)
+
+
 def test_reload_by_command(server):
     server.command("reload")
     server.configure({"limits": {"tries": "many"}})
