@@ -132,6 +132,7 @@ static void open_log(const struct config *c)
     };
 
     log_open("sallyportd", targets[c->server_log], (enum log_level)c->server_log_level);
+    log_never_wait();
 }
 
 /* Descriptors 0, 1 and 2 are open, SIGPIPE is no end, and there are descriptors for all sessions.
