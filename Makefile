@@ -33,6 +33,11 @@ HARDENING := -O1 -g -fPIE -fno-omit-frame-pointer -fsanitize=address,undefined -
              -DSALLYPORT_SANITIZE -DSALLYPORT_KEEP_STDERR
 LINKING   := -pie -Wl,-z,relro,-z,now -fsanitize=address,undefined
 endif
+ifeq ($(VARIANT),fuzz)
+CC        := clang
+HARDENING := -O1 -g -fPIE -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+LINKING   := -pie -fsanitize=fuzzer,address,undefined
+endif
 ifeq ($(VARIANT),budget)
 HARDENING := -O0 -g -fno-inline -ffunction-sections -fdata-sections
 endif
@@ -106,9 +111,33 @@ SRC_test_limits := monitor/limits.c common/log.c
 SRC_test_sign   := monitor/sign.c $(SRC_test_preimage)
 PKG_test_sign   := libcrypto
 
-.PHONY: all tests objects help
+# Fuzz targets: each tests/fuzz/fuzz_X.c is a program with libFuzzer (VARIANT=fuzz), named as the unit tests are.
+FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+SRC_fuzz_audit    := common/audit_chain.c
+PKG_fuzz_audit    := jansson libcrypto
+SRC_fuzz_config   := $(CONFIG)
+PKG_fuzz_config   := inih
+SRC_fuzz_dispatch := $(addprefix monitor/,dispatch.c auth.c sign.c preimage.c session.c limits.c store.c hashers.c host_keys.c) \
+                     $(CONFIG) common/message.c common/secret.c common/log.c common/sshwire.c common/hostkey.c common/operations.c
+SRC_fuzz_dispatch += tests/fuzz/dispatch_model.c
+PKG_fuzz_dispatch := libcrypto inih
+SRC_fuzz_message  := common/message.c
+SRC_fuzz_preimage := monitor/preimage.c common/sshwire.c
+SRC_fuzz_report   := $(addprefix monitor/store/,source.c audit.c audit_line.c validate.c) \
+                     $(addprefix common/,audit_chain.c message.c operations.c log.c utf8.c sshwire.c)
+PKG_fuzz_report   := jansson libcrypto
+SRC_fuzz_sftp     := $(filter-out tests/%,$(SFTP))
+PKG_fuzz_sftp     := libcrypto
+SRC_fuzz_sshkey   := common/sshkey.c common/sshwire.c
+PKG_fuzz_sshkey   := libcrypto
+SRC_fuzz_userauth := monitor/sign.c monitor/preimage.c common/sshwire.c
+PKG_fuzz_userauth := libcrypto
+SRC_fuzz_wire     := common/sshwire.c
+
+.PHONY: all tests fuzzers objects help
 all: $(PROGRAMS:%=$(B)/%)
 tests: $(TESTS:%=$(B)/%)
+fuzzers: $(FUZZ:%=$(B)/%)
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -119,11 +148,12 @@ OBJ_$(1) := $$(SRC_$(1):%.c=$(B)/%.o)
 OBJECTS += $$(OBJ_$(1))
 $(B)/$(1): $$(OBJ_$(1))
 	$$(call SAY,ld $$@)
-	$$(Q)$$(CC) $$(LINKING) -o $$@ $$^ $$$$(pkg-config --libs $$(PKG_$(1))) $$(LDLIBS_$(1))
+	$$(Q)$$(CC) $$(LINKING) -o $$@ $$^ $$(if $$(PKG_$(1)),$$$$(pkg-config --libs $$(PKG_$(1)))) $$(LDLIBS_$(1))
 -include $$(OBJ_$(1):.o=.d)
 endef
 $(foreach t,$(TESTS),$(eval SRC_$(t) += tests/unit/$(t).c)$(eval PKG_$(t) += $(PKGS_test)))
-$(foreach p,$(PROGRAMS) $(TESTS),$(eval $(call PROGRAM,$(p))))
+$(foreach f,$(FUZZ),$(eval SRC_$(f) += tests/fuzz/$(f).c))
+$(foreach p,$(PROGRAMS) $(TESTS) $(FUZZ),$(eval $(call PROGRAM,$(p))))
 objects: $(sort $(OBJECTS))
 
 $(B)/%.o: %.c $(B)/flags | build/deps-build
@@ -145,7 +175,7 @@ build/deps-%: scripts/packages scripts/deps
 	@scripts/deps $*
 	@touch $@
 
-.PHONY: check unit e2e check-source format budget count check-fresh check-trixie
+.PHONY: check unit e2e fuzz fuzz-check fuzz-seeds check-source format budget count check-fresh check-trixie
 check: build/deps-build ## build all variants, run every test, end with the totals
 	@$(MAKE) --no-print-directory build/deps-test || echo 'check: goes on without what is missing'
 	@MAKE='$(MAKE)' PYTHON='$(PYTHON)' scripts/check
@@ -155,6 +185,15 @@ unit: tests all ## run the unit tests (T=test_name for one; VARIANT=asan)
 
 e2e: all ## run the end-to-end tests (T=tests/e2e/test_x.py::test_y for some; VARIANT=asan)
 	SALLYPORT_BUILD=$(CURDIR)/$(B) $(PYTHON) -B -m pytest -p no:cacheprovider $(PYTEST) $(or $(T),tests/e2e)
+
+FUZZ_SECONDS ?= 60
+fuzz: ## fuzz each parser for FUZZ_SECONDS; new inputs stay in build/fuzz/ (T=fuzz_wire for one)
+	@$(MAKE) --no-print-directory VARIANT=fuzz fuzzers
+	@scripts/fuzz build/fuzz $(FUZZ_SECONDS) $(or $(T),$(FUZZ))
+fuzz-check: ## each fuzz target over its checked-in inputs and for three seconds more
+	@$(MAKE) --no-print-directory FUZZ_SECONDS=3 T='$(T)' fuzz
+fuzz-seeds: ## write the checked-in inputs anew, after a change of messages or formats
+	@$(PYTHON) -B tests/fuzz/seeds.py
 
 check-source: ## rules of the house: sizes, banned functions, comments, layout
 	@scripts/check-source

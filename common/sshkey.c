@@ -221,6 +221,8 @@ static struct slice next_word(struct slice *line)
 {
     size_t n = 0;
 
+    if (line->len == 0) /* an empty slice may be NULL, and no offset of NULL is defined */
+        return *line;
     while (n < line->len && !is_blank(line->data[n]))
         n++;
     const struct slice word = slice_of(line->data, n);

@@ -1,8 +1,7 @@
 /* Fuzzing of the SFTP server engine: the input is what a client sends; a child process answers for
  * the file agent from canned data and never touches a name. The input's first two bytes choose
  * whether INIT is sent for it, into what pieces the rest is cut and how much room for answers there
- * is. For libFuzzer (clang -fsanitize=fuzzer,address,undefined) or any driver with its interface.
- */
+ * is. */
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +12,7 @@
 #include "common/facts.h"
 #include "common/message.h"
 #include "sftp-worker/sftp.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/fuzz.h"
 
 /* ---- the agent ------------------------------------------------------------------------------ */
 #define SOME_ATTRIBUTES                                                                            \

@@ -1,0 +1,292 @@
+#!/usr/bin/python3
+"""Writes the inputs that the fuzz targets begin with: tests/fuzz/corpus/NAME/WHAT, from the schema
+(common/messages.def) and real samples. Run by `make fuzz-seeds`; the files are checked in, and inputs
+in them that no seed here makes (regressions, named regression-*) are left alone."""
+import base64
+import hashlib
+import re
+import struct
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+CORPUS = Path(__file__).resolve().parent / "corpus"
+
+
+def string(data):
+    return struct.pack(">I", len(data)) + data
+
+
+# ---- messages, as messages.def says ------------------------------------------------------------
+def schema():
+    text = (TOP / "common/messages.def").read_text()
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+    shared = re.search(r"#define ACCOUNT_FIELDS\(m\)(.*?)#endif", text, re.S)
+    field = re.compile(r"F_(U8|U32|U64|I64|STR|BLOB|SECRET)\(\w+, (\w+)")
+    account = field.findall(shared[1])
+    found = {}
+    for body in re.findall(r"^MESSAGE\((.*?)^END\(", text[shared.end():], re.S | re.M):
+        name = body.split(",")[0]
+        fields = account if "ACCOUNT_FIELDS(" in body else []
+        own = field.findall(body)
+        # Where the account's fields stand among the others: before or after the message's own.
+        first = body.find("ACCOUNT_FIELDS(")
+        before = [f for f in own if body.find(f"F_{f[0]}({name}, {f[1]}") < first]
+        found[name] = (before if fields else []) + fields + [f for f in own if f not in before or not fields]
+    return found
+
+
+SCHEMA = schema()
+NUMBER = {name: i + 1 for i, name in enumerate(SCHEMA)}
+SIZES = {"U8": "<B", "U32": "<I", "U64": "<Q", "I64": "<q"}
+
+
+def fields(name, /, **values):
+    out = b""
+    for kind, field in SCHEMA[name]:
+        value = values.pop(field, 0 if kind in SIZES else b"")
+        if kind in SIZES:
+            out += struct.pack(SIZES[kind], value)
+        else:
+            out += struct.pack("<I", len(value)) + value
+    assert not values, values
+    return out
+
+
+def message(name, number=5, /, **values):
+    return struct.pack("<II", NUMBER[name], number) + fields(name, **values)
+
+
+def nested(*messages):
+    return b"".join(struct.pack("<I", len(m)) + m for m in messages)
+
+
+def sample_value(kind, field):
+    if kind in SIZES:
+        return {"type": 0o100644, "error": 13, "flags": 3}.get(field, 1)
+    return {"path": b"/a/b", "records": nested(REPORT), "name": b"alice", "user": b"alice", "home": b"/srv/alice"}.get(field, field.encode())
+
+
+REPORT = message("report", 0, time_ms=1750000000000, operation=1, path=b"/a\xff\n\"b", other=b"/c", size=5, bytes_read=7, duration_ms=3)
+
+
+def messages():
+    for name, own in SCHEMA.items():
+        filled = fields(name, **{field: sample_value(kind, field) for kind, field in own})
+        yield name, struct.pack("<H", NUMBER[name]) + filled
+    for name in ("folder", "directory_entry", "report"):
+        own = {field: sample_value(kind, field) for kind, field in SCHEMA[name]}
+        yield f"{name}-nested", struct.pack("<H", NUMBER[name]) + nested(message(name, 0, **own), message(name, 0))
+
+
+# ---- SSH ---------------------------------------------------------------------------------------
+def kexinit(kex, host_key):
+    lists = [kex, host_key, b"aes128-ctr", b"aes128-ctr", b"hmac-sha2-256", b"hmac-sha2-256", b"none", b"none", b"", b""]
+    return b"\x14" + bytes(16) + b"".join(map(string, lists)) + bytes(5)
+
+
+def preimage(kex, host_key=b"ssh-ed25519", server=b"SSH-2.0-sallyport_0.1"):
+    parts = [b"SSH-2.0-OpenSSH_9.2", server, kexinit(kex + b",ext-info-c", host_key), kexinit(kex, b"ssh-ed25519,rsa-sha2-512"),
+             string(b"ssh-ed25519") + string(bytes(32)), b"e" * 32, b"f" * 32, b"\0\x80k"]
+    return b"".join(map(string, parts))
+
+
+KEX = [b"mlkem768x25519-sha256", b"sntrup761x25519-sha512@openssh.com", b"curve25519-sha256", b"ecdh-sha2-nistp384",
+       b"diffie-hellman-group16-sha512", b"diffie-hellman-group1-sha1"]
+
+
+def preimages():
+    for kex in KEX:
+        yield kex.decode().split("@")[0], preimage(kex)
+    yield "rsa", preimage(KEX[2], b"rsa-sha2-512,rsa-sha2-256")
+    yield "cut", preimage(KEX[2])[:-1]
+
+
+def public_lines():
+    """The keys that tests/unit/sshkey_samples.h has, as ssh-keygen and PuTTYgen wrote them."""
+    text = re.sub(r'"\s*\n\s*"', "", (TOP / "tests/unit/sshkey_samples.h").read_text())
+    return [line.encode() for line in re.findall(r'\{"((?:ssh|ecdsa|sk)-[^"\\]*)",', text)]
+
+
+def blobs():
+    return {line.split()[0].decode(): base64.b64decode(line.split()[1]) for line in reversed(public_lines())}
+
+
+ALGORITHMS = [("ssh-ed25519",) * 2, ("ecdsa-sha2-nistp256",) * 2, ("ecdsa-sha2-nistp384",) * 2, ("ecdsa-sha2-nistp521",) * 2,
+              ("rsa-sha2-256", "ssh-rsa"), ("rsa-sha2-512", "ssh-rsa"), ("sk-ssh-ed25519@openssh.com",) * 2,
+              ("sk-ecdsa-sha2-nistp256@openssh.com",) * 2]
+
+
+def userauth():
+    der = bytes.fromhex("3006020101020101")
+    for number, (algorithm, kind) in enumerate(ALGORITHMS):
+        blob = blobs().get(kind)
+        if blob is None:
+            continue
+        signature = der if "ecdsa" in algorithm else bytes(256) if kind == "ssh-rsa" else bytes(64)
+        yield algorithm.split("@")[0], bytes([number, 1, 7, 0]) + struct.pack("<H", len(blob)) + blob + signature
+    small = string(b"ssh-ed25519") + string(b"\x01" + bytes(31))
+    yield "small-order", bytes([0, 0, 0, 0]) + struct.pack("<H", len(small)) + small + b"\x01" + bytes(63)
+    one = string(b"ssh-rsa") + string(b"\x01") + string(b"\0" + b"\xff" * 256)
+    yield "rsa-exponent-1", bytes([5, 0, 0, 0]) + struct.pack("<H", len(one)) + one + bytes(256)
+
+
+def sshkeys():
+    lines = public_lines()
+    for i, line in enumerate(lines):
+        yield f"line-{i:02}", line + b"\n"
+        if i < 4:
+            yield f"blob-{i}", base64.b64decode(line.split()[1])
+    short = lines[0].split()[1]
+    block = b"---- BEGIN SSH2 PUBLIC KEY ----\r\nComment: \"two \\\r\nlines\"\r\nx-other: y\r\n" + short[:40] + b"\r\n" + short[40:]
+    yield "rfc4716", block + b"\r\n---- END SSH2 PUBLIC KEY ----\r\n"
+    yield "rfc4716-cut", block
+    yield "authorized-keys", b"\xef\xbb\xbf# mine\n\n" + lines[0] + b"\nfrom=\"a b\",no-pty " + lines[0] + b"\nssh-dss AAAA x\n"
+    yield "pem", b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n" + lines[0]
+    yield "private", b"-----BEGIN OPENSSH PRIVATE KEY-----\nb3Bl\n-----END OPENSSH PRIVATE KEY-----\n"
+    yield "putty", b"PuTTY-User-Key-File-3: ssh-ed25519\n"
+    yield "quoted", b"\"" + lines[0] + b"\"\n*\n"
+
+
+# ---- the rest ----------------------------------------------------------------------------------
+def wire():
+    steps = bytes([0, 1, 2, 3, 3, 4 + 5 * 5])
+    yield "all-types", bytes([len(steps)]) + steps + b"\x07" + struct.pack(">IQ", 5, 6) + string(b"text") + string(b"") + b"12345"
+    yield "lying-length", bytes([1, 3]) + b"\xff\xff\xff\xff" + b"abc"
+    yield "lists", b"\0" + b"curve25519-sha256,aes" + b"a,curve25519-sha256,,"
+    yield "one-list", b"\0" + b"ssh-ed25519,ssh-ed25519"
+
+
+def config():
+    text = (TOP / "common/settings.def").read_text()
+    sections = {}
+    for section, name, default in re.findall(r'^SETTING\((\w+), (\w+), \w+, (?:\([^)]*\)|"[^"]*"), ([^,]+),', text, re.M):
+        if default.startswith('"'):
+            sections.setdefault(section, []).append(f"{name} = {default.strip(chr(34))}\n")
+    for section, lines in sections.items():
+        yield section, f"# defaults\n[{section}]\n{''.join(lines)}".encode()
+    yield "mixed", b"[sftp]\nlisten = 127.0.0.1 ::1\nport=22\nbanner = a; b\n[limits]\npenalty_exempt = 10.0.0.0/8 ::/0 1.2.3.4\n"
+    yield "sizes", b"[sftp]\nrekey_bytes = 1M\n[limits]\nbandwidth = 12K\n[audit]\nrotate_bytes = 4096\n"
+    yield "numbers", b"[server]\numask = 0777\nworker_ids = 1-4294967294\nhash_cost = 11\nspare_workers = 0\n"
+    yield "twice", b"[sftp]\nport = 1\nport = 2\n"
+    yield "unknown", b"[sftp]\nno_such = 1\n"
+    yield "no-section", b"port = 1\n"
+    yield "too-large", b"[sftp]\nport = 65536\nrekey_bytes = 18446744073709551616\n"
+    yield "crlf", b"\xef\xbb\xbf[sftp]\r\nport = 2022\r\n"
+    yield "relative", b"[server]\nstate_dir = state\n"
+
+
+def audit():
+    for what in range(5):
+        yield f"changed-{what}", bytes([1, 5, what, 3, 0, what % 3]) + b"\x04abcd\x02ef\x00\x03ghi\x01j"
+    yield "byte", bytes([1, 11, 5 * 32, 200, 1, 4]) + b"\x10a line of the log"
+    line = b'{"n":1,"text":"x","prev":"' + b"0" * 64 + b'"}'
+    head = b"%020d %s\n" % (1, hashlib.sha256(line).hexdigest().encode())
+    yield "files-whole", bytes([0, 1]) + head[:1] + b""
+    yield "files", bytes([0, 1]) + head + struct.pack("<H", len(line) + 1) + line + b"\n" + line
+    yield "files-no-head", bytes([0, 0]) + struct.pack("<H", 0) + line + b"\n" + b'{"n":2,"prev":"\\u0000"}\n{"n":1,"n":2}\n'
+
+
+def report():
+    def said(data, fds=0):
+        return bytes([fds]) + struct.pack("<H", len(data)) + data
+
+    two = nested(REPORT, message("report", 0, operation=2, error=2, path=b"/p"))
+    yield "one", said(message("report_batch", first=1, count=1, records=nested(REPORT)))
+    yield "two-then-again", said(message("report_batch", first=1, count=2, records=two)) * 2
+    yield "missing", said(message("report_batch", first=1, count=2, records=two)) + said(message("report_batch", first=9, count=2, records=two))
+    yield "wrong-count", said(message("report_batch", first=1, count=3, records=two))
+    yield "wrong-number", said(message("report_batch", first=2**64 - 1, count=2, records=two))
+    yield "unknown-operation", said(message("report_batch", first=1, count=1, records=nested(message("report", 0, operation=255))))
+    yield "impossible-time", said(message("report_batch", first=1, count=1, records=nested(message("report", 0, operation=1, time_ms=2**63))))
+    yield "other-message", said(message("report_taken", number=1))
+    yield "descriptors", said(message("report_batch", first=1, count=1, records=nested(REPORT)), 1)
+    yield "descriptors-alone", said(b"", 2)
+
+
+def sftp():
+    def request(kind, body, number=1):
+        packet = bytes([kind]) + struct.pack(">I", number) + body
+        return struct.pack(">I", len(packet)) + packet
+
+    path, none, handle = string(b"/a/b"), struct.pack(">I", 0), string(struct.pack(">I", 0))
+    requests = {
+        "open-read": request(3, path + struct.pack(">I", 1) + none) + request(5, handle + struct.pack(">QI", 0, 32768)) + request(4, handle),
+        "open-write": request(3, path + struct.pack(">I", 0x1A) + none) + request(6, handle + struct.pack(">Q", 0) + string(b"data")) + request(4, handle),
+        "listing": request(11, path) + request(12, handle) + request(12, handle) + request(4, handle),
+        "attributes": request(17, path) + request(7, path) + request(8, handle) + request(9, path + struct.pack(">IQ", 1, 5)) + request(10, handle + struct.pack(">II", 4, 0o644)),
+        "names": request(13, path) + request(14, path + none) + request(15, path) + request(16, path) + request(18, path + path) + request(19, path) + request(20, path + path),
+        "extended": b"".join(request(200, string(name) + body) for name, body in [
+            (b"posix-rename@openssh.com", path + path), (b"statvfs@openssh.com", path), (b"fstatvfs@openssh.com", handle),
+            (b"hardlink@openssh.com", path + path), (b"fsync@openssh.com", handle), (b"lsetstat@openssh.com", path + none),
+            (b"limits@openssh.com", b""), (b"expand-path@openssh.com", path), (b"home-directory", string(b"")),
+            (b"copy-data", handle + struct.pack(">QQ", 0, 0) + handle + struct.pack(">Q", 0)), (b"check-file-name", path + string(b"sha256") + struct.pack(">QQI", 0, 0, 0)),
+            (b"no-such", b"")]),
+        "attributes-all": request(9, path + struct.pack(">I", 0x8000000F) + struct.pack(">QIIIII", 5, 7, 8, 0o644, 1, 2) + struct.pack(">I", 1) + string(b"a") + string(b"b")),
+        "too-long": struct.pack(">I", 300000) + b"\3",
+        "unknown": request(99, path) + request(255, b""),
+    }
+    for name, data in requests.items():
+        yield name, b"\0\0" + data
+        yield name + "-in-pieces", b"\x06\3" + data
+    yield "no-init", b"\1\0" + struct.pack(">IBI", 5, 1, 3) + requests["listing"]
+
+
+def dispatch():
+    def step(what, how=0, data=b""):
+        return bytes([what, how]) + struct.pack("<H", len(data)) + data
+
+    ready, exchange, end = step(1, 0), step(1, 1), step(1, 10)
+    key, password, wrong, query = step(1, 2), step(1, 6), step(1, 7), step(1, 8)
+    known, unknown, both = step(3, 0x11), step(3, 0), step(3, 0x19)
+    hashed, agent = step(4, 0), step(5, 0)
+    yield "password", exchange + password + known + hashed + agent + end
+    yield "key", exchange + query + known + key + known + agent + step(1, 1, b"rekey") + end
+    yield "both", exchange + key + both + password + both + hashed + agent
+    yield "both-other-name", exchange + key + both + step(1, 6, b"bob") + both + hashed + agent
+    yield "tries", exchange + (wrong + known + hashed) * 4
+    yield "unknown-name", exchange + password + unknown + hashed + key + unknown
+    yield "disabled", exchange + password + step(3, 0x13) + hashed + key + step(3, 0x15)
+    for how, name in ((3, "flipped"), (4, "other-session"), (5, "other-name"), (11, "other-algorithm"), (12, "other-key")):
+        yield f"key-{name}", exchange + step(1, how) + known + agent
+    yield "key-before-exchange", key + known + agent
+    yield "exchange-of-another", step(1, 13) + exchange
+    yield "exchange-again", exchange + exchange
+    yield "agent-cannot", exchange + password + known + hashed + step(5, 1)
+    yield "agent-dies", exchange + password + known + hashed + step(6, 3)
+    yield "agent-misused", exchange + password + known + hashed + agent + step(6, 0x0B)
+    yield "store-dies", exchange + password + step(6, 1) + step(7, 6) + ready + password + known
+    yield "hasher-dies", exchange + password + known + step(6, 2) + step(7, 2) + password + known + hashed + agent
+    yield "worker-dies", exchange + password + step(6, 0x0C) + known
+    yield "no-answer", exchange + password + step(7, 6) + known + password + known + hashed + agent
+    yield "grace", exchange + step(7, 61) + password
+    yield "two-clients", step(1, 0x40) + step(2, 1) + exchange + step(1, 0x41) + password + step(1, 0x42) + known + known + hashed + agent + agent
+    yield "operator", exchange + password + known + hashed + agent + step(8, 0) + step(8, 1) + step(7, 4)
+    yield "closed-link", exchange + password + step(9, 0) + known + hashed + agent
+    yield "many-clients", step(2, 0) * 5 + ready + step(1, 0x40) + step(1, 0x80)
+    for name in ("worker_ready", "sign_exchange", "auth_query", "auth_key", "auth_password", "worker_log", "worker_end", "verdict", "store_find", "agent_ready"):
+        own = {field: sample_value(kind, field) for kind, field in SCHEMA[name]}
+        yield f"raw-{name}", exchange + step(0, 4, message(name, **own))
+    yield "raw-descriptors", exchange + step(0, 1, message("client", address=b"x")) + step(0, 2)
+    yield "raw-answers", exchange + password + step(3, 0, message("account", 2, name=b"alice", home=b"/h", password=b"$x", key_known=1)) + \
+        step(4, 0, message("hashed", 0, hash=b"$x")) + step(5, 0, message("agent_ready", 0, layers=255))
+
+
+TARGETS = {"message": messages, "preimage": preimages, "userauth": userauth, "sshkey": sshkeys, "wire": wire, "config": config,
+           "audit": audit, "report": report, "sftp": sftp, "dispatch": dispatch}
+
+
+def main():
+    for target, seeds in TARGETS.items():
+        folder = CORPUS / target
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.iterdir():
+            if not old.name.startswith("regression-"):
+                old.unlink()
+        for name, data in seeds():
+            (folder / name).write_bytes(data)
+    files = [p for p in CORPUS.rglob("*") if p.is_file()]
+    print(f"{len(files)} inputs, {sum(p.stat().st_size for p in files)} bytes")
+
+
+if __name__ == "__main__":
+    main()
