@@ -112,3 +112,99 @@ def kexinit(server):
         lists[name] = payload[at + 4 : at + 4 + n].decode().split(",")
         at += 4 + n
     return lists
+
+
+class Heard:
+    """What a server sends over a connection after its key exchange, packet by packet, while a test sends
+    what it likes: heard(t) before anything else is asked of the transport."""
+
+    def __init__(self, transport):
+        self.transport, self.packets = transport, []
+        read = transport.packetizer.read_message
+
+        def reading():
+            kind, message = read()
+            self.packets.append((kind, message.asbytes()[1:]))
+            return kind, message
+
+        transport.packetizer.read_message = reading
+
+    def kinds(self):
+        return [kind for kind, _ in self.packets]
+
+    def send(self, *parts):
+        """Integers are bytes, bytes are as they are. False: the connection has ended."""
+        try:
+            self.transport._send_message(raw(*parts))
+            return True
+        except (OSError, EOFError, paramiko.SSHException):
+            return False
+
+    def ended(self):
+        return not self.transport.is_active()
+
+
+def raw(*parts):
+    message = paramiko.Message()
+    for part in parts:
+        message.add_bytes(bytes([part]) if isinstance(part, int) else part)
+    return message
+
+
+def auth_request(user, method, rest=b"", service=b"ssh-connection"):
+    """SSH_MSG_USERAUTH_REQUEST (RFC 4252, 5)."""
+    return b"\x32" + string(user) + string(service) + string(method) + rest
+
+
+@contextlib.contextmanager
+def listening(server, service=True, **options):
+    """A connection after its key exchange (and the request for the login service): (transport, Heard)."""
+    with transport(server, **options) as t:
+        heard = Heard(t)
+        if service:
+            heard.send(5, string(b"ssh-userauth"))
+        yield t, heard
+
+
+class Plain:
+    """A connection before any key is agreed: packets as they stand on the wire, no library between."""
+
+    def __init__(self, server):
+        self.socket = socket.create_connection(("127.0.0.1", server.port), 20)
+        self.socket.settimeout(25)
+        self.stream = self.socket.makefile("rb")
+        self.version = self.stream.readline()
+        self.socket.sendall(b"SSH-2.0-plain\r\n")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stream.close()
+        self.socket.close()
+
+    def send(self, payload):
+        padding = 8 - (len(payload) + 5) % 8
+        padding += 8 if padding < 4 else 0
+        self.socket.sendall(struct.pack(">IB", len(payload) + padding + 1, padding) + payload + bytes(padding))
+
+    def receive(self):
+        """The next payload; None: the connection has ended."""
+        try:
+            head = self.stream.read(5)
+            if len(head) < 5:
+                return None
+            length, padding = struct.unpack(">IB", head)
+            body = self.stream.read(length - 1)
+            return body[: length - 1 - padding] if len(body) == length - 1 else None
+        except (ConnectionResetError, BrokenPipeError):
+            return None
+
+    def rest(self):
+        """All payloads to the connection's end."""
+        return list(iter(self.receive, None))
+
+    def send_kexinit(self, *more, extra=b"none"):
+        kex = b",".join((b"curve25519-sha256", *more))
+        lists = [kex, b"ssh-ed25519", *[b"aes256-ctr"] * 2, *[b"hmac-sha2-256"] * 2, *[extra] * 2, b"", b""]
+        self.send(b"\x14" + bytes(16) + b"".join(map(string, lists)) + bytes(5))
