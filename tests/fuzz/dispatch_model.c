@@ -24,7 +24,7 @@ static struct shown {
     bool usable, both; /* by the store's last answer */
     uint32_t uid;
     struct secret hash;
-    bool agent_ready;
+    bool agent_ready, opened;
 } shown[SESSIONS_MAX];
 static size_t shown_count;
 
@@ -484,7 +484,9 @@ void model_told(struct monitor *m, struct child *c, struct envelope *e)
 void model_check(const struct monitor *m)
 {
     for (const struct session *s = m->sessions; s != NULL; s = s->next) {
-        const struct shown *w = shown_of(s->number);
+        struct shown *w = shown_of(s->number);
+        w->opened = w->opened || s->state == STATE_OPEN;
+        must(!w->opened || s->state == STATE_OPEN || s->state == STATE_ENDING);
         must(s->tries <= m->config.limits_tries);
         must(s->tries < m->config.limits_tries || s->state == STATE_ENDING);
         must(!s->ended || s->state == STATE_ENDING);

@@ -345,8 +345,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         config.limits_tries = 3;
         log_open_hook(discard, LOG_LEVEL_DEBUG);
     }
-    const int free_before = dup(STDIN_FILENO);
-    must(free_before >= 0 && close(free_before) == 0);
+    const int before = open_descriptors();
     begin(&config);
     for (int i = 0; i < STEPS_MAX && input.len > 0; i++) {
         const uint8_t what = take_u8(&input), how = take_u8(&input);
@@ -354,7 +353,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         round_done(what / 10);
     }
     finish();
-    const int free_after = dup(STDIN_FILENO);
-    must(free_after == free_before && close(free_after) == 0); /* no descriptor was left open */
+    must(open_descriptors() == before);
     return 0;
 }

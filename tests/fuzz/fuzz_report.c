@@ -73,10 +73,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct store_audit_source whose = {
         .session = 1, .account = slice_text("alice"), .protocol = slice_text("sftp")};
     struct slice input = slice_of(data, size);
-    const int free_before = dup(STDIN_FILENO);
+    const int before = open_descriptors();
     int pair[2];
 
-    must(free_before >= 0 && close(free_before) == 0);
     begin();
     must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
     must(source_add(&store, pair[0], &whose) == 0);
@@ -90,7 +89,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     source_receive(&store, true);
     check_lines();
     source_close_all(&store);
-    const int free_after = dup(STDIN_FILENO);
-    must(free_after == free_before && close(free_after) == 0); /* no descriptor was left open */
+    must(open_descriptors() == before);
     return 0;
 }

@@ -242,6 +242,8 @@ def dispatch():
     yield "password", exchange + password + known + hashed + agent + end
     yield "key", exchange + query + known + key + known + agent + step(1, 1, b"rekey") + end
     yield "both", exchange + key + both + password + both + hashed + agent
+    for name, again in (("key", step(1, 2, b"bob")), ("password", step(1, 6, b"bob")), ("query", step(1, 8, b"bob"))):
+        yield f"open-then-{name}", exchange + password + known + hashed + agent + again + known + hashed + agent
     yield "both-other-name", exchange + key + both + step(1, 6, b"bob") + both + hashed + agent
     yield "tries", exchange + (wrong + known + hashed) * 4
     yield "unknown-name", exchange + password + unknown + hashed + key + unknown
@@ -251,6 +253,7 @@ def dispatch():
     yield "key-before-exchange", key + known + agent
     yield "exchange-of-another", step(1, 13) + exchange
     yield "exchange-again", exchange + exchange
+    yield "another-account", exchange + password + step(3, 0x31) + hashed + agent + key + step(3, 0x31) + agent
     yield "agent-cannot", exchange + password + known + hashed + step(5, 1)
     yield "agent-dies", exchange + password + known + hashed + step(6, 3)
     yield "agent-misused", exchange + password + known + hashed + agent + step(6, 0x0B)
