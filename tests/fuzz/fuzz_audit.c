@@ -12,7 +12,7 @@
 #define LOG_MAX   65536
 
 static int folder = -1;
-static char folder_path[] = "/tmp/sallyport-fuzz-XXXXXX";
+static char folder_path[] = "/dev/shm/sallyport-fuzz-XXXXXX"; /* in memory: no disk is waited for */
 
 static void clean_up(void)
 {

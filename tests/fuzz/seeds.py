@@ -166,7 +166,7 @@ def config():
         yield section, f"# defaults\n[{section}]\n{''.join(lines)}".encode()
     yield "mixed", b"[sftp]\nlisten = 127.0.0.1 ::1\nport=22\nbanner = a; b\n[limits]\npenalty_exempt = 10.0.0.0/8 ::/0 1.2.3.4\n"
     yield "sizes", b"[sftp]\nrekey_bytes = 1M\n[limits]\nbandwidth = 12K\n[audit]\nrotate_bytes = 4096\n"
-    yield "numbers", b"[server]\numask = 0777\nworker_ids = 1-4294967294\nhash_cost = 11\nspare_workers = 0\n"
+    yield "numbers", b"[server]\numask = 0777\nworker_ids = 1-999\nhash_cost = 11\nspare_workers = 0\n"
     yield "twice", b"[sftp]\nport = 1\nport = 2\n"
     yield "unknown", b"[sftp]\nno_such = 1\n"
     yield "no-section", b"port = 1\n"
