@@ -219,35 +219,73 @@ static void say_ready(struct hostile *h, struct actor *a)
     server_status(h); /* answered after that was handled */
 }
 
-void actor_greet(struct hostile *h, struct actor *a, uint32_t address)
+static void take_client(struct hostile *h, struct actor *a)
 {
     struct client client;
 
-    pool_take(h, a);
-    take_setup(h, a);
-    a->address.s_addr = address;
-    a->client = client_connect(h, a->address);
     say_ready(h, a);
     if (raw_receive(h, a->link, PATIENCE_MS) != 1 || decode_client(&h->envelope, &client) < 0)
         give_up("a worker got no client");
     a->given = envelope_take_fd(&h->envelope, 0);
 }
 
-/* Log in with the account's key. */
-static void log_in(struct hostile *h, struct actor *a)
+void actor_take_waiting(struct hostile *h, struct actor *a)
 {
-    uint8_t signature[128];
-    const size_t len = login_sign(h, a->session_id, signature, sizeof(signature));
-    const struct auth_key claim = {.user = slice_text(ACCOUNT),
+    pool_take(h, a);
+    take_setup(h, a);
+    take_client(h, a);
+}
+
+void actor_greet(struct hostile *h, struct actor *a, uint32_t address)
+{
+    pool_take(h, a);
+    take_setup(h, a);
+    a->address.s_addr = address;
+    a->client = client_connect(h, a->address);
+    take_client(h, a);
+}
+
+static enum verdict_outcome take_verdict(struct hostile *h, struct actor *a)
+{
+    struct verdict verdict;
+
+    if (raw_receive(h, a->link, PATIENCE_MS) != 1 || decode_verdict(&h->envelope, &verdict) < 0)
+        give_up("a login got no verdict: see %s/log", h->place);
+    if (verdict.outcome == VERDICT_OPEN)
+        a->agent = envelope_take_fd(&h->envelope, 0);
+    return (enum verdict_outcome)verdict.outcome;
+}
+
+enum verdict_outcome login_by_key(struct hostile *h, struct actor *a, const char *user,
+                                  const uint8_t *signature, size_t len)
+{
+    const struct auth_key claim = {.user = slice_text(user),
                                    .algorithm = slice_text("ssh-ed25519"),
                                    .key = slice_of(h->user_blob, h->user_blob_len),
                                    .signature = slice_of(signature, len)};
-    struct verdict verdict;
 
-    if (send_auth_key(a->link, 1, &claim) < 0 || raw_receive(h, a->link, PATIENCE_MS) != 1 ||
-        decode_verdict(&h->envelope, &verdict) < 0 || verdict.outcome != VERDICT_OPEN)
+    if (send_auth_key(a->link, 1, &claim) < 0)
+        give_up("auth_key: %s", strerror(errno));
+    return take_verdict(h, a);
+}
+
+enum verdict_outcome login_by_password(struct hostile *h, struct actor *a, const char *user,
+                                       const char *password)
+{
+    const struct auth_password claim = {.user = slice_text(user), .password = slice_text(password)};
+
+    if (send_auth_password(a->link, 1, &claim) < 0)
+        give_up("auth_password: %s", strerror(errno));
+    return take_verdict(h, a);
+}
+
+static void log_in(struct hostile *h, struct actor *a)
+{
+    uint8_t signature[128];
+    const size_t len = login_sign(h, ACCOUNT, a->session_id, signature, sizeof(signature));
+
+    if (login_by_key(h, a, ACCOUNT, signature, len) != VERDICT_OPEN)
         give_up("a good login was refused: see %s/log", h->place);
-    a->agent = envelope_take_fd(&h->envelope, 0);
 }
 
 /* Told to end by the operator. */

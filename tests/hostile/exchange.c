@@ -124,8 +124,8 @@ void exchange_do(struct hostile *h, struct actor *a)
     a->keyed = true;
 }
 
-size_t login_sign(const struct hostile *h, const uint8_t *session_id, uint8_t *signature,
-                  size_t size)
+size_t login_sign(const struct hostile *h, const char *user, const uint8_t *session_id,
+                  uint8_t *signature, size_t size)
 {
     uint8_t data[2048];
     struct wire_out w = wire_out_of(data, sizeof(data));
@@ -134,7 +134,7 @@ size_t login_sign(const struct hostile *h, const uint8_t *session_id, uint8_t *s
     wire_put_string(
         &w, slice_of(session_id != NULL ? session_id : zeros, session_id != NULL ? 32 : 16));
     wire_put_u8(&w, 50);
-    wire_put_string(&w, slice_text(ACCOUNT));
+    wire_put_string(&w, slice_text(user));
     wire_put_string(&w, slice_text("ssh-connection"));
     wire_put_string(&w, slice_text("publickey"));
     wire_put_u8(&w, 1);

@@ -23,6 +23,7 @@
 
 #define PATIENCE_MS 20000 /* longer than anything takes on a busy machine */
 #define ACCOUNT     "demo"
+#define BOTH        "both" /* an account that needs key and password */
 #define PASSWORD    "correct horse"
 #define POOL_MAX    512
 #define BLOB_MAX    1200
@@ -105,6 +106,8 @@ void server_remove(struct hostile *h);
 enum message_type server_ask(struct hostile *h, enum message_type type, const void *message);
 struct status_is server_status(struct hostile *h);
 void server_reload(struct hostile *h);
+/* Write the configuration with another time to log in, and reload. */
+void server_grace(struct hostile *h, unsigned seconds);
 /* The number of the session that a worker serves; 0: none. state: 32 bytes, or NULL. */
 uint64_t server_session(struct hostile *h, pid_t worker, char *state);
 /* Is the text in the log, from this place on? */
@@ -114,10 +117,15 @@ bool log_has(struct hostile *h, off_t from, const char *text);
 unsigned long file_count(const char *path, const char *text);
 /* Stop the store, or let it go on. */
 void server_hold(struct hostile *h, bool stop);
+/* The same with the hashers. Returns how many there are. */
+unsigned server_hold_hashers(struct hostile *h, bool stop);
 /* A file of /proc/PID/status of the monitor: a number. */
 unsigned long server_figure(struct hostile *h, const char *name);
 /* Descriptors that the monitor has open; 0 where they cannot be seen (an ordinary user). */
 unsigned long server_descriptors(struct hostile *h);
+/* Let all workers go and wait until the monitor has as few descriptors as this, or for some time.
+ * Returns how many it has. */
+unsigned long descriptors_settle(struct hostile *h, unsigned long wanted);
 
 /* ---- actor.c ------------------------------------------------------------------------------ */
 
@@ -135,6 +143,14 @@ extern const char *const seen_names[];
 void actor_make(struct hostile *h, enum stand stand, struct actor *a);
 /* The same, with a client from an address of the test's choice. */
 void actor_greet(struct hostile *h, struct actor *a, uint32_t address);
+/* A worker that gets a client who waits already. */
+void actor_take_waiting(struct hostile *h, struct actor *a);
+/* Log in with a key and a signature. Returns the verdict's outcome; with VERDICT_OPEN the worker
+ * has its agent. */
+enum verdict_outcome login_by_key(struct hostile *h, struct actor *a, const char *user,
+                                  const uint8_t *signature, size_t len);
+enum verdict_outcome login_by_password(struct hostile *h, struct actor *a, const char *user,
+                                       const char *password);
 /* Let it go: the driver ends with status 0. */
 void actor_drop(struct actor *a);
 /* A connection from 127.0.0.0/8. Returns the descriptor. */
@@ -175,8 +191,8 @@ bool exchange_signed(const struct hostile *h, struct slice preimage, struct slic
 /* Let the monitor sign one; keeps the first as the session id. */
 void exchange_do(struct hostile *h, struct actor *a);
 /* The user's signature for a login in the session with this id. Returns bytes. */
-size_t login_sign(const struct hostile *h, const uint8_t *session_id, uint8_t *signature,
-                  size_t size);
+size_t login_sign(const struct hostile *h, const char *user, const uint8_t *session_id,
+                  uint8_t *signature, size_t size);
 EVP_PKEY *key_make(uint8_t *blob, size_t *len);
 
 /* ---- samples.c ---------------------------------------------------------------------------- */

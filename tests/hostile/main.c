@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -119,6 +120,19 @@ static void run(struct hostile *h, const char *part)
     EVP_PKEY_free(h->user_key);
 }
 
+/* Descriptors for some hundred workers at the same time. */
+static void prepare(void)
+{
+    struct rlimit files;
+
+    signal(SIGPIPE, SIG_IGN);
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+        give_up("getrlimit");
+    files.rlim_cur = files.rlim_max < 8192 ? files.rlim_max : 8192;
+    if (setrlimit(RLIMIT_NOFILE, &files) < 0)
+        give_up("setrlimit");
+}
+
 int main(int argc, char **argv)
 {
     struct hostile *h = &hostile;
@@ -154,7 +168,7 @@ int main(int argc, char **argv)
     }
     h->options.build = argv[optind];
     h->options.matrix = argv[optind + 1];
-    signal(SIGPIPE, SIG_IGN);
+    prepare();
     matrix_check(h);
     run(h, part);
     if (h->unexpected > 0)

@@ -88,7 +88,8 @@ static void make_auth_query(struct hostile *h, struct actor *a, const char *vari
 
 static void make_auth_key(struct hostile *h, struct actor *a, const char *variant, struct sample *s)
 {
-    const size_t len = login_sign(h, a->keyed ? a->session_id : NULL, s->room, sizeof(s->room));
+    const size_t len =
+        login_sign(h, ACCOUNT, a->keyed ? a->session_id : NULL, s->room, sizeof(s->room));
     struct auth_key m = {.user = slice_text(is(variant, "nobody") ? "nobody" : ACCOUNT),
                          .algorithm = slice_text("ssh-ed25519"),
                          .key = slice_of(h->user_blob, h->user_blob_len),

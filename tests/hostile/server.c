@@ -21,6 +21,7 @@
 #include "tests/hostile/orders.h"
 
 #define RIGHTS 127 /* all */
+#define GRACE  60  /* seconds to log in */
 
 /* Programs, and what stands in for each. */
 static const struct {
@@ -95,11 +96,10 @@ static uint16_t free_port(void)
     return ntohs(at.sin_port);
 }
 
-static void write_config(struct hostile *h)
+static void write_config(struct hostile *h, unsigned grace)
 {
     char path[256];
 
-    h->port = free_port();
     snprintf(path, sizeof(path), "%s/sallyport.conf", h->place);
     FILE *f = fopen(path, "we");
     if (f == NULL)
@@ -108,8 +108,9 @@ static void write_config(struct hostile *h)
             "[server]\nstate_dir = %s/state\nkey_dir = %s/keys\nhome_base = %s/homes\n"
             "run_dir = %s/run\nprograms = %s/programs\nhash_cost = 1\nspare_workers = 8\n"
             "[sftp]\nlisten = 127.0.0.1\nport = %u\n"
-            "[limits]\nconnections_per_address = 1000\npenalty_exempt = 127.0.0.1\n",
-            h->place, h->place, h->place, h->place, h->place, (unsigned)h->port);
+            "[limits]\nconnections_per_address = 1000\npenalty_exempt = 127.0.0.1\n"
+            "login_grace = %u\n",
+            h->place, h->place, h->place, h->place, h->place, (unsigned)h->port, grace);
     if (fclose(f) != 0)
         give_up("%s: %s", path, strerror(errno));
 }
@@ -129,7 +130,7 @@ static void run_server(struct hostile *h)
         give_up("fork: %s", strerror(errno));
     if (h->server == 0) {
         char *const arguments[] = {program, "-c", config, NULL};
-        char *const environment[] = {"ASAN_OPTIONS=detect_leaks=0",
+        char *const environment[] = {"ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=1",
                                      "UBSAN_OPTIONS=print_stacktrace=1", NULL};
         prctl(PR_SET_PDEATHSIG, SIGTERM);
         if (dup2(h->log, 1) == 1 && dup2(h->log, 2) == 2 && chdir("/") == 0)
@@ -185,6 +186,12 @@ void server_reload(struct hostile *h)
         give_up("the server does not reload: see %s/log", h->place);
 }
 
+void server_grace(struct hostile *h, unsigned seconds)
+{
+    write_config(h, seconds != 0 ? seconds : GRACE);
+    server_reload(h);
+}
+
 uint64_t server_session(struct hostile *h, pid_t worker, char *state)
 {
     struct session_next ask = {0};
@@ -203,29 +210,30 @@ uint64_t server_session(struct hostile *h, pid_t worker, char *state)
     return 0;
 }
 
-static void make_account(struct hostile *h)
+static void make_account(struct hostile *h, const char *name, uint32_t flags)
 {
     struct crypt_data data = {0};
     char salt[CRYPT_GENSALT_OUTPUT_SIZE];
     struct account account;
 
-    snprintf(h->home, sizeof(h->home), "%s/homes/" ACCOUNT, h->place);
+    snprintf(h->home, sizeof(h->home), "%s/homes/%s", h->place, name);
     if (crypt_gensalt_rn("$y$", 1, "0123456789abcdef", 16, salt, sizeof(salt)) == NULL)
         give_up("no salt");
     const char *hash = crypt_r(PASSWORD, salt, &data);
-    const struct user_add add = {.name = slice_text(ACCOUNT),
+    const struct user_add add = {.name = slice_text(name),
                                  .home = slice_text(h->home),
                                  .uid = ID_AUTOMATIC,
                                  .gid = ID_AUTOMATIC,
                                  .password = slice_text(hash),
-                                 .rights = RIGHTS};
+                                 .rights = RIGHTS,
+                                 .flags = flags};
     if (server_ask(h, MSG_user_add, &add) != MSG_store_done)
         give_up("the account could not be made");
-    const struct key_add key = {.name = slice_text(ACCOUNT),
+    const struct key_add key = {.name = slice_text(name),
                                 .key = slice_of(h->user_blob, h->user_blob_len)};
     if (server_ask(h, MSG_key_add, &key) != MSG_store_done)
         give_up("the account's key could not be added");
-    const struct user_show show = {.name = slice_text(ACCOUNT)};
+    const struct user_show show = {.name = slice_text(name)};
     if (server_ask(h, MSG_user_show, &show) != MSG_account ||
         decode_account(&h->answer, &account) < 0)
         give_up("the account cannot be seen");
@@ -243,7 +251,8 @@ void server_start(struct hostile *h)
     h->root = geteuid() == 0;
     make_folders(h);
     open_orders(h);
-    write_config(h);
+    h->port = free_port();
+    write_config(h, GRACE);
     run_server(h);
     open_control(h);
     for (struct status_is s = server_status(h); s.store_pid == 0 || s.hashers == 0;
@@ -252,7 +261,8 @@ void server_start(struct hostile *h)
             give_up("the server is not ready: see %s/log", h->place);
         nanosleep(&nap, NULL);
     }
-    make_account(h);
+    make_account(h, BOTH, ACCOUNT_BOTH);
+    make_account(h, ACCOUNT, 0); /* the last one's home and ids are kept */
 }
 
 void server_stop(struct hostile *h)
@@ -307,6 +317,38 @@ void server_hold(struct hostile *h, bool stop)
     if (store <= 0 || kill(store, stop ? SIGSTOP : SIGCONT) < 0)
         give_up("the store (pid %d) cannot be stopped: %s", (int)store, strerror(errno));
     h->stopped = stop;
+}
+
+/* Is this process a hasher of our server? */
+static bool is_hasher(struct hostile *h, const char *pid)
+{
+    char path[64], line[256] = "";
+
+    snprintf(path, sizeof(path), "/proc/%.16s/stat", pid);
+    FILE *f = fopen(path, "re");
+    const bool got = f != NULL && fgets(line, sizeof(line), f) != NULL;
+    if (f != NULL)
+        fclose(f);
+    const char *end = strrchr(line, ')'); /* "PID (NAME) STATE PARENT ...": names are cut */
+    return got && end != NULL && strstr(line, "(sallyport-hash)") != NULL &&
+           strtol(end + 4, NULL, 10) == (long)h->server;
+}
+
+unsigned server_hold_hashers(struct hostile *h, bool stop)
+{
+    unsigned n = 0;
+    DIR *dir = opendir("/proc");
+
+    for (struct dirent *e = dir != NULL ? readdir(dir) : NULL; e != NULL; e = readdir(dir)) {
+        if (e->d_name[0] < '1' || e->d_name[0] > '9' || !is_hasher(h, e->d_name))
+            continue;
+        if (kill((pid_t)strtol(e->d_name, NULL, 10), stop ? SIGSTOP : SIGCONT) < 0)
+            give_up("a hasher cannot be stopped: %s", strerror(errno));
+        n++;
+    }
+    if (dir != NULL)
+        closedir(dir);
+    return n;
 }
 
 /* ------------------------------------------------------------------------- what can be seen */
@@ -372,5 +414,17 @@ unsigned long server_descriptors(struct hostile *h)
         n += e->d_name[0] != '.';
     if (dir != NULL)
         closedir(dir);
+    return n;
+}
+
+unsigned long descriptors_settle(struct hostile *h, unsigned long wanted)
+{
+    const struct timespec nap = {.tv_nsec = 50 * 1000 * 1000};
+    const int64_t until = clock_now_ms() + PATIENCE_MS;
+    unsigned long n;
+
+    server_reload(h); /* as many spares as after the start */
+    while ((n = server_descriptors(h)) > wanted && clock_now_ms() < until)
+        nanosleep(&nap, NULL);
     return n;
 }
