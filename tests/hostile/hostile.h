@@ -123,7 +123,7 @@ unsigned server_hold_hashers(struct hostile *h, bool stop);
 unsigned long server_figure(struct hostile *h, const char *name);
 /* Descriptors that the monitor has open; 0 where they cannot be seen (an ordinary user). */
 unsigned long server_descriptors(struct hostile *h);
-/* Let all workers go and wait until the monitor has as few descriptors as this, or for some time.
+/* After all sessions: wait until the monitor has as few descriptors as this (0: as few as it gets).
  * Returns how many it has. */
 unsigned long descriptors_settle(struct hostile *h, unsigned long wanted);
 

@@ -274,12 +274,14 @@ static void make_file_request(struct hostile *h, struct actor *a, const char *va
     union file_request m = {0};
     uint32_t file = 0, copy = 0, folder = 0;
 
-    if (a->agent >= 0 && !is(variant, "no-handle"))
-        home_handles(h, a, &file, &copy, &folder);
-    else
-        file = copy = folder = 77;
-    if (!fill_by_path(s->type, &m) && !fill_by_handle(s->type, &m, file, copy, folder))
-        give_up("no sample of %s: add one to samples.c", message_info(s->type)->name);
+    if (!fill_by_path(s->type, &m)) {
+        if (a->agent >= 0 && !is(variant, "no-handle"))
+            home_handles(h, a, &file, &copy, &folder);
+        else
+            file = copy = folder = 77; /* more than were ever opened */
+        if (!fill_by_handle(s->type, &m, file, copy, folder))
+            give_up("no sample of %s: add one to samples.c", message_info(s->type)->name);
+    }
     s->answers = true;
     encode(s, &m);
 }

@@ -20,8 +20,9 @@
 #include "tests/hostile/hostile.h"
 #include "tests/hostile/orders.h"
 
-#define RIGHTS 127 /* all */
-#define GRACE  60  /* seconds to log in */
+#define RIGHTS  127 /* all */
+#define GRACE   60  /* seconds to log in */
+#define SETTLED 40  /* looks, 50 ms apart, until what is left stays */
 
 /* Programs, and what stands in for each. */
 static const struct {
@@ -421,10 +422,15 @@ unsigned long descriptors_settle(struct hostile *h, unsigned long wanted)
 {
     const struct timespec nap = {.tv_nsec = 50 * 1000 * 1000};
     const int64_t until = clock_now_ms() + PATIENCE_MS;
-    unsigned long n;
+    unsigned long n = 0, before;
+    unsigned still = 0; /* looks without a change */
 
     server_reload(h); /* as many spares as after the start */
-    while ((n = server_descriptors(h)) > wanted && clock_now_ms() < until)
+    do {
         nanosleep(&nap, NULL);
+        before = n;
+        n = server_descriptors(h);
+        still = n == before && server_status(h).connections == 0 ? still + 1 : 0;
+    } while (still < SETTLED && (wanted == 0 || n > wanted) && clock_now_ms() < until);
     return n;
 }
