@@ -114,11 +114,12 @@ static bool take_hello(struct hostile *h, struct actor *a)
     return true;
 }
 
+/* Neither killed nor given up by the monitor. */
 static bool alive(const struct actor *a)
 {
-    struct pollfd p = {.fd = a->orders, .events = POLLIN};
+    struct pollfd p[] = {{.fd = a->orders, .events = POLLIN}, {.fd = a->link}};
 
-    return a->orders >= 0 && poll(&p, 1, 0) == 0;
+    return a->orders >= 0 && poll(p, 2, 0) == 0;
 }
 
 /* A worker that was just started. */

@@ -121,69 +121,96 @@ static pid_t flood_start(int link, const struct sample *s, unsigned long n, bool
     return pid;
 }
 
-/* One kind of message, as often as it is allowed or options.flood times, while a bystander works.
- */
-static void try_flood(struct hostile *h, const char *name, enum message_type type, enum stand stand,
-                      unsigned long n, bool lives)
+/* One message again and again. */
+struct flood_kind {
+    const char *name;
+    enum message_type type;
+    enum stand stand;
+    unsigned share; /* of options.flood: one in so many */
+    unsigned long
+        most; /* answers, or lines in the log, before the end; 0: it has none, and lives */
+};
+
+static const struct flood_kind floods[] = {
+    {"sign, open", MSG_sign_exchange, STAND_OPEN, 1, 0},
+    {"sign, greeted", MSG_sign_exchange, STAND_GREETED, 1, 4},
+    {"query", MSG_auth_query, STAND_KEYED, 1, 64},
+    {"password, open", MSG_auth_password, STAND_OPEN, 1, 1},
+    {"log", MSG_worker_log, STAND_GREETED, 1, 1000},
+    {"ready", MSG_worker_ready, STAND_STARTING, 1, 1},
+    {"anything, ending", MSG_auth_password, STAND_ENDING, 10, 0},
+    {"agent: stat", MSG_file_stat, STAND_AGENT, 1, 0},
+    {"agent: open", MSG_file_open, STAND_AGENT, 4, 0},
+    {"agent: mkdir", MSG_file_mkdir, STAND_AGENT, 4, 0},
+};
+
+/* What the flood itself got. */
+static void judge_flood(struct hostile *h, const struct flood_kind *kind, const struct actor *a,
+                        const struct flood *f, unsigned long n, uint64_t events)
+{
+    const bool lives = kind->most == 0;
+    char log[128], line[64];
+
+    expect(h, lives ? !f->closed && events == 0 : f->closed && events == 1,
+           "liveness: %s: %lu sent, %lu answered, %s, %lu events", kind->name, f->sent, f->answered,
+           f->closed ? "ended" : "lives", (unsigned long)events);
+    if (!lives)
+        expect(h, f->answered <= kind->most, "liveness: %s: %lu answered, %lu at most", kind->name,
+               f->answered, kind->most);
+    else if (kind->stand != STAND_ENDING)
+        expect(h, f->answered == n, "liveness: %s: %lu of %lu answered", kind->name, f->answered,
+               n);
+    if (kind->type != MSG_worker_log)
+        return;
+    snprintf(log, sizeof(log), "%s/log", h->place);
+    snprintf(line, sizeof(line), "its worker says: hostile line %d\n", (int)a->pid);
+    expect(h, file_count(log, line) == kind->most, "liveness: %s: %lu lines, %lu expected",
+           kind->name, file_count(log, line), kind->most);
+}
+
+/* While a bystander works. */
+static void try_flood(struct hostile *h, const struct flood_kind *kind)
 {
     static struct sample s;
     static struct pace calm, stormy;
+    const unsigned long n = h->options.flood / kind->share;
+    const bool reads = kind->stand != STAND_ENDING;
     struct actor a, b;
     struct flood f = {0};
     int out = -1;
 
     home_reset(h);
     actor_make(h, STAND_AGENT, &b);
-    actor_make(h, stand, &a);
-    sample_make(h, &a, type, NULL, &s);
+    actor_make(h, kind->stand, &a);
+    sample_make(h, &a, kind->type, NULL, &s);
     calm.count = stormy.count = 0;
     for (int i = 0; i < ROUNDS_CALM; i++)
         round_trip(h, &b, &calm);
     const uint64_t security = server_status(h).security_events;
     const unsigned long memory = server_figure(h, "VmRSS");
-    const pid_t pid = flood_start(stand == STAND_AGENT ? a.agent : a.link, &s, n,
-                                  s.answers && stand != STAND_ENDING, &out);
+    const pid_t pid =
+        flood_start(kind->stand == STAND_AGENT ? a.agent : a.link, &s, n, s.answers && reads, &out);
     struct pollfd end = {.fd = out, .events = POLLIN};
     do
         round_trip(h, &b, &stormy);
     while (poll(&end, 1, 0) == 0);
-    const bool told = read(out, &f, sizeof(f)) == (ssize_t)sizeof(f);
+    if (read(out, &f, sizeof(f)) != (ssize_t)sizeof(f))
+        give_up("%s: a flood without a result", kind->name);
     close(out);
     waitpid(pid, NULL, 0);
-    const unsigned long grown = server_figure(h, "VmRSS") - memory;
+    const long grown = (long)server_figure(h, "VmRSS") - (long)memory;
     const uint64_t events = server_status(h).security_events - security;
     h->security += events;
-    expect(h, told && (lives ? !f.closed && events == 0 : f.closed && events == 1),
-           "liveness: %s: %lu sent, %lu answered, %s, %lu events", name, f.sent, f.answered,
-           f.closed ? "ended" : "lives", (unsigned long)events);
-    expect(h, !lives || !s.answers || stand == STAND_ENDING || f.answered == n,
-           "liveness: %s: %lu of %lu answered", name, f.answered, n);
-    expect(h, stormy.count > 0, "liveness: %s: nobody else was answered", name);
-    expect(h, (long)grown <= GROWTH_KB, "liveness: %s: the monitor has grown by %ld kB", name,
-           (long)grown);
-    printf("  %-16s %6lu messages; others: %5zu rounds, median %.2f ms (%.2f ms before)\n", name,
-           f.sent, stormy.count, (double)median(&stormy) / 1000, (double)median(&calm) / 1000);
+    judge_flood(h, kind, &a, &f, n, events);
+    expect(h, stormy.count > 0, "liveness: %s: nobody else was answered", kind->name);
+    expect(h, grown <= GROWTH_KB, "liveness: %s: the monitor has grown by %ld kB", kind->name,
+           grown);
+    printf("  %-16s %6lu messages; others: %5zu rounds, median %.2f ms (%.2f ms before)\n",
+           kind->name, f.sent, stormy.count, (double)median(&stormy) / 1000,
+           (double)median(&calm) / 1000);
     sample_free(&s);
     actor_drop(&a);
     actor_drop(&b);
-}
-
-static void try_floods(struct hostile *h)
-{
-    const unsigned long n = h->options.flood;
-    const off_t log_from = log_end(h);
-
-    try_flood(h, "sign, open", MSG_sign_exchange, STAND_OPEN, n, true);
-    try_flood(h, "sign, greeted", MSG_sign_exchange, STAND_GREETED, n, false);
-    try_flood(h, "query", MSG_auth_query, STAND_KEYED, n, false);
-    try_flood(h, "password, open", MSG_auth_password, STAND_OPEN, n, false);
-    try_flood(h, "log", MSG_worker_log, STAND_GREETED, n, false);
-    try_flood(h, "ready", MSG_worker_ready, STAND_STARTING, n, false);
-    try_flood(h, "anything, ending", MSG_auth_password, STAND_ENDING, 2000, true);
-    try_flood(h, "agent: stat", MSG_file_stat, STAND_AGENT, n, true);
-    try_flood(h, "agent: open", MSG_file_open, STAND_AGENT, n / 4, true);
-    try_flood(h, "agent: mkdir", MSG_file_mkdir, STAND_AGENT, n / 4, true);
-    expect(h, !log_has(h, log_from, "AddressSanitizer"), "liveness: a sanitizer spoke");
 }
 
 /* ------------------------------------------------------------------------- silence */
@@ -364,7 +391,8 @@ void liveness_run(struct hostile *h)
     try_tries(h);
     try_hashers(h);
     try_spares(h);
-    try_floods(h);
+    for (size_t i = 0; i < sizeof(floods) / sizeof(floods[0]); i++)
+        try_flood(h, &floods[i]);
     const unsigned long after = descriptors_settle(h, descriptors);
     expect(h, after <= descriptors, "liveness: the monitor has %lu descriptors, %lu before", after,
            descriptors);

@@ -59,7 +59,7 @@ void give_up(const char *format, ...)
 static void usage(FILE *out)
 {
     fprintf(out, "usage: hostile [-k] [-f COUNT] [-n COUNT] [-t N] [-p PART] BUILD MATRIX\n"
-                 "  -f COUNT  messages of a flood (20000)\n"
+                 "  -f COUNT  messages of a flood (100000)\n"
                  "  -n COUNT  sessions of the endurance run (1000)\n"
                  "  -t N      only every Nth byte to cut at (1)\n"
                  "  -p PART   only matrix, fields, across, liveness or endurance\n"
@@ -139,7 +139,7 @@ int main(int argc, char **argv)
     const char *part = NULL;
     int option;
 
-    h->options = (struct options){.flood = 20000, .sessions = 1000, .thin = 1};
+    h->options = (struct options){.flood = 100000, .sessions = 1000, .thin = 1};
     while ((option = getopt(argc, argv, "f:n:t:p:kh")) != -1) {
         switch (option) {
         case 'f':

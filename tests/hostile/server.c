@@ -262,6 +262,9 @@ void server_start(struct hostile *h)
             give_up("the server is not ready: see %s/log", h->place);
         nanosleep(&nap, NULL);
     }
+    if (server_descriptors(h) == 0)
+        printf("skipped: an ordinary user cannot count the monitor's descriptors; its table is "
+               "looked at instead\n");
     make_account(h, BOTH, ACCOUNT_BOTH);
     make_account(h, ACCOUNT, 0); /* the last one's home and ids are kept */
 }
