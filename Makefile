@@ -45,12 +45,12 @@ PROGRAMS := sallyportd sallyport-store sallyport-files sallyport-hash sallyport-
 CONFIG  := common/config.c common/config_print.c
 SANDBOX := common/sandbox.c common/filters.c common/log.c common/message.c common/secret.c
 SRC_sallyportd      := $(wildcard monitor/*.c) $(SANDBOX) $(CONFIG) common/spawn.c common/operations.c common/sshwire.c common/hostkey.c
-SRC_sallyport-store := $(wildcard monitor/store/*.c) $(SANDBOX) common/operations.c common/audit_chain.c common/sshwire.c
+SRC_sallyport-store := $(wildcard monitor/store/*.c) $(SANDBOX) common/operations.c common/audit_chain.c common/sshwire.c common/utf8.c
 SRC_sallyport-files := $(wildcard monitor/files/*.c) $(SANDBOX) common/operations.c
 SRC_sallyport-hash  := $(wildcard monitor/hash/*.c) $(SANDBOX)
 SRC_sallyport-sftp  := $(wildcard sftp-worker/*.c) $(SANDBOX) common/sshwire.c
 SRC_sallyport       := $(wildcard monitor/command/*.c) common/message.c common/secret.c $(CONFIG) common/spawn.c \
-                       common/operations.c common/log.c common/sshwire.c common/hostkey.c common/sshkey.c common/audit_chain.c
+                       common/operations.c common/log.c common/sshwire.c common/hostkey.c common/sshkey.c common/audit_chain.c common/utf8.c
 PKG_sallyportd      := $(PKGS_monitor)
 PKG_sallyport-store := $(PKGS_store)
 PKG_sallyport-files := $(PKGS_files)
@@ -98,6 +98,11 @@ SRC_test_files_edges := $(SRC_test_files)
 SRC_test_message := common/message.c
 SRC_test_wire   := common/sshwire.c common/secret.c common/operations.c common/log.c
 SRC_test_preimage := monitor/preimage.c common/sshwire.c tests/unit/exchange.c
+SRC_test_closed := common/message.c
+PKG_test_closed := libseccomp
+SRC_test_filters := common/sandbox.c common/filters.c
+PKG_test_filters := libcap libseccomp
+SRC_test_limits := monitor/limits.c common/log.c
 SRC_test_sign   := monitor/sign.c $(SRC_test_preimage)
 PKG_test_sign   := libcrypto
 
@@ -188,8 +193,12 @@ demo-start: all ## the same in the background; demo/env says where
 demo-stop: ## end it
 	@scripts/demo stop
 
+.PHONY: docs
+docs: $(B)/sallyport ## manual pages, shell completion, example configuration: into build/
+	@scripts/pages $(B) '$(SYSCONFDIR)'
+
 .PHONY: install uninstall
-install: all ## install under DESTDIR and PREFIX (SYSCONFDIR, LIBEXEC, UNITDIR)
+install: all docs ## install under DESTDIR and PREFIX (SYSCONFDIR, LIBEXEC, UNITDIR)
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' LIBEXEC='$(LIBEXEC)' UNITDIR='$(UNITDIR)' \
 	    scripts/install install $(B)
 uninstall: ## remove what install put there; configuration, keys and accounts stay

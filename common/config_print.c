@@ -207,7 +207,9 @@ void config_print_manual(FILE *out)
         if (begins_section(i))
             fprintf(out, "%s.Ss [%s]\n.Bl -tag -width Ds\n", i > 0 ? ".El\n" : "", row->section);
         fprintf(out, ".It Cm %s\n", row->name);
-        print_mdoc(out, row->help);
+        if (isalpha((unsigned char)row->help[0]))
+            fputc(toupper((unsigned char)row->help[0]), out);
+        print_mdoc(out, row->help + (isalpha((unsigned char)row->help[0]) ? 1 : 0));
         fputs(".\n.br\n", out);
         fputs("Takes ", out);
         print_allowed(out, row);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 
 #define ROW(call, condition, why) {#call, SYS_##call, condition, why},
 

@@ -42,15 +42,18 @@ static int enter_root(const struct sandbox *s)
     return chroot(s->empty_dir) < 0 || chdir("/") < 0 ? -1 : 0;
 }
 
-/* The bounding set goes first: dropping it takes CAP_SETPCAP, which the change of ids takes away.
- */
-static int drop_bounding(void)
+/* Drop all of the bounding set but what is kept; keeps NULL: all of it. A set that cannot be read
+ * cannot be believed to be empty. */
+static int drop_bounding(bool (*keeps)(cap_value_t c))
 {
-    for (cap_value_t c = 0; cap_get_bound(c) >= 0; c++) {
-        if (cap_get_bound(c) == 1 && cap_drop_bound(c) < 0)
+    cap_value_t c = 0;
+    int bound;
+
+    for (; (bound = cap_get_bound(c)) >= 0; c++) {
+        if (bound == 1 && (keeps == NULL || !keeps(c)) && cap_drop_bound(c) < 0)
             return -1;
     }
-    return 0;
+    return c > 0 && errno == EINVAL ? 0 : -1;
 }
 
 static int become(uint32_t uid, uint32_t gid)
@@ -62,7 +65,8 @@ static int become(uint32_t uid, uint32_t gid)
         errno = EINVAL;
         return -1;
     }
-    if (geteuid() == 0 && (drop_bounding() < 0 || setgroups(0, NULL) < 0 ||
+    /* The bounding set goes first: it takes CAP_SETPCAP, which the change of ids takes away. */
+    if (geteuid() == 0 && (drop_bounding(NULL) < 0 || setgroups(0, NULL) < 0 ||
                            setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0))
         return -1;
     /* Believe nothing: read it back, and try to undo it. */
@@ -121,6 +125,10 @@ static int limits(const struct sandbox *s)
     if (limit(RLIMIT_CORE, 0) < 0 || limit(RLIMIT_NPROC, 0) < 0 ||
         limit(RLIMIT_NOFILE, s->descriptors) < 0)
         return -1;
+#ifndef SALLYPORT_SANITIZE /* a sanitizer's shadow counts as data */
+    if (s->memory != 0 && limit(RLIMIT_DATA, s->memory) < 0)
+        return -1;
+#endif
     return s->file_size == UINT64_MAX ? 0 : limit(RLIMIT_FSIZE, s->file_size);
 }
 
@@ -299,6 +307,29 @@ int sandbox_become(uint32_t uid, uint32_t gid, char *trouble, size_t size)
     return 0;
 }
 
+int sandbox_act_as(uint32_t uid, uint32_t gid, char *trouble, size_t size)
+{
+    if (geteuid() != 0)
+        return 0;
+    errno = EINVAL;
+    if (uid != 0 && gid != 0 && setgroups(0, NULL) == 0 && setegid(gid) == 0 && seteuid(uid) == 0 &&
+        geteuid() == uid && getegid() == gid)
+        return 0;
+    snprintf(trouble, size, "acting as uid %u: %s", uid, strerror(errno));
+    return -1;
+}
+
+int sandbox_act_no_more(char *trouble, size_t size)
+{
+    if (getuid() != 0)
+        return 0;
+    if (seteuid(0) < 0 || setegid(0) < 0) {
+        snprintf(trouble, size, "acting as root again: %s", strerror(errno));
+        return -1;
+    }
+    return 0;
+}
+
 int sandbox_enter(const struct sandbox *s, uint32_t *layers, char *trouble, size_t size)
 {
     const bool root = geteuid() == 0 || became;
@@ -345,15 +376,10 @@ static int monitor_reduce_capabilities(void)
 
     if (set == NULL)
         return -1;
-    for (cap_value_t c = 0; cap_get_bound(c) >= 0; c++) {
-        if (!monitor_keeps(c) && cap_get_bound(c) == 1 && cap_drop_bound(c) < 0)
-            goto out;
-    }
-    if (cap_reset_ambient() == 0 &&
+    if (drop_bounding(monitor_keeps) == 0 && cap_reset_ambient() == 0 &&
         cap_set_flag(set, CAP_PERMITTED, n, monitor_capabilities, CAP_SET) == 0 &&
         cap_set_flag(set, CAP_EFFECTIVE, n, monitor_capabilities, CAP_SET) == 0)
         r = cap_set_proc(set);
-out:
     cap_free(set);
     return r;
 }

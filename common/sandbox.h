@@ -26,11 +26,12 @@ struct sandbox_folder {
 
 struct sandbox {
     enum process process;
-    const char *empty_dir; /* chroot here; NULL: no chroot (agent and store need their folders) */
+    const char *empty_dir; /* chroot here; NULL: no chroot (the store reaches its folder by path) */
     uint32_t uid, gid;     /* to become; looked at only when started as root */
     const struct sandbox_folder *folders;
     size_t folder_count;
     uint32_t descriptors; /* RLIMIT_NOFILE */
+    uint64_t memory;      /* RLIMIT_DATA; 0: no limit of its own */
     uint64_t file_size;   /* RLIMIT_FSIZE; UINT64_MAX: no limit (who writes no file says 0) */
 };
 
@@ -38,9 +39,15 @@ struct sandbox {
  * trouble (at least 256 bytes). */
 int sandbox_enter(const struct sandbox *sandbox, uint32_t *layers, char *trouble, size_t size);
 
-/* What is lost for an agent or store that must open its folders as another user before Landlock:
- * only the step "ids" of the above, to be called first; sandbox_enter then finds it done. */
+/* Only the step "ids" of the above, first, for the store: it opens its folder as its own user;
+ * sandbox_enter then finds it done. */
 int sandbox_become(uint32_t uid, uint32_t gid, char *trouble, size_t size);
+
+/* Open as another user, and be root again, for the agent: an account's folders are opened with the
+ * account's own permissions before the empty folder becomes the root. Nothing happens without root.
+ */
+int sandbox_act_as(uint32_t uid, uint32_t gid, char *trouble, size_t size);
+int sandbox_act_no_more(char *trouble, size_t size);
 
 /* The monitor's own reduction: capabilities to the few it names, its filter. */
 int sandbox_monitor(uint32_t *layers, char *trouble, size_t size);

@@ -49,8 +49,11 @@ static void on_relayed(struct monitor *m, uint64_t who, uint32_t id, struct enve
 
     if (c == NULL)
         return;
-    const int r = answer != NULL ? message_forward(c->source.fd, answer, id)
-                                 : refuse(c, id, EAGAIN, "the store does not answer: look whether it was done, and try again");
+    const int r =
+        answer != NULL
+            ? message_forward(c->source.fd, answer, id)
+            : refuse(c, id, EAGAIN,
+                     "the store does not answer: look whether it was done, and try again");
     if (r < 0)
         drop(m, c);
 }

@@ -184,6 +184,10 @@ void dispatch_agent(struct monitor *m, struct source *source, uint32_t events)
         source_close(m, source);
         return;
     }
+    if (s->state == STATE_ENDING) { /* it got ready after the session had ended */
+        envelope_clear(e);
+        return;
+    }
     if (r < 0 || s->state != STATE_CHECKING || decode_agent_ready(e, &ready) < 0) {
         session_violation(m, s, "has an agent that broke the rules");
         if (s->agent_pid > 0)

@@ -95,10 +95,11 @@ static int start_one(struct monitor *m, struct hasher *hasher)
         hasher->pid = 0;
         return -1;
     }
-    return source_watch(m, &hasher->source, EPOLLIN) < 0 ||
-                   send_hash_setup(hasher->source.fd, 0, &setup) < 0
-               ? -1
-               : 0;
+    /* One that ended already takes no setup: its end is heard as any other's. */
+    if (source_watch(m, &hasher->source, EPOLLIN) < 0 ||
+        send_hash_setup(hasher->source.fd, 0, &setup) < 0)
+        log_error("a hasher cannot be set up: %s", strerror(errno));
+    return 0;
 }
 
 int hashers_start(struct monitor *m)

@@ -68,19 +68,32 @@ static int load_one(struct host_keys *keys, const char *key_dir, enum hostkey_ty
 
 int priv_host_keys_load(struct host_keys *keys, const char *key_dir, bool make_missing)
 {
+    bool offered[HOST_KEYS_MAX] = {false};
+    const size_t before = keys->count;
     size_t found = 0;
+    int r = 0;
 
-    for (size_t i = 0; i < keys->count; i++)
+    for (size_t i = 0; i < before; i++) {
+        offered[i] = keys->keys[i].offered;
         keys->keys[i].offered = false;
-    for (int t = 0; t < HOSTKEY_COUNT; t++) {
-        const int r = load_one(keys, key_dir, (enum hostkey_type)t, make_missing);
-        if (r < 0)
-            return -1;
-        found += (size_t)r;
     }
-    if (found == 0)
+    for (int t = 0; t < HOSTKEY_COUNT && r >= 0; t++) {
+        r = load_one(keys, key_dir, (enum hostkey_type)t, make_missing);
+        found += r > 0;
+    }
+    if (r >= 0 && found > 0)
+        return 0;
+    if (r >= 0)
         log_error("no host key in %s: `sallyport hostkey generate` makes them", key_dir);
-    return found > 0 ? 0 : -1;
+    /* Nothing changes: what was offered is offered, and what was read meanwhile is not kept. */
+    while (keys->count > before) {
+        struct host_key *key = &keys->keys[--keys->count];
+        EVP_PKEY_free(key->key);
+        explicit_bzero(key, sizeof(*key));
+    }
+    for (size_t i = 0; i < before; i++)
+        keys->keys[i].offered = offered[i];
+    return -1;
 }
 
 void priv_host_keys_free(struct host_keys *keys)

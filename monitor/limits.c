@@ -10,6 +10,7 @@
 
 #define SOURCES_MAX 16384
 #define BUCKETS     4096
+#define LOOKED_AT   64 /* buckets, for one that makes room: some 250 entries of a full table */
 #define KEY_BYTES   16
 
 /* An address (IPv6: its /64) that has connections or a penalty. */
@@ -23,6 +24,7 @@ struct source_entry {
 struct limits {
     struct source_entry *buckets[BUCKETS];
     size_t sources, connections;
+    size_t hand; /* the bucket that is looked at next for room */
 };
 
 struct limits *limits_new(void)
@@ -66,21 +68,38 @@ static size_t bucket_of(const uint8_t key[KEY_BYTES])
     return (size_t)(h ^ h >> 32) % BUCKETS;
 }
 
-/* Drop entries that say nothing any more. */
-static void sweep(struct limits *l, int64_t now)
+static void drop(struct limits *l, struct source_entry **at)
 {
-    for (size_t i = 0; i < BUCKETS; i++) {
-        for (struct source_entry **at = &l->buckets[i]; *at != NULL;) {
+    struct source_entry *e = *at;
+
+    *at = e->next;
+    free(e);
+    l->sources--;
+}
+
+/* Room for one more: entries that say nothing any more go, and if none did, then of those looked at
+ * the one without connections whose penalty ends first. A full table must shut nobody out. */
+static void make_room(struct limits *l, int64_t now)
+{
+    struct source_entry **least = NULL;
+
+    for (size_t n = 0; n < BUCKETS && (n < LOOKED_AT || least == NULL); n++) {
+        struct source_entry **at = &l->buckets[l->hand];
+        l->hand = (l->hand + 1) % BUCKETS;
+        while (*at != NULL) {
             struct source_entry *e = *at;
-            if (e->connections > 0 || e->penalty_until_ms > now) {
-                at = &e->next;
+            if (e->connections == 0 && e->penalty_until_ms <= now) {
+                drop(l, at);
                 continue;
             }
-            *at = e->next;
-            free(e);
-            l->sources--;
+            if (e->connections == 0 &&
+                (least == NULL || e->penalty_until_ms < (*least)->penalty_until_ms))
+                least = at;
+            at = &e->next;
         }
     }
+    if (l->sources >= SOURCES_MAX && least != NULL)
+        drop(l, least);
 }
 
 /* Find, or make. NULL: none, and no room for one. */
@@ -98,7 +117,7 @@ static struct source_entry *entry_of(struct limits *l, const struct address *a, 
     if (!make)
         return NULL;
     if (l->sources >= SOURCES_MAX)
-        sweep(l, now_ms());
+        make_room(l, now_ms());
     if (l->sources >= SOURCES_MAX || (e = calloc(1, sizeof(*e))) == NULL)
         return NULL;
     memcpy(e->key, key, KEY_BYTES);
@@ -150,7 +169,8 @@ const char *limits_connect(struct monitor *m, const struct address *a)
     struct source_entry *e = entry_of(l, a, true);
     if (e == NULL)
         return "too many addresses";
-    if (e->penalty_until_ms - now > (int64_t)m->config.limits_penalty_least * 1000)
+    if (e->penalty_until_ms - now > (int64_t)m->config.limits_penalty_least * 1000 &&
+        !in_networks(a, m->config.limits_penalty_exempt))
         return "the address has a penalty";
     if (e->connections >= m->config.limits_connections_per_address)
         return "too many connections from the address";
@@ -178,9 +198,10 @@ void limits_penalise(struct monitor *m, const struct address *a, enum penalty pe
         [PENALTY_CRASH] = c->limits_penalty_crash,
     };
     const int64_t now = now_ms(), most = now + (int64_t)c->limits_penalty_most * 1000;
-    struct source_entry *e = entry_of(m->limits, a, true);
+    struct source_entry *e;
 
-    if (e == NULL || seconds[penalty] == 0 || in_networks(a, c->limits_penalty_exempt))
+    if (seconds[penalty] == 0 || in_networks(a, c->limits_penalty_exempt) ||
+        (e = entry_of(m->limits, a, true)) == NULL)
         return;
     if (e->penalty_until_ms < now)
         e->penalty_until_ms = now;

@@ -71,7 +71,7 @@ static void on_signal(struct monitor *m, struct source *source, uint32_t events)
     }
 }
 
-static int watch_signals(struct monitor *m)
+int signals_watch(struct monitor *m)
 {
     sigset_t set;
 
@@ -106,10 +106,6 @@ int loop_run(struct monitor *m)
     struct epoll_event round[ROUND_MAX];
     int64_t tick = now_ms() + TICK_MS;
 
-    if (watch_signals(m) < 0) {
-        log_error("signals: %s", strerror(errno));
-        return -1;
-    }
     for (;;) {
         const int64_t left = tick - now_ms();
         const int n = epoll_wait(m->epoll, round, ROUND_MAX, left > 0 ? (int)left : 0);

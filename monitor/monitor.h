@@ -39,6 +39,8 @@ int64_t now_ms(void); /* CLOCK_MONOTONIC */
 int source_watch(struct monitor *m, struct source *source, uint32_t events);
 /* Stop watching and close. */
 void source_close(struct monitor *m, struct source *source);
+/* Signals become events. Before the first child is started: its end is one. Returns 0 or -1. */
+int signals_watch(struct monitor *m);
 /* Run until m->stop; once a second calls monitor_tick. */
 int loop_run(struct monitor *m);
 
@@ -139,7 +141,7 @@ void store_tell(struct monitor *m, enum message_type type, const void *message);
 /* Pass a message of the operator on. */
 void store_relay(struct monitor *m, const struct envelope *e, uint64_t who, store_answer answer);
 /* A new report link: returns the agent's end (the store's end is on its way), or -1. */
-int store_report_link(struct monitor *m, const struct session *s);
+int store_report_link(struct monitor *m, struct session *s);
 void store_tick(struct monitor *m, int64_t now);
 void store_gone(struct monitor *m, int status);
 void store_stop(struct monitor *m);
@@ -264,6 +266,8 @@ struct session {
     uint32_t worker_uid; /* of the range; 0 as an ordinary user */
     struct address address;
     bool has_client, ended;
+    bool failed;                   /* what its client showed was refused */
+    bool report_due;               /* nobody reads its agent's reports: a new link is to be made */
     int64_t began_ms, deadline_ms; /* deadline 0: none */
     int64_t began_time;            /* seconds since 1970 */
     struct exchange exchange;
@@ -348,6 +352,7 @@ struct monitor {
     const char *config_path; /* as given, made absolute */
     bool root, stop, reload, child_ended, stopping, announced;
     int64_t stop_ms;
+    int64_t clock_offset_ms; /* of the clock of day over the monotonic one; 0: not looked at yet */
     int epoll;
     struct source signals, control;
     char empty_dir[4096], control_path[108];
@@ -362,6 +367,8 @@ struct monitor {
     int64_t listen_again_ms;
     struct session *sessions;
     uint64_t next_number;
+    unsigned spare_failures; /* one after the other */
+    int64_t spares_again_ms; /* no worker is started before */
     uint32_t next_worker_uid;
     uint8_t *worker_uids; /* one byte an id of the range: in use */
     struct waiting_client waiting[WAITING_MAX];

@@ -19,8 +19,10 @@
 
 #define START_MS      20000 /* from exec to ready */
 #define GOODBYE_MS    3000  /* to tell the client why */
-#define AGENT_LAST_MS 5000  /* for the last reports */
+#define AGENT_LAST_MS 65000 /* for the last reports, also when the store is being restarted */
 #define STARTING_MOST 8     /* workers being started at the same time */
+#define FAILURES_MOST 8     /* spares that fail one after the other before starting is slowed */
+#define AGAIN_MS      2000  /* then, between two attempts */
 
 const char *const session_state_names[STATE_COUNT] = {
 #define STATE(NAME, name) name,
@@ -133,20 +135,24 @@ failed:
     return -1;
 }
 
-/* Give a spare its client. Takes the descriptor. */
-static void assign(struct monitor *m, struct session *s, int fd, const struct address *address)
+/* Give a spare its client; then the descriptor is the worker's. -1: the spare is dead. */
+static int assign(struct monitor *m, struct session *s, int fd, const struct address *address)
 {
     const struct client client = {.address = slice_text(address->text)};
 
+    if (send_client_fds(s->worker.fd, 0, &client, &fd, 1) < 0) {
+        session_end(m, s, "its worker is gone");
+        return -1;
+    }
+    close(fd);
+    m->spare_failures = 0;
     s->address = *address;
     s->has_client = true;
     s->state = STATE_GREETED;
     s->began_ms = now_ms();
     s->began_time = time(NULL);
     s->deadline_ms = s->began_ms + (int64_t)m->config.limits_login_grace * 1000;
-    if (send_client_fds(s->worker.fd, 0, &client, &fd, 1) < 0)
-        session_end(m, s, "its worker is gone");
-    close(fd);
+    return 0;
 }
 
 void session_worker_ready(struct monitor *m, struct session *s)
@@ -157,9 +163,10 @@ void session_worker_ready(struct monitor *m, struct session *s)
         const struct waiting_client w = m->waiting[i];
         if (w.kind != s->kind)
             continue;
-        m->waiting_count--;
-        memmove(&m->waiting[i], &m->waiting[i + 1], (m->waiting_count - i) * sizeof(w));
-        assign(m, s, w.fd, &w.address);
+        if (assign(m, s, w.fd, &w.address) == 0) {
+            m->waiting_count--;
+            memmove(&m->waiting[i], &m->waiting[i + 1], (m->waiting_count - i) * sizeof(w));
+        }
         break;
     }
     sessions_spares(m);
@@ -169,8 +176,7 @@ void session_take_client(struct monitor *m, enum worker_kind kind, int fd,
                          const struct address *address)
 {
     for (struct session *s = m->sessions; s != NULL; s = s->next) {
-        if (s->kind == kind && s->state == STATE_SPARE) {
-            assign(m, s, fd, address);
+        if (s->kind == kind && s->state == STATE_SPARE && assign(m, s, fd, address) == 0) {
             sessions_spares(m);
             return;
         }
@@ -186,12 +192,19 @@ void session_take_client(struct monitor *m, enum worker_kind kind, int fd,
     sessions_spares(m);
 }
 
+/* A spare died, or cannot be started. Where one after the other does, no use in haste. */
+static void spare_failed(struct monitor *m)
+{
+    if (++m->spare_failures >= FAILURES_MOST)
+        m->spares_again_ms = now_ms() + AGAIN_MS;
+}
+
 /* As many spares as configured, and one for each client that waits; few started at a time. */
 void sessions_spares(struct monitor *m)
 {
     size_t starting = 0, spare = 0;
 
-    if (m->stop)
+    if (m->stop || now_ms() < m->spares_again_ms)
         return;
     for (const struct session *s = m->sessions; s != NULL; s = s->next) {
         starting += s->state == STATE_STARTING;
@@ -199,8 +212,10 @@ void sessions_spares(struct monitor *m)
     }
     while (starting < STARTING_MOST &&
            starting + spare < m->config.server_spare_workers + m->waiting_count) {
-        if (priv_session_spawn(m, WORKER_SFTP) < 0)
+        if (priv_session_spawn(m, WORKER_SFTP) < 0) {
+            spare_failed(m);
             return;
+        }
         starting++;
     }
 }
@@ -303,6 +318,8 @@ void session_end(struct monitor *m, struct session *s, const char *reason)
                  s->account[0] != '\0' ? ", account " : "", s->account, reason);
         if (s->account[0] != '\0')
             session_audit(m, s, "session-end", "%s", reason);
+        else if (s->failed)
+            limits_penalise(m, &s->address, PENALTY_FAILURE);
         else if (s->deadline_ms != 0 && now_ms() >= s->deadline_ms)
             limits_penalise(m, &s->address, PENALTY_GRACE);
         limits_disconnect(m, &s->address);
@@ -350,17 +367,19 @@ static void worker_ended(struct monitor *m, struct session *s, int status)
 
     give_worker_uid_back(m, s->worker_uid);
     s->worker_uid = 0;
-    s->worker_pid = 0;
     if (WIFSIGNALED(status))
         snprintf(how, sizeof(how), "its worker was killed by signal %d", WTERMSIG(status));
     else if (WEXITSTATUS(status) != 0)
         snprintf(how, sizeof(how), "its worker ended with status %d", WEXITSTATUS(status));
-    if (s->state == STATE_ENDING) {
+    if (WIFSIGNALED(status) && !s->ended && s->has_client) {
+        session_violation(m, s, how); /* nobody here killed it */
+    } else if (s->state == STATE_ENDING) {
         session_end(m, s, s->end_reason[0] != '\0' ? s->end_reason : how);
-    } else if (!WIFSIGNALED(status) && WEXITSTATUS(status) == 0) {
-        session_end(m, s, how);
     } else if (s->state == STATE_STARTING || s->state == STATE_SPARE) {
         log_error("a spare worker (%s): %s", workers[s->kind].program, how);
+        spare_failed(m);
+        session_end(m, s, how);
+    } else if (!WIFSIGNALED(status) && WEXITSTATUS(status) == 0) {
         session_end(m, s, how);
     } else {
         session_violation(m, s, how);
@@ -371,6 +390,7 @@ void sessions_child_ended(struct monitor *m, pid_t pid, int status)
 {
     for (struct session *s = m->sessions; s != NULL; s = s->next) {
         if (s->worker_pid == pid) {
+            s->worker_pid = 0; /* another process may have it from now on */
             /* What it said last is still in its link: hear it before judging its end. */
             if (s->worker.fd >= 0)
                 dispatch_worker(m, &s->worker, EPOLLIN);

@@ -148,8 +148,9 @@ static EVP_PKEY *rsa_key(struct wire *w)
         goto out;
     be = BN_bin2bn(e.data, (int)e.len, NULL);
     bn = BN_bin2bn(n.data, (int)n.len, NULL);
+    /* An exponent of 1 would make every padded hash its own signature. */
     if (be != NULL && bn != NULL && BN_num_bits(bn) >= RSA_BITS_MIN && BN_is_odd(be) &&
-        OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, bn) == 1 &&
+        !BN_is_one(be) && OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, bn) == 1 &&
         OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, be) == 1)
         key = key_from_params("RSA", builder);
 out:

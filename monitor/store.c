@@ -2,6 +2,7 @@
  * kept until the store has them on the disk. A store that is slow, dead or restarted costs those
  * who ask an error, and nobody else anything. */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #define ANSWER_MS       5000 /* then who asked is told that there is none */
 #define RESTART_MS      500
 #define RESTART_MOST_MS 30000
+#define LAST_MS         3000 /* at the end, for what is still to be told */
 
 static void request_free(struct store_link *store, struct store_request *r)
 {
@@ -139,7 +141,7 @@ void store_relay(struct monitor *m, const struct envelope *e, uint64_t who, stor
     send_pending(m);
 }
 
-int store_report_link(struct monitor *m, const struct session *s)
+int store_report_link(struct monitor *m, struct session *s)
 {
     const struct store_audit_source about = {
         .session = s->number,
@@ -151,23 +153,26 @@ int store_report_link(struct monitor *m, const struct session *s)
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return -1;
-    /* Without a store the agent keeps its reports and gets another link later. */
-    if (m->store.ready)
-        send_store_audit_source_fds(m->store.source.fd, 0, &about, &pair[1], 1);
+    /* Without a store, or one that takes no more now, the agent keeps its reports and gets another
+     * link later. */
+    s->report_due = !m->store.ready ||
+                    send_store_audit_source_fds(m->store.source.fd, 0, &about, &pair[1], 1) < 0;
     close(pair[1]);
     return pair[0];
 }
 
-/* A new store: every live agent gets a new link to it. */
+/* Every agent whose link nobody reads gets a new one, as long as the store takes them. */
 static void renew_report_links(struct monitor *m)
 {
-    for (const struct session *s = m->sessions; s != NULL; s = s->next) {
-        if (s->agent.fd < 0)
+    for (struct session *s = m->sessions; s != NULL; s = s->next) {
+        if (s->agent.fd < 0 || !s->report_due)
             continue;
         const struct agent_report_link link = {0};
         int fd = store_report_link(m, s);
-        if (fd < 0)
-            continue;
+        if (fd >= 0 && s->report_due)
+            close(fd);
+        if (fd < 0 || s->report_due)
+            return;
         if (send_agent_report_link_fds(s->agent.fd, 0, &link, &fd, 1) < 0)
             log_warning("session %llu: its agent takes no new report link",
                         (unsigned long long)s->number);
@@ -192,8 +197,8 @@ static void on_store_ready(struct monitor *m, const struct envelope *e)
     store->layers = ready.layers;
     store->restarts = 0;
     log_info("the store is ready (schema %u)", ready.schema_version);
-    renew_report_links(m);
     send_pending(m);
+    renew_report_links(m);
 }
 
 static void on_store(struct monitor *m, struct source *source, uint32_t events)
@@ -245,10 +250,11 @@ int store_start(struct monitor *m)
         store->pid = 0;
         return -1;
     }
-    return source_watch(m, &store->source, EPOLLIN) < 0 ||
-                   send_store_setup(store->source.fd, 0, &setup) < 0
-               ? -1
-               : 0;
+    /* One that ended already takes no setup: its end is heard as any other's. */
+    if (source_watch(m, &store->source, EPOLLIN) < 0 ||
+        send_store_setup(store->source.fd, 0, &setup) < 0)
+        log_error("the store cannot be set up: %s", strerror(errno));
+    return 0;
 }
 
 /* Answer with nothing whoever waits too long, or (gone) whose question went to a store that ended:
@@ -293,6 +299,8 @@ void store_gone(struct monitor *m, int status)
     store->ready = false;
     store->restarts++;
     store->restart_ms = now_ms() + wait;
+    for (struct session *s = m->sessions; s != NULL; s = s->next)
+        s->report_due = true;
     if (!m->stop)
         log_error("the store ended (%s %d); no login and no change until it is back",
                   WIFSIGNALED(status) ? "signal" : "status",
@@ -306,11 +314,33 @@ void store_tick(struct monitor *m, int64_t now)
     if (!m->stop && m->store.restart_ms != 0 && now >= m->store.restart_ms && store_start(m) < 0)
         m->store.restart_ms = now + RESTART_MOST_MS;
     send_pending(m);
+    if (m->store.ready)
+        renew_report_links(m);
+}
+
+/* Has the store been sent all that it is to keep? */
+static bool all_sent(const struct store_link *store)
+{
+    const struct store_request *r = store->first;
+
+    while (r != NULL && r->sent)
+        r = r->next;
+    return r == NULL;
 }
 
 void store_stop(struct monitor *m)
 {
+    const int64_t until = now_ms() + LAST_MS;
+
+    /* The loop has ended: what is still to be told may be waited for. */
     send_pending(m);
+    while (m->store.ready && m->store.source.fd >= 0 && !all_sent(&m->store) && now_ms() < until) {
+        struct pollfd ready = {.fd = m->store.source.fd, .events = POLLIN | POLLOUT};
+        if (poll(&ready, 1, 100) > 0)
+            on_store(m, &m->store.source, EPOLLIN);
+    }
+    if (!all_sent(&m->store))
+        log_error("the store did not take all lines of the audit log in time");
     source_close(m, &m->store.source); /* it writes what it has, and ends */
     m->store.ready = false;
     while (m->store.first != NULL) {

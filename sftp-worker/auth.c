@@ -6,9 +6,11 @@
 
 #include <openssl/evp.h>
 
+#include "common/sshwire.h"
 #include "sftp-worker/worker.h"
 
 #define LOCAL_REFUSALS_MOST 20 /* requests that cannot even be asked */
+#define QUERIES_MOST        60 /* keys offered; the monitor takes a few more for an attack */
 
 /* The methods that may come next, in libssh's bits. */
 static void offer(struct worker *w, unsigned methods)
@@ -142,13 +144,19 @@ static size_t key_blob(ssh_key key, uint8_t *blob, size_t size)
 static int ask_query(struct worker *w, const char *user, ssh_key key, struct slice blob)
 {
     const char *type = ssh_key_type_to_char(ssh_key_type(key));
+    const struct slice taken = w->setup.public_key_algorithms;
+    const char *rsa =
+        name_list_has(taken, slice_text("rsa-sha2-256")) ? "rsa-sha2-256" : "rsa-sha2-512";
     const struct auth_query question = {
         .user = slice_text(user),
-        .algorithm =
-            slice_text(type != NULL && strcmp(type, "ssh-rsa") == 0 ? "rsa-sha2-256" : type),
+        .algorithm = slice_text(type != NULL && strcmp(type, "ssh-rsa") == 0 ? rsa : type),
         .key = blob,
     };
 
+    if (++w->queries > QUERIES_MOST) {
+        worker_stop_because(w, "too many keys were offered");
+        return SSH_AUTH_DENIED;
+    }
     return question.algorithm.len > 64 ? refuse_here(w) : ask(w, MSG_auth_query, &question);
 }
 

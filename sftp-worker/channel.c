@@ -8,9 +8,10 @@
 #include "sftp-worker/sftp.h"
 #include "sftp-worker/worker.h"
 
-#define OUT_MAX    (1024 * 1024)
-#define WRITE_MOST (256 * 1024) /* given to libssh before the client has taken the last */
-#define PACE_MS    50
+#define OUT_MAX     (1024 * 1024)
+#define WRITE_MOST  (256 * 1024) /* given to libssh before the client has taken the last */
+#define PACE_MS     50
+#define UNREAD_MOST (4 * 1024 * 1024) /* libssh's windows are 1.3 MB */
 
 struct channel {
     struct worker *worker;
@@ -38,9 +39,11 @@ static uint32_t pace_left(struct pace *p)
     if (p->at_ms == 0)
         p->at_ms = now;
     const int64_t burst = (int64_t)(p->rate < 65536 ? 65536 : p->rate);
-    p->left += (int64_t)((double)p->rate * (double)(now - p->at_ms) / 1000);
-    p->left = p->left > burst ? burst : p->left;
-    p->at_ms = now;
+    const int64_t more = (int64_t)((double)p->rate * (double)(now - p->at_ms) / 1000);
+    if (more > 0) { /* less than a byte: counted with the next milliseconds */
+        p->left = p->left + more > burst ? burst : p->left + more;
+        p->at_ms = now;
+    }
     return p->left <= 0 ? 0 : p->left > UINT32_MAX ? UINT32_MAX : (uint32_t)p->left;
 }
 
@@ -139,6 +142,8 @@ static int on_data(ssh_session session, ssh_channel channel, void *data, uint32_
         used = len;
     }
     c->unread = len - (size_t)used;
+    if (c->unread > UNREAD_MOST) /* libssh keeps what comes, whatever window it gave */
+        worker_stop_because(c->worker, "the client sends more than its window");
     return (int)used;
 }
 
@@ -315,10 +320,12 @@ static bool pump(struct channel *c, int *wait)
         read_in(c);
     } while (!c->closed && before != c->in_len + c->unread + c->out_len);
     const bool stuck = c->out_len > 0 || ssh_get_status(c->worker->session) & SSH_WRITE_PENDING;
+    if (sftp_busy(c->sftp))
+        c->worker->active_ms = worker_now_ms(); /* it works, though no byte moves */
     if (sftp_busy(c->sftp) && !stuck)
         *wait = 0;
     else if ((c->worker->in.rate != 0 || c->worker->out.rate != 0) &&
-             (c->unread > 0 || c->in_len > 0 || c->out_len > 0) && *wait != 0)
+             (c->unread > 0 || c->in_len > 0 || c->out_len > 0 || c->eof) && *wait != 0)
         *wait = PACE_MS;
     if (c->closed)
         return c->out_len == 0 || c->eof || !ssh_channel_is_open(c->channel);

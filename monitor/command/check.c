@@ -63,7 +63,7 @@ static void check_programs(struct checking *k)
         say(k, OK, "programs", "all are in %s", folder);
 }
 
-/* A folder that is one user's alone. Returns whether it is there. */
+/* A folder that is one user's alone. Returns whether it is there and that user's. */
 static bool check_private(struct checking *k, const char *what, const char *path, uid_t owner)
 {
     struct stat st;
@@ -75,6 +75,9 @@ static bool check_private(struct checking *k, const char *what, const char *path
     }
     if (!S_ISDIR(st.st_mode))
         say(k, FAIL, what, "%s is not a folder", path);
+    else if (st.st_uid == 0 && owner != 0 && geteuid() == 0)
+        say(k, WARN, what, "%s is root's: it is given to uid %u at the first start", path,
+            (unsigned)owner);
     else if (st.st_uid != owner)
         say(k, FAIL, what, "%s belongs to uid %u and should to %u", path, (unsigned)st.st_uid,
             (unsigned)owner);
@@ -83,7 +86,7 @@ static bool check_private(struct checking *k, const char *what, const char *path
             (unsigned)st.st_mode & 07777);
     else
         say(k, OK, what, "%s", path);
-    return true;
+    return S_ISDIR(st.st_mode) && st.st_uid == owner;
 }
 
 static void check_host_keys(struct checking *k)

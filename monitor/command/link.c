@@ -142,13 +142,26 @@ static int set_up_store(struct context *c)
     return ready.trouble.len > 0 ? -1 : 0;
 }
 
+/* The state folder, the store's own; one that root made beforehand is given to it, as the server
+ * does at its start. */
+static int make_state_folder(const struct config *config)
+{
+    const char *path = config->server_state_dir;
+    const uint32_t owner = config->server_store_id;
+    struct stat st;
+
+    if (make_folders(path, 0700, owner) < 0 || stat(path, &st) < 0)
+        return -1;
+    return geteuid() == 0 && st.st_uid == 0 ? lchown(path, owner, owner) : 0;
+}
+
 int link_store(struct context *c)
 {
     const int server = link_server(c);
 
     if (server != 0)
         return server < 0 ? -1 : 0;
-    if (make_folders(c->config.server_state_dir, 0700, c->config.server_store_id) < 0) {
+    if (make_state_folder(&c->config) < 0) {
         tell("state folder %s: %s", c->config.server_state_dir, strerror(errno));
         return -1;
     }

@@ -1,15 +1,18 @@
 /* The parts of the manual pages that are data: made when sallyport is built, from the tables that
  * the programs work by (`sallyport manual WHAT`; docs/pages puts them into the pages). */
+#include <ctype.h>
 #include <string.h>
 
 #include "common/operations.h"
 #include "monitor/command/command.h"
 
-/* Text for a line of mdoc(7): nothing in it is a request or an escape. */
+/* Help as a sentence on a line of mdoc(7): nothing in it is a request or an escape. */
 static void print_text(const char *text)
 {
     if (*text == '.' || *text == '\'')
         fputs("\\&", stdout);
+    else if (*text != '\0' && *text != '\\' && *text != '`')
+        fputc(toupper((unsigned char)*text++), stdout);
     for (; *text != '\0'; text++) {
         if (*text == '\\')
             fputs("\\e", stdout);

@@ -113,6 +113,7 @@ static int ask_secret(int terminal, const char *prompt, struct secret *line)
         return -1;
     quiet = before;
     quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ISIG);
+    quiet.c_cc[VEOL] = CANCEL; /* it ends the line as Return does, so that it is read at once */
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, &mask);
     if (tcsetattr(terminal, TCSAFLUSH, &quiet) == 0) {

@@ -36,6 +36,7 @@ struct made {
 struct agent {
     uint32_t flags; /* ACCOUNT_DURABLE, ACCOUNT_ATOMIC */
     struct view view;
+    int descriptors; /* /proc/self/fd where chmod needs it, else -1 */
     struct handles handles;
     struct reports reports;
     struct made made;
@@ -45,6 +46,9 @@ struct agent {
     struct envelope request, other;
     uint8_t blob[BLOB_BYTES];
 };
+
+/* Does this kernel lack fchmodat2? */
+bool attributes_need_proc(void);
 
 /* A request while it is served. Handlers return 0 or the errno of the answer; they set text to a
  * sentence where the errno says too little, and what belongs into the report. */

@@ -153,27 +153,32 @@ static int check_change(struct request *r, const struct change *c, const struct 
     return 0;
 }
 
-/* chmod of what a descriptor, perhaps O_PATH, stands for: a name could be swapped for a link.
- * Kernels before 6.6 know only the way over /proc. */
-static int change_mode(int fd, mode_t mode)
+bool attributes_need_proc(void)
 {
-    char path[64];
+    return syscall(SYS_fchmodat2, -1, "", 0, AT_EMPTY_PATH) < 0 && errno == ENOSYS;
+}
+
+/* chmod of what a descriptor, perhaps O_PATH, stands for: a name could be swapped for a link.
+ * Kernels before 6.6 know only the way over /proc/self/fd, opened before the sandbox. */
+static int change_mode(const struct agent *a, int fd, mode_t mode)
+{
+    char number[16];
 
     if (syscall(SYS_fchmodat2, fd, "", mode, AT_EMPTY_PATH) == 0)
         return 0;
     if (errno != ENOSYS)
         return -1;
-    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    return fchmodat(fd, path, mode, 0);
+    snprintf(number, sizeof(number), "%d", fd);
+    return fchmodat(a->descriptors, number, mode, 0);
 }
 
 /* Mode and times. The mode's bits above 0777 are never set; a folder keeps those that it has. */
-static int change_rest(int fd, const struct change *c, const struct stat *st)
+static int change_rest(const struct agent *a, int fd, const struct change *c, const struct stat *st)
 {
     const mode_t kept = S_ISDIR(st->st_mode) ? st->st_mode & 07000 : 0;
     struct timespec times[2] = {c->times[0], c->times[1]};
 
-    if ((c->valid & ATTR_MODE) != 0 && change_mode(fd, (c->mode & 0777) | kept) < 0)
+    if ((c->valid & ATTR_MODE) != 0 && change_mode(a, fd, (c->mode & 0777) | kept) < 0)
         return errno;
     if ((c->valid & (ATTR_ATIME | ATTR_MTIME)) == 0)
         return 0;
@@ -219,7 +224,7 @@ int on_setattr(struct request *r)
     if (error == 0 && (c.valid & ATTR_SIZE) != 0)
         error = change_size(r, &c, &st);
     if (error == 0)
-        error = change_rest(fd, &c, &st);
+        error = change_rest(r->agent, fd, &c, &st);
     close(fd);
     return error;
 }
@@ -241,7 +246,7 @@ int on_hsetattr(struct request *r)
         error = request_fail(r, EBADF, "the file is not open for writing");
     if (error == 0 && (c.valid & ATTR_SIZE) != 0 && ftruncate(h->fd, (off_t)c.size) < 0)
         error = errno;
-    return error != 0 ? error : change_rest(h->fd, &c, &st);
+    return error != 0 ? error : change_rest(r->agent, h->fd, &c, &st);
 }
 
 int on_space(struct request *r)

@@ -12,8 +12,8 @@
 #include "common/log.h"
 #include "monitor/files/start.h"
 
-#define BURST   64   /* requests served between two looks at the other links */
-#define LAST_MS 2000 /* the longest wait for the store at the end */
+#define BURST   64    /* requests served between two looks at the other links */
+#define LAST_MS 60000 /* the longest wait at the end, for a store that is being restarted */
 
 enum end { END_SESSION = 0, END_NOT_STARTED = 1 }; /* and AGENT_MISUSED */
 

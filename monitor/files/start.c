@@ -1,6 +1,7 @@
 /* The agent's start: links in their places, the account's folders opened with the account's own
- * uid, then the sandbox. Called once by main. Must never open a folder as root, nor answer that it
- * is ready before the sandbox is in force. */
+ * permissions, then the sandbox, whose root is empty: the folders are reached by their descriptors.
+ * Called once by main. Must never open a folder as root, nor answer that it is ready before the
+ * sandbox is in force. */
 #include "monitor/files/start.h"
 
 #include <errno.h>
@@ -158,7 +159,12 @@ static int enter(struct agent *a, const struct agent_setup *setup, uint32_t *lay
 {
     struct sandbox_folder folders[VIEW_FOLDERS_MAX];
     struct rlimit files = {0};
+    char empty[4096];
 
+    if (slice_copy(setup->empty_dir, empty, sizeof(empty)) < 0) {
+        snprintf(trouble, TROUBLE_SIZE, "the empty folder has no name");
+        return -1;
+    }
     for (size_t i = 0; i < a->view.count; i++) {
         folders[i].fd = a->view.folders[i].fd;
         folders[i].access = folder_access(a->view.folders[i].rights, a->flags);
@@ -169,7 +175,7 @@ static int enter(struct agent *a, const struct agent_setup *setup, uint32_t *lay
     }
     const struct sandbox sandbox = {
         .process = PROCESS_AGENT,
-        .empty_dir = NULL, /* it needs the account's folders */
+        .empty_dir = empty,
         .uid = setup->uid,
         .gid = setup->gid,
         .folders = folders,
@@ -179,6 +185,15 @@ static int enter(struct agent *a, const struct agent_setup *setup, uint32_t *lay
     };
     tzset(); /* the log's time: its file cannot be read later */
     return sandbox_enter(&sandbox, layers, trouble, TROUBLE_SIZE);
+}
+
+/* Where fchmodat2 is missing (before Linux 6.6), chmod goes through this: see attributes.c. */
+static int open_descriptors(struct agent *a)
+{
+    a->descriptors = -1;
+    if (attributes_need_proc())
+        a->descriptors = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return attributes_need_proc() && a->descriptors < 0 ? -1 : 0;
 }
 
 int agent_start(struct agent *a)
@@ -198,10 +213,11 @@ int agent_start(struct agent *a)
     a->flags = setup.flags;
     a->reports.link = FD_REPORTS;
     umask(setup.umask & 0777);
-    if (take_links(&a->request) < 0)
+    if (open_descriptors(a) < 0 || take_links(&a->request) < 0)
         snprintf(trouble, sizeof(trouble), "links: %s", strerror(errno));
-    else if (sandbox_become(setup.uid, setup.gid, trouble, sizeof(trouble)) == 0 &&
+    else if (sandbox_act_as(setup.uid, setup.gid, trouble, sizeof(trouble)) == 0 &&
              open_folders(a, setup.folders, trouble) == 0 &&
+             sandbox_act_no_more(trouble, sizeof(trouble)) == 0 &&
              enter(a, &setup, &ready.layers, trouble) == 0)
         r = 0;
     trouble[TROUBLE_SIZE - 1] = '\0';

@@ -23,6 +23,8 @@ SANITIZED = "asan" in BUILD.name
 PATIENCE = 3 if SANITIZED else 1  # the sanitizers' build is slower
 PROGRAMS = ("sallyportd", "sallyport", "sallyport-store", "sallyport-files", "sallyport-hash", "sallyport-sftp")
 
+# The leak checker would need system calls that no process of the house may make.
+ENVIRONMENT = {"PATH": os.environ["PATH"], "ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
 SANITIZER = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|SUMMARY: ")
 SECURITY = re.compile(r": security: ")
 
@@ -206,11 +208,12 @@ class Server:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", user=self.uid, group=self.uid,
                 extra_groups=[] if self.uid is not None else None,
-                env={"PATH": os.environ["PATH"], "ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"},
+                env=ENVIRONMENT,
             )
         self.killed = False
         try:
             wait_for("the server's greeting", self.greets, 20)
+            wait_for("the store", lambda: self.command("user", "list", check=False).returncode == 0, 20)
         except Trouble as trouble:
             self.process.kill()
             self.process.wait()

@@ -2,6 +2,7 @@
 import os
 import subprocess
 import tarfile
+import zipfile
 
 import pytest
 
@@ -80,7 +81,6 @@ def test_verb(shared, place, payload, name, verb):
     globals()[f"check_{verb}"](client, shared, folder, place, payload)
 
 
-@pytest.mark.sanitizers
 def test_round_trip_of_sizes(shared, place):
     """Around the sizes where packets, windows and buffers end."""
     client = clients.OpenSSH(shared, place)
@@ -111,7 +111,10 @@ def test_archives_come_back_whole(shared, place, kind):
         subprocess.run(command, cwd=place, check=True, capture_output=True)
     clients.OpenSSH(shared, place).batch(f"put {there} archive.{kind}", f"get archive.{kind} {back}")
     assert same(there, back)
-    test = {"zip": ["unzip", "-tq"], "7z": ["7z", "t", "-bso0"], "tar.gz": ["tar", "-tzf"]}[kind]
+    if kind == "zip":
+        assert zipfile.ZipFile(back).testzip() is None
+        return
+    test = {"7z": ["7z", "t", "-bso0"], "tar.gz": ["tar", "-tzf"]}[kind]
     subprocess.run([*test, str(back)], check=True, capture_output=True)
 
 

@@ -1,13 +1,17 @@
 """Bad configurations, ports, folders and reloads: one clear line each, before anything is started."""
 import os
+import signal
 import re
+import signal
 import socket
 import subprocess
+import threading
 
 import pytest
 
 import clients
-from server import IS_ROOT, programs, wait_for
+import sshlow
+from server import ENVIRONMENT, IS_ROOT, programs, wait_for
 
 BAD = [  # file, line that is named, what the message says
     ("[sftp]\nprot = 2022\n", 2, r"no setting \"prot\""),
@@ -45,7 +49,7 @@ def idle(make_server):
 
 
 def sallyportd(*arguments, timeout=20):
-    return subprocess.run([str(programs() / "sallyportd"), *map(str, arguments)], capture_output=True, text=True, timeout=timeout)
+    return subprocess.run([str(programs() / "sallyportd"), *map(str, arguments)], capture_output=True, text=True, timeout=timeout, env=ENVIRONMENT)
 
 
 @pytest.mark.parametrize("text,line,what", BAD, ids=range(len(BAD)))
@@ -107,11 +111,30 @@ def test_programs_that_are_not_there(idle):
     fails_to_start(idle, r"nothing")
 
 
+def says(server, what, seconds=20):
+    """Start it, wait for a line, end it: for troubles of the store, which is tried again and again."""
+    process = subprocess.Popen([str(programs() / "sallyportd"), "-f", "-c", str(server.conf)], stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+    watchdog = threading.Timer(seconds, process.kill)
+    watchdog.start()
+    lines = ""
+    try:
+        for line in process.stderr:
+            lines += line
+            if re.search(what, line):
+                return
+        raise AssertionError(f"/{what}/ was not said:\n{lines}")
+    finally:
+        watchdog.cancel()
+        process.kill()
+        process.wait()
+        process.stderr.close()
+
+
 @pytest.mark.skipif(IS_ROOT, reason="root may write everywhere")
-def test_folders_that_cannot_be_written(idle):
+def test_a_state_folder_that_cannot_be_written(idle):
     (idle.place / "state").chmod(0o500)
     try:
-        fails_to_start(idle, r"state")
+        says(idle, r"accounts\.db .*(opened|written)|state")
     finally:
         (idle.place / "state").chmod(0o700)
 
@@ -126,18 +149,7 @@ def test_a_database_that_is_garbage(idle):
     (idle.place / "state" / "accounts.db").write_bytes(os.urandom(8192))
     if IS_ROOT:
         os.chown(idle.place / "state" / "accounts.db", 39001, 39001)
-    process = subprocess.Popen([str(programs() / "sallyportd"), "-f", "-c", str(idle.conf)], stderr=subprocess.PIPE, text=True)
-    try:
-        lines = ""
-        for line in process.stderr:
-            lines += line
-            if "accounts.db" in line:
-                break
-        assert re.search(r"accounts\.db (is no database|is damaged)", lines), lines
-    finally:
-        process.kill()
-        process.wait()
-        process.stderr.close()
+    says(idle, r"accounts\.db (is no database|is damaged)")
     assert (idle.place / "state" / "accounts.db").stat().st_size == 8192, "it is left for a look"
 
 
@@ -193,6 +205,57 @@ def test_a_reload_that_is_refused_changes_nothing(server, place, settings, what)
     clients.OpenSSH(server, place).batch("pwd")
 
 
+def test_a_reload_without_readable_keys_changes_nothing(server):
+    before = sshlow.kexinit(server)["host_key"]
+    for garbled in ("host_ecdsa", "host_ed25519", "host_rsa"):
+        path = server.place / "keys" / garbled
+        good = path.read_bytes()
+        path.write_bytes(b"junk")
+        assert "not reloaded" in server.reload()
+        for _ in range(4):  # spares of before, then workers started since
+            assert sshlow.kexinit(server)["host_key"] == before
+        path.write_bytes(good)
+    assert "not reloaded" not in server.reload()
+    assert sshlow.kexinit(server)["host_key"] == before
+
+
+def test_reloads_during_logins(server):
+    """Spares are replaced at each reload; no client notices."""
+    for _ in range(8):
+        server.process.send_signal(signal.SIGHUP)
+        client = sshlow.login(server)
+        server.process.send_signal(signal.SIGHUP)
+        assert client.listdir("/") == []
+        client.get_channel().get_transport().close()
+
+
+def test_rsa_keys_where_only_sha2_512_is_taken(server, place, keys):
+    server.add_key("alice", keys["rsa2048"].with_suffix(".pub"))
+    server.configure({"sftp": {"public_key_algorithms": "rsa-sha2-512"}})
+    assert "not reloaded" not in server.reload()
+    options = ["-oBatchMode=yes", "-oIdentitiesOnly=yes", "-i", str(keys["rsa2048"]), *clients.ssh_options(server)]
+    subprocess.run(["sftp", *options, "-P", str(server.port), "-b", "-", "alice@127.0.0.1"], input="pwd\n", text=True,
+                   check=True, timeout=60, capture_output=True)
+
+
+def test_a_log_that_nobody_reads_stalls_nobody(idle):
+    """A terminal that was stopped, a pager that waits."""
+    reader, writer = os.pipe()
+    process = subprocess.Popen([str(programs() / "sallyportd"), "-c", str(idle.conf)], stdin=subprocess.DEVNULL,
+                               stdout=writer, stderr=writer, cwd="/", env=ENVIRONMENT)
+    os.close(writer)
+    idle.process = process
+    wait_for("the server's greeting", idle.greets, 20)
+    for _ in range(1200):  # each leaves a line: far more than a pipe holds
+        with socket.create_connection(("127.0.0.1", idle.port), 20) as s:
+            s.settimeout(20)
+            assert s.recv(4) == b"SSH-"
+    os.read(reader, 1 << 20)
+    idle.greets()
+    wait_for("the loss, told", lambda: idle.greets() and b"found no reader" in os.read(reader, 1 << 20), 20)
+    os.close(reader)
+
+
 def test_reload_by_command(server):
     server.command("reload")
     server.configure({"limits": {"tries": "many"}})
@@ -218,9 +281,29 @@ def test_the_monitor_ends_with_status_0_when_its_terminal_is_gone(make_server):
     """A log that goes nowhere any more stops nothing."""
     server = make_server(start=False)
     reader, writer = os.pipe()
-    server.process = subprocess.Popen([str(programs() / "sallyportd"), "-f", "-c", str(server.conf)], stderr=writer, stdin=subprocess.DEVNULL)
+    server.process = subprocess.Popen([str(programs() / "sallyportd"), "-f", "-c", str(server.conf)], stderr=writer, stdin=subprocess.DEVNULL, env=ENVIRONMENT)
     os.close(writer)
     wait_for("the greeting", server.greets, 20)
     os.close(reader)
     server.add()
     server.command("status")
+
+
+def test_systemd_is_told(make_server):
+    """sd_notify(3): ready, reloading and ready again, stopping; each when it is so."""
+    server = make_server(start=False)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
+        told.bind(str(server.place / "notify"))
+        told.settimeout(20)
+        os.chmod(server.place / "notify", 0o666)
+        with open(server.log_path, "ab") as log:
+            server.process = subprocess.Popen(
+                [str(programs() / "sallyportd"), "-f", "-c", str(server.conf)], stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, env=ENVIRONMENT | {"NOTIFY_SOCKET": str(server.place / "notify")})
+        assert told.recv(256) == b"READY=1"
+        assert server.greets()
+        server.process.send_signal(signal.SIGHUP)
+        assert [told.recv(256), told.recv(256)] == [b"RELOADING=1", b"READY=1"]
+        server.process.send_signal(signal.SIGTERM)
+        assert told.recv(256) == b"STOPPING=1"
+        assert server.process.wait(20) == 0

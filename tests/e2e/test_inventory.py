@@ -249,6 +249,7 @@ def password_hashes(server):
 
 
 @pytest.mark.needs_root
+@pytest.mark.slow
 def test_no_key_and_no_hash_in_the_memory_of_workers_and_agents(busy):
     server, _ = busy
     needles = list(private_numbers(server))

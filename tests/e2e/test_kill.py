@@ -264,6 +264,7 @@ def test_a_worker_that_stops_stalls_nobody(two, payload):
     assert finish(a, 15)[0] != 0
 
 
+@pytest.mark.slow
 def test_a_store_that_stops_stalls_no_transfer(two, place, payload):
     server, a, b = two
     [store] = server.children("sallyport-store")

@@ -104,6 +104,7 @@ struct session *session_folders(void)
     snprintf(s->outside, sizeof(s->outside), "%s/outside", s->base);
     put_folder(s, "home");
     put_folder(s, "outside");
+    put_folder(s, "empty");
     put_file(s, "outside/secret", "secret", 0600);
     return s;
 }
@@ -116,7 +117,9 @@ bool session_try(struct session *s, const char *home, uint32_t rights, uint32_t 
     ssize_t len = 0;
     int worker[2], store[2];
     struct agent_ready ready;
+    char empty[512];
 
+    at_base(s, "empty", empty, sizeof(empty));
     if (home != NULL) {
         const struct folder f = {
             .name = slice_text("/"), .path = slice_text(home), .rights = rights};
@@ -131,7 +134,7 @@ bool session_try(struct session *s, const char *home, uint32_t rights, uint32_t 
     const struct agent_setup setup = {
         .session = 7,
         .account = slice_text("anna"),
-        .empty_dir = slice_text(""),
+        .empty_dir = slice_text(empty),
         .uid = geteuid() == 0 ? AGENT_UID : geteuid(),
         .gid = geteuid() == 0 ? AGENT_UID : getegid(),
         .flags = flags,
