@@ -444,6 +444,7 @@ void sessions_tick(struct monitor *m, int64_t now)
         } else {
             session_end(m, s,
                         s->state == STATE_ENDING     ? s->end_reason
+                        : s->worker.fd < 0           ? "its worker closed its link"
                         : s->state == STATE_STARTING ? "its worker did not get ready"
                                                      : "no login within the time allowed");
         }
