@@ -310,6 +310,8 @@ static void kill_child(pid_t pid)
 
 void session_end(struct monitor *m, struct session *s, const char *reason)
 {
+    const struct agent_finish finish = {0};
+
     if (s->ended)
         return;
     s->ended = true;
@@ -329,6 +331,8 @@ void session_end(struct monitor *m, struct session *s, const char *reason)
     s->deadline_ms = now_ms() + AGENT_LAST_MS;
     source_close(m, &s->worker);
     kill_child(s->worker_pid);
+    if (s->agent.fd >= 0 && send_agent_finish(s->agent.fd, 0, &finish) < 0)
+        kill_child(s->agent_pid); /* it must not go on serving */
     if (s->agent_link >= 0)
         close(s->agent_link);
     s->agent_link = -1;
