@@ -121,7 +121,9 @@ static const struct rule *find_rule(const struct session *s, enum message_type t
     return NULL;
 }
 
-/* One message from a worker. Returns false when there is no more to hear. */
+/* One message from a worker. Returns false when there is no more to hear in this round: a signature
+ * (milliseconds with RSA) is a round by itself, or a worker that floods would hold up the others by
+ * many of them. */
 static bool hear_worker(struct monitor *m, struct session *s)
 {
     struct envelope *e = &m->envelope;
@@ -159,7 +161,7 @@ static bool hear_worker(struct monitor *m, struct session *s)
             session_violation(m, s, why);
     }
     envelope_clear(e);
-    return s->worker.fd >= 0;
+    return s->worker.fd >= 0 && (rule == NULL || rule->handler != on_sign_exchange);
 }
 
 void dispatch_worker(struct monitor *m, struct source *source, uint32_t events)

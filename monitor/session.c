@@ -90,6 +90,7 @@ static int set_up_worker(struct monitor *m, const struct session *s)
         .host_key_algorithms = slice_text(c->sftp_host_key_algorithms),
         .public_key_algorithms = slice_text(c->sftp_public_key_algorithms),
         .banner = slice_text(c->sftp_banner),
+        .nonce = slice_text(s->exchange.nonce),
         .grace_seconds = c->limits_login_grace,
         .idle_seconds = c->limits_idle,
         .rekey_bytes = c->sftp_rekey_bytes,
@@ -113,6 +114,10 @@ int priv_session_spawn(struct monitor *m, enum worker_kind kind)
     s->state = STATE_STARTING;
     if (m->root && (s->worker_uid = take_worker_uid(m)) == 0) {
         log_error("no uid left for a worker: server.worker_ids is too small");
+        goto failed;
+    }
+    if (exchange_begin(&s->exchange) < 0) {
+        log_error("no random bytes for a session");
         goto failed;
     }
     s->worker_pid = priv_spawn(m->config.server_programs, workers[kind].program, &link);

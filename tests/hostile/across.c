@@ -1,7 +1,9 @@
 /* What belongs to one session, used in another: signatures, session ids, exchanges, handles, half a
  * login. Called by main.c. */
-#include <poll.h>
+#include <signal.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "tests/hostile/hostile.h"
 
@@ -57,7 +59,8 @@ static void try_first_again(struct hostile *h)
     for (int open = 0; open < 2; open++) {
         struct actor a;
         actor_make(h, STAND_GREETED, &a);
-        const struct slice first = slice_of(bytes, exchange_make(h, &plain, bytes, sizeof(bytes)));
+        const struct slice first =
+            slice_of(bytes, exchange_make(h, &a, &plain, bytes, sizeof(bytes)));
         expect(h, send_exchange(h, &a, first) == SEEN_GOOD, "across: a first exchange is refused");
         if (open) {
             EVP_Q_digest(NULL, "SHA256", NULL, first.data, first.len, a.session_id, NULL);
@@ -70,6 +73,23 @@ static void try_first_again(struct hostile *h)
                "across: the first exchange was signed again%s", open ? " after the login" : "");
         actor_drop(&a);
     }
+}
+
+/* A whole exchange of A in B: with its signature B would have A's session id, and every signature
+ * that A's client made would be good in B. */
+static void try_exchange(struct hostile *h)
+{
+    const struct exchange_parts plain = {0};
+    uint8_t bytes[4096];
+    struct actor a, b;
+
+    actor_make(h, STAND_GREETED, &a);
+    actor_make(h, STAND_GREETED, &b);
+    const struct slice first = slice_of(bytes, exchange_make(h, &a, &plain, bytes, sizeof(bytes)));
+    expect(h, send_exchange(h, &a, first) == SEEN_GOOD, "across: a first exchange is refused");
+    expect(h, send_exchange(h, &b, first) == SEEN_ENDED, "across: A's exchange was signed in B");
+    actor_drop(&a);
+    actor_drop(&b);
 }
 
 /* Handles count in one agent only. */
@@ -121,20 +141,26 @@ static void try_halves(struct hostile *h)
     actor_drop(&b);
 }
 
-/* A killed worker's link to its agent, in somebody else's hand, is of no use for long. */
+/* An agent ends with its worker, at once, and with the reports of what it has done. */
 static void try_outlive(struct hostile *h)
 {
+    const struct worker_log junk = {.level = 77, .text = slice_text("x")};
+    const struct timespec nap = {.tv_nsec = 1000 * 1000};
+    const int64_t until = clock_now_ms() + PATIENCE_MS;
     struct actor a;
-    struct worker_log junk = {.level = 77, .text = slice_text("x")};
+    pid_t agent = 0;
 
     actor_make(h, STAND_AGENT, &a);
+    server_session(h, a.pid, &agent);
     const uint64_t security = server_status(h).security_events;
-    if (send_worker_log(a.link, 1, &junk) < 0)
-        give_up("worker_log cannot be sent");
+    if (agent <= 0 || kill(agent, 0) < 0 || send_worker_log(a.link, 1, &junk) < 0)
+        give_up("a session without an agent");
     expect(h, actor_watch(h, &a, security, 0, 0) == SEEN_ENDED, "across: a violation has no end");
-    struct pollfd link = {.fd = a.agent, .events = POLLIN};
-    expect(h, poll(&link, 1, PATIENCE_MS) == 1 && raw_receive(h, a.agent, 0) == 0,
-           "across: an agent outlives its session");
+    close(a.agent); /* as the kernel does for a worker that was killed */
+    a.agent = -1;
+    while (kill(agent, 0) == 0 && clock_now_ms() < until)
+        nanosleep(&nap, NULL);
+    expect(h, kill(agent, 0) < 0, "across: an agent outlives its worker");
     actor_drop(&a);
 }
 
@@ -142,6 +168,7 @@ void across_run(struct hostile *h)
 {
     try_signatures(h);
     try_first_again(h);
+    try_exchange(h);
     try_handles(h);
     try_halves(h);
     try_outlive(h);

@@ -199,6 +199,7 @@ static void take_setup(struct hostile *h, struct actor *a)
 
     if (raw_receive(h, a->link, PATIENCE_MS) != 1 || decode_worker_setup(&h->envelope, &setup) < 0)
         give_up("a worker was not set up");
+    slice_copy(setup.nonce, a->nonce, sizeof(a->nonce));
     struct wire keys = wire_of(setup.host_keys);
     while (h->host_key_len == 0 && !wire_done(&keys) && !keys.bad) {
         const struct slice blob = wire_string(&keys);

@@ -1,6 +1,7 @@
 /* Key exchanges as a worker would hand them to the monitor (RFC 4253, 8), and signatures of logins
  * as a client would make them (RFC 4252, 7). Called by the parts; what is good here must be good
  * for the monitor, so that what is bad fails for its one flaw. */
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -54,9 +55,11 @@ static size_t kexinit(const char *kex, size_t pad, uint8_t *bytes, size_t size)
     return w.len;
 }
 
-static size_t put_exchange(struct hostile *h, const struct exchange_parts *parts, size_t pad,
-                           uint8_t *bytes, size_t size)
+static size_t put_exchange(struct hostile *h, const struct actor *a,
+                           const struct exchange_parts *parts, size_t pad, uint8_t *bytes,
+                           size_t size)
 {
+    char version[128];
     struct wire_out w = wire_out_of(bytes, size);
     uint8_t inits[2][MESSAGE_MAX], point[32];
     const char *kex_c = parts->kex_c != NULL ? parts->kex_c : KEX;
@@ -64,9 +67,10 @@ static size_t put_exchange(struct hostile *h, const struct exchange_parts *parts
     const size_t i_c = kexinit(kex_c, pad, inits[0], sizeof(inits[0]));
     const size_t i_s = kexinit(kex_s, 0, inits[1], sizeof(inits[1]));
 
+    snprintf(version, sizeof(version), BANNER "%s%s", a->nonce[0] != '\0' ? " " : "", a->nonce);
     memset(point, 0x42, sizeof(point));
     wire_put_string(&w, slice_text("SSH-2.0-hostile"));
-    wire_put_string(&w, slice_text(parts->v_s != NULL ? parts->v_s : BANNER));
+    wire_put_string(&w, slice_text(parts->v_s != NULL ? parts->v_s : version));
     wire_put_string(&w, slice_of(inits[0], i_c));
     wire_put_string(&w, slice_of(inits[1], i_s));
     wire_put_string(&w, parts->k_s.len > 0 ? parts->k_s : slice_of(h->host_key, h->host_key_len));
@@ -77,12 +81,12 @@ static size_t put_exchange(struct hostile *h, const struct exchange_parts *parts
     return w.len;
 }
 
-size_t exchange_make(struct hostile *h, const struct exchange_parts *parts, uint8_t *bytes,
-                     size_t size)
+size_t exchange_make(struct hostile *h, const struct actor *a, const struct exchange_parts *parts,
+                     uint8_t *bytes, size_t size)
 {
-    const size_t bare = put_exchange(h, parts, 0, bytes, size);
+    const size_t bare = put_exchange(h, a, parts, 0, bytes, size);
 
-    return parts->total > bare ? put_exchange(h, parts, parts->total - bare, bytes, size) : bare;
+    return parts->total > bare ? put_exchange(h, a, parts, parts->total - bare, bytes, size) : bare;
 }
 
 static bool digest(struct slice bytes, uint8_t hash[32])
@@ -111,7 +115,8 @@ void exchange_do(struct hostile *h, struct actor *a)
 {
     uint8_t bytes[4096];
     const struct exchange_parts plain = {0};
-    const struct slice preimage = slice_of(bytes, exchange_make(h, &plain, bytes, sizeof(bytes)));
+    const struct slice preimage =
+        slice_of(bytes, exchange_make(h, a, &plain, bytes, sizeof(bytes)));
     const struct sign_exchange ask = {.preimage = preimage};
     struct signature signature;
 

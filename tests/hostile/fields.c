@@ -245,7 +245,7 @@ static void try_length(struct hostile *h, struct subject *s, size_t field)
             make_path(&s->sample, at, wanted);
         if (s->type == MSG_sign_exchange) {
             const struct exchange_parts parts = {.total = wanted};
-            exchange_make(h, &parts, s->sample.bytes + at + 4, wanted);
+            exchange_make(h, &s->actor, &parts, s->sample.bytes + at + 4, wanted);
         }
         subject_try(h, s, NULL, 0, over == 0, info->name, wanted);
     }

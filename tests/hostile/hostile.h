@@ -54,6 +54,7 @@ struct actor {
     struct in_addr address;
     uint8_t session_id[32]; /* of its first exchange */
     bool keyed;
+    char nonce[65]; /* of its session, in the server's version line */
 };
 
 struct options {
@@ -108,8 +109,8 @@ struct status_is server_status(struct hostile *h);
 void server_reload(struct hostile *h);
 /* Write the configuration with another time to log in, and reload. */
 void server_grace(struct hostile *h, unsigned seconds);
-/* The number of the session that a worker serves; 0: none. state: 32 bytes, or NULL. */
-uint64_t server_session(struct hostile *h, pid_t worker, char *state);
+/* The number of the session that a worker serves; 0: none. agent: its agent's pid, or NULL. */
+uint64_t server_session(struct hostile *h, pid_t worker, pid_t *agent);
 /* Is the text in the log, from this place on? */
 off_t log_end(struct hostile *h);
 bool log_has(struct hostile *h, off_t from, const char *text);
@@ -183,9 +184,9 @@ struct exchange_parts {
     const char *kex_s; /* NULL: as the client's */
     size_t total;      /* padded to so many bytes; 0: not */
 };
-/* A fresh exchange's preimage. Returns bytes. */
-size_t exchange_make(struct hostile *h, const struct exchange_parts *parts, uint8_t *bytes,
-                     size_t size);
+/* A fresh exchange's preimage, as this actor's worker would have it. Returns bytes. */
+size_t exchange_make(struct hostile *h, const struct actor *a, const struct exchange_parts *parts,
+                     uint8_t *bytes, size_t size);
 /* Is this the host key's signature over the exchange? */
 bool exchange_signed(const struct hostile *h, struct slice preimage, struct slice signature);
 /* Let the monitor sign one; keeps the first as the session id. */

@@ -52,16 +52,17 @@ static void make_sign_exchange(struct hostile *h, struct actor *a, const char *v
     struct exchange_parts parts = {0};
     struct sign_exchange m;
 
-    (void)a;
     if (is(variant, "other-key"))
         parts.k_s = slice_of(h->other_key, h->other_key_len);
     if (is(variant, "other-server"))
         parts.v_s = "SSH-2.0-OpenSSH_9.2";
+    if (is(variant, "other-session"))
+        parts.v_s = "SSH-2.0-sallyport_" SALLYPORT_VERSION " 0123456789abcdef0123456789abcdef";
     if (is(variant, "disagree"))
         parts.kex_s = "diffie-hellman-group14-sha256";
     if (is(variant, "weak")) /* a method whose hash is SHA-1: not in the monitor's list */
         parts.kex_c = "diffie-hellman-group14-sha1";
-    m.preimage = slice_of(s->room, exchange_make(h, &parts, s->room, sizeof(s->room)));
+    m.preimage = slice_of(s->room, exchange_make(h, a, &parts, s->room, sizeof(s->room)));
     if (is(variant, "junk"))
         m.preimage = keep(s, 0, slice_text("not an exchange, but the bytes of a login"));
     if (is(variant, "trailing"))
@@ -324,7 +325,8 @@ static const struct {
     const char *variants; /* names, parted by blanks */
 } makers[] = {
     {MSG_worker_ready, make_worker_ready, ""},
-    {MSG_sign_exchange, make_sign_exchange, "other-key other-server disagree weak junk trailing"},
+    {MSG_sign_exchange, make_sign_exchange,
+     "other-key other-server other-session disagree weak junk trailing"},
     {MSG_auth_query, make_auth_query, "unknown nobody algorithm"},
     {MSG_auth_key, make_auth_key, "wrong unsigned nobody algorithm"},
     {MSG_auth_password, make_auth_password, "wrong nobody empty nul"},

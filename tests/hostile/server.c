@@ -193,7 +193,7 @@ void server_grace(struct hostile *h, unsigned seconds)
     server_reload(h);
 }
 
-uint64_t server_session(struct hostile *h, pid_t worker, char *state)
+uint64_t server_session(struct hostile *h, pid_t worker, pid_t *agent)
 {
     struct session_next ask = {0};
     struct session_is is;
@@ -202,8 +202,8 @@ uint64_t server_session(struct hostile *h, pid_t worker, char *state)
         if (decode_session_is(&h->answer, &is) < 0)
             give_up("a session that does not decode");
         if (is.worker_pid == (uint32_t)worker) {
-            if (state != NULL)
-                slice_copy(is.state, state, 32);
+            if (agent != NULL)
+                *agent = (pid_t)is.agent_pid;
             return is.number;
         }
         ask.after = is.number;
