@@ -153,7 +153,7 @@ build/deps-%: scripts/packages scripts/deps
 	@scripts/deps $*
 	@touch $@
 
-.PHONY: check unit e2e hostile check-source format budget count check-fresh check-trixie
+.PHONY: check unit e2e hostile check-source format budget count boundary check-fresh check-trixie
 check: build/deps-build ## build all variants, run every test, end with the totals
 	@$(MAKE) --no-print-directory build/deps-test || echo 'check: goes on without what is missing'
 	@MAKE='$(MAKE)' PYTHON='$(PYTHON)' scripts/check
@@ -179,6 +179,9 @@ budget: all ## count what has privilege, against the limits; brings README's tab
 	@$(MAKE) --no-print-directory -s VARIANT=budget count
 count: $(OBJ_sallyportd)
 	@CC='$(CC)' CHECK='$(CHECK)' scripts/budget build/release $^
+
+boundary: build/release/sallyportd ## bring the tables of docs/privilege-boundary.md up to date (CHECK=1: only look)
+	@CHECK='$(CHECK)' scripts/boundary build/release
 
 check-fresh: ## what a newcomer does, in a bare Debian 12 (needs root, mmdebstrap)
 	@scripts/check-fresh bookworm

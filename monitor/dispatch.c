@@ -204,7 +204,8 @@ void dispatch_agent(struct monitor *m, struct source *source, uint32_t events)
 
 /* ------------------------------------------------------------------------- for people */
 
-static void print_set(FILE *out, unsigned set, const char *const *names, unsigned count)
+static void print_set(FILE *out, unsigned set, const char *const *names, unsigned count,
+                      const char *between)
 {
     const char *comma = "";
 
@@ -215,7 +216,7 @@ static void print_set(FILE *out, unsigned set, const char *const *names, unsigne
     for (unsigned i = 0; i < count; i++) {
         if ((set & (1u << i)) != 0) {
             fprintf(out, "%s%s", comma, names[i]);
-            comma = ",";
+            comma = between;
         }
     }
 }
@@ -227,9 +228,9 @@ void dispatch_print(FILE *out)
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
         const struct rule *rule = &rules[i];
         fprintf(out, "  %-14s from ", message_info(rule->type)->name);
-        print_set(out, rule->kinds, worker_kind_names, WORKER_KINDS);
+        print_set(out, rule->kinds, worker_kind_names, WORKER_KINDS, ",");
         fprintf(out, ", while ");
-        print_set(out, rule->states, session_state_names, STATE_COUNT);
+        print_set(out, rule->states, session_state_names, STATE_COUNT, ",");
         if (rule->most != UNBOUNDED)
             fprintf(out, ", at most %u", rule->most);
         fprintf(out, ", then %s\n",
@@ -240,5 +241,24 @@ void dispatch_print(FILE *out)
         const struct message_info *info = message_info((enum message_type)t);
         fprintf(out, "  %-18s %-28s %u-%u descriptors: %s\n", info->name,
                 message_link_name(info->link), info->fds_least, info->fds_most, info->note);
+    }
+}
+
+void dispatch_print_markdown(FILE *out)
+{
+    fprintf(out, "| message | from | while the session is | at most, in one session | then |\n"
+                 "|---|---|---|---|---|\n");
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+        const struct rule *rule = &rules[i];
+        fprintf(out, "| `%s` | ", message_info(rule->type)->name);
+        print_set(out, rule->kinds, worker_kind_names, WORKER_KINDS, ", ");
+        fprintf(out, " | ");
+        print_set(out, rule->states, session_state_names, STATE_COUNT, ", ");
+        if (rule->most != UNBOUNDED)
+            fprintf(out, " | %u", rule->most);
+        else
+            fprintf(out, " | any number");
+        fprintf(out, " | %s |\n",
+                rule->next == STAY ? "as before" : session_state_names[rule->next]);
     }
 }

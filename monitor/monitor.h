@@ -6,7 +6,8 @@
  *   session.c    the session table, children          store.c      requests to the store
  *   dispatch.c   message x state x kind of worker     hashers.c    requests to the hashers
  *   auth.c       logins                               control.c    the operator's command
- *   sign.c       the two things that keys do          preimage.c   the SSH exchange, parsed */
+ *   sign.c       the two things that keys do          preimage.c   the SSH exchange, parsed
+ *   policy.c     what is enforced, printed */
 #ifndef SALLYPORT_MONITOR_H
 #define SALLYPORT_MONITOR_H
 
@@ -313,6 +314,13 @@ void sessions_bury(struct monitor *m);
 void dispatch_worker(struct monitor *m, struct source *source, uint32_t events);
 void dispatch_agent(struct monitor *m, struct source *source, uint32_t events);
 void dispatch_print(FILE *out);
+void dispatch_print_markdown(FILE *out);
+
+/* ---- policy.c ---------------------------------------------------------------------------- */
+
+/* What is enforced, for people: as text, or as the tables of docs/privilege-boundary.md. */
+void policy_print(FILE *out);
+void policy_print_markdown(FILE *out);
 
 /* ---- auth.c: handlers of the dispatch table ------------------------------------------------ */
 
