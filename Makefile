@@ -45,12 +45,12 @@ PROGRAMS := sallyportd sallyport-store sallyport-files sallyport-hash sallyport-
 CONFIG  := common/config.c common/config_print.c
 SANDBOX := common/sandbox.c common/filters.c common/log.c common/message.c common/secret.c
 SRC_sallyportd      := $(wildcard monitor/*.c) $(SANDBOX) $(CONFIG) common/spawn.c common/operations.c common/sshwire.c common/hostkey.c
-SRC_sallyport-store := $(wildcard monitor/store/*.c) $(SANDBOX) common/operations.c common/audit_chain.c common/sshwire.c
+SRC_sallyport-store := $(wildcard monitor/store/*.c) $(SANDBOX) common/operations.c common/audit_chain.c common/sshwire.c common/utf8.c
 SRC_sallyport-files := $(wildcard monitor/files/*.c) $(SANDBOX) common/operations.c
 SRC_sallyport-hash  := $(wildcard monitor/hash/*.c) $(SANDBOX)
 SRC_sallyport-sftp  := $(wildcard sftp-worker/*.c) $(SANDBOX) common/sshwire.c
 SRC_sallyport       := $(wildcard monitor/command/*.c) common/message.c common/secret.c $(CONFIG) common/spawn.c \
-                       common/operations.c common/log.c common/sshwire.c common/hostkey.c common/sshkey.c common/audit_chain.c
+                       common/operations.c common/log.c common/sshwire.c common/hostkey.c common/sshkey.c common/audit_chain.c common/utf8.c
 PKG_sallyportd      := $(PKGS_monitor)
 PKG_sallyport-store := $(PKGS_store)
 PKG_sallyport-files := $(PKGS_files)
@@ -106,9 +106,17 @@ SRC_test_limits := monitor/limits.c common/log.c
 SRC_test_sign   := monitor/sign.c $(SRC_test_preimage)
 PKG_test_sign   := libcrypto
 
+# The boundary under attack: `hostile` stands in for every worker of a real server, whose programs'
+# folder has hostile-worker in the place of the workers. Neither is installed.
+HOSTILE := hostile hostile-worker
+SRC_hostile        := $(filter-out tests/hostile/worker.c,$(wildcard tests/hostile/*.c)) common/message.c common/secret.c common/sshwire.c
+PKG_hostile        := libcrypto libcrypt
+SRC_hostile-worker := tests/hostile/worker.c
+PKG_hostile-worker := libcrypto
+
 .PHONY: all tests objects help
 all: $(PROGRAMS:%=$(B)/%)
-tests: $(TESTS:%=$(B)/%)
+tests: $(TESTS:%=$(B)/%) $(HOSTILE:%=$(B)/%)
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -123,7 +131,7 @@ $(B)/$(1): $$(OBJ_$(1))
 -include $$(OBJ_$(1):.o=.d)
 endef
 $(foreach t,$(TESTS),$(eval SRC_$(t) += tests/unit/$(t).c)$(eval PKG_$(t) += $(PKGS_test)))
-$(foreach p,$(PROGRAMS) $(TESTS),$(eval $(call PROGRAM,$(p))))
+$(foreach p,$(PROGRAMS) $(TESTS) $(HOSTILE),$(eval $(call PROGRAM,$(p))))
 objects: $(sort $(OBJECTS))
 
 $(B)/%.o: %.c $(B)/flags | build/deps-build
@@ -145,7 +153,7 @@ build/deps-%: scripts/packages scripts/deps
 	@scripts/deps $*
 	@touch $@
 
-.PHONY: check unit e2e check-source format budget count check-fresh check-trixie
+.PHONY: check unit e2e hostile check-source format budget count check-fresh check-trixie
 check: build/deps-build ## build all variants, run every test, end with the totals
 	@$(MAKE) --no-print-directory build/deps-test || echo 'check: goes on without what is missing'
 	@MAKE='$(MAKE)' PYTHON='$(PYTHON)' scripts/check
@@ -155,6 +163,11 @@ unit: tests all ## run the unit tests (T=test_name for one; VARIANT=asan)
 
 e2e: all ## run the end-to-end tests (T=tests/e2e/test_x.py::test_y for some; VARIANT=asan)
 	SALLYPORT_BUILD=$(CURDIR)/$(B) $(PYTHON) -B -m pytest -p no:cacheprovider $(PYTEST) $(or $(T),tests/e2e)
+
+# With the sanitizers every start takes long: messages are cut at every 10th byte, floods are shorter.
+HOSTILE_OPTIONS := $(if $(filter asan,$(VARIANT)),-t 10 -f 2000 -n 200)
+hostile: all $(HOSTILE:%=$(B)/%) ## the boundary under attack (O='-p matrix' for a part, -h for more; VARIANT=asan)
+	@$(B)/hostile $(HOSTILE_OPTIONS) $(O) $(B) tests/hostile/matrix.txt
 
 check-source: ## rules of the house: sizes, banned functions, comments, layout
 	@scripts/check-source

@@ -5,7 +5,8 @@
 
 #define SFTP_KEX                                                                                   \
     "mlkem768x25519-sha256,sntrup761x25519-sha512,sntrup761x25519-sha512@openssh.com,"             \
-    "curve25519-sha256,curve25519-sha256@libssh.org"
+    "curve25519-sha256,curve25519-sha256@libssh.org,"                                              \
+    "diffie-hellman-group18-sha512,diffie-hellman-group16-sha512"
 #define SFTP_CIPHERS                                                                               \
     "aes128-gcm@openssh.com,aes256-gcm@openssh.com,chacha20-poly1305@openssh.com,aes256-ctr,"      \
     "aes128-ctr"

@@ -4,6 +4,7 @@
 #include "common/log.h"
 
 #include <ctype.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -20,6 +21,8 @@ static struct {
     enum log_target target;
     enum log_level level;
     log_hook hook;
+    bool never_wait;
+    unsigned long long lost; /* lines, since the last that was written */
 } state = {.process = "sallyport", .target = LOG_TO_STDERR, .level = LOG_LEVEL_INFO};
 
 static const struct {
@@ -40,6 +43,11 @@ void log_open(const char *process, enum log_target target, enum log_level level)
     state.hook = NULL;
     if (target == LOG_TO_SYSLOG)
         openlog(process, LOG_PID | LOG_NDELAY, LOG_DAEMON);
+}
+
+void log_never_wait(void)
+{
+    state.never_wait = true;
 }
 
 void log_open_hook(log_hook hook, enum log_level level)
@@ -79,6 +87,18 @@ static void write_stderr(const char *prefix, const char *line)
         {.iov_base = "\n", .iov_len = 1},
     };
 
+    if (state
+            .never_wait) { /* a pipe that says it is writable takes PIPE_BUF bytes, and so a line */
+        struct pollfd reader = {.fd = STDERR_FILENO, .events = POLLOUT};
+        if (poll(&reader, 1, 0) != 1) {
+            state.lost++;
+            return;
+        }
+        if (state.lost > 0 &&
+            dprintf(STDERR_FILENO, "%s%llu lines of this log found no reader in time\n", prefix,
+                    state.lost) > 0)
+            state.lost = 0;
+    }
     if (writev(STDERR_FILENO, parts, 3) < 0)
         return; /* nowhere left to say so */
 }

@@ -11,6 +11,9 @@ enum log_target { LOG_TO_STDERR, LOG_TO_SYSLOG, LOG_TO_JOURNAL, LOG_TO_NOWHERE, 
 typedef void (*log_hook)(enum log_level level, const char *line);
 
 void log_open(const char *process, enum log_target target, enum log_level level);
+/* A line for which stderr has no room now is dropped and counted, never waited for: for a process
+ * that must not stall because a terminal or a pipe is not read. */
+void log_never_wait(void);
 void log_open_hook(log_hook hook, enum log_level level);
 
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));

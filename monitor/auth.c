@@ -210,19 +210,29 @@ static void on_hash(struct monitor *m, uint64_t number, struct slice hash)
         proven(m, s);
 }
 
+/* The session whose login waits for this answer, with the account taken from it. NULL: it has
+ * ended, or there was no answer and it was told so. */
+static struct session *answered_session(struct monitor *m, uint64_t number, struct envelope *answer)
+{
+    struct session *s = session_find(m, number);
+
+    if (s == NULL || s->state != STATE_CHECKING)
+        return NULL;
+    if (take_account(&s->login, answer) == 0)
+        return s;
+    deny(m, s, "the store does not answer", "try again later");
+    return NULL;
+}
+
 static void on_account_for_password(struct monitor *m, uint64_t number, uint32_t id,
                                     struct envelope *answer)
 {
-    struct session *s = session_find(m, number);
-    struct login *l = s != NULL ? &s->login : NULL;
+    struct session *s = answered_session(m, number, answer);
 
     (void)id;
-    if (s == NULL || s->state != STATE_CHECKING)
+    if (s == NULL)
         return;
-    if (take_account(l, answer) < 0) {
-        deny(m, s, "the store does not answer", "try again later");
-        return;
-    }
+    struct login *l = &s->login;
     /* No account, or one without a password: an empty setting, and the hasher makes a new hash at
      * the same cost, which nothing equals. */
     if (hash_ask(m, secret_slice(&l->password), secret_slice(&l->hash), number, on_hash) < 0)
@@ -232,17 +242,13 @@ static void on_account_for_password(struct monitor *m, uint64_t number, uint32_t
 static void on_account_for_key(struct monitor *m, uint64_t number, uint32_t id,
                                struct envelope *answer)
 {
-    struct session *s = session_find(m, number);
-    struct login *l = s != NULL ? &s->login : NULL;
+    struct session *s = answered_session(m, number, answer);
     struct auth_key claim;
 
     (void)id;
-    if (s == NULL || s->state != STATE_CHECKING)
+    if (s == NULL)
         return;
-    if (take_account(l, answer) < 0) {
-        deny(m, s, "the store does not answer", "try again later");
-        return;
-    }
+    struct login *l = &s->login;
     secret_clear(&l->hash);
     const char *trouble = account_trouble(l);
     if (trouble == NULL && !l->key_known)

@@ -132,9 +132,10 @@ static bool hear_worker(struct monitor *m, struct session *s)
     if (r < 0 && errno == EAGAIN)
         return false;
     if (r == 0) { /* its end follows as SIGCHLD: judged there */
+        const int64_t soon = now_ms() + 1000;
         source_close(m, &s->worker);
-        if (s->state != STATE_ENDING && s->deadline_ms == 0)
-            s->deadline_ms = now_ms() + 1000;
+        if (s->state != STATE_ENDING && (s->deadline_ms == 0 || s->deadline_ms > soon))
+            s->deadline_ms = soon;
         return false;
     }
     if (s->state == STATE_ENDING) {

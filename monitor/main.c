@@ -19,8 +19,9 @@
 #include "common/sandbox.h"
 #include "monitor/monitor.h"
 
-#define STOP_MS     8000 /* for sessions to say goodbye and agents to report */
-#define CHILDREN_MS 5000 /* then, for the store to finish writing */
+#define STOP_MS       8000 /* for sessions to say goodbye and agents to report */
+#define CHILDREN_MS   5000 /* then, for the store to finish writing */
+#define CLOCK_STEP_MS 2000 /* of the clock, that is worth a line */
 
 enum { EXIT_CONFIG = 2 };
 
@@ -131,6 +132,7 @@ static void open_log(const struct config *c)
     };
 
     log_open("sallyportd", targets[c->server_log], (enum log_level)c->server_log_level);
+    log_never_wait();
 }
 
 /* Descriptors 0, 1 and 2 are open, SIGPIPE is no end, and there are descriptors for all sessions.
@@ -278,8 +280,30 @@ static void finish(struct monitor *m)
         close(m->epoll);
 }
 
+/* The clock was set, or the machine slept. Deadlines here do not depend on it, but the expiry of
+ * accounts and the times in the audit log do (not its order), so it is said there. */
+static void watch_clock(struct monitor *m, int64_t now)
+{
+    struct timespec time;
+    char text[128];
+
+    clock_gettime(CLOCK_REALTIME, &time);
+    const int64_t offset = (int64_t)time.tv_sec * 1000 + time.tv_nsec / 1000000 - now;
+    const int64_t step = offset - m->clock_offset_ms;
+    const bool first = m->clock_offset_ms == 0;
+    m->clock_offset_ms = offset;
+    if (first || (step > -CLOCK_STEP_MS && step < CLOCK_STEP_MS))
+        return;
+    snprintf(text, sizeof(text), "the clock went %s by %lld seconds", step < 0 ? "back" : "forward",
+             (long long)(step < 0 ? -step : step) / 1000);
+    log_warning("%s: the expiry of accounts follows it", text);
+    const struct store_audit line = {.event = slice_text("clock"), .text = slice_text(text)};
+    store_tell(m, MSG_store_audit, &line);
+}
+
 void monitor_tick(struct monitor *m, int64_t now)
 {
+    watch_clock(m, now);
     if (m->reload)
         reload_by_signal(m);
     if (m->stop && !m->stopping)

@@ -352,6 +352,7 @@ struct monitor {
     const char *config_path; /* as given, made absolute */
     bool root, stop, reload, child_ended, stopping, announced;
     int64_t stop_ms;
+    int64_t clock_offset_ms; /* of the clock of day over the monotonic one; 0: not looked at yet */
     int epoll;
     struct source signals, control;
     char empty_dir[4096], control_path[108];

@@ -341,10 +341,13 @@ void session_stop(struct monitor *m, struct session *s, const char *reason)
 
     if (s->state == STATE_ENDING)
         return;
-    if (!s->has_client || send_worker_stop(s->worker.fd, 0, &stop) < 0) {
+    if (!s->has_client) {
         session_end(m, s, reason);
         return;
     }
+    /* A worker that cannot be told is dead already: how it ended is judged at its SIGCHLD. */
+    if (send_worker_stop(s->worker.fd, 0, &stop) < 0)
+        source_close(m, &s->worker);
     slice_copy(slice_text(reason), s->end_reason, sizeof(s->end_reason));
     s->state = STATE_ENDING;
     s->deadline_ms = now_ms() + GOODBYE_MS;
@@ -441,6 +444,7 @@ void sessions_tick(struct monitor *m, int64_t now)
         } else {
             session_end(m, s,
                         s->state == STATE_ENDING     ? s->end_reason
+                        : s->worker.fd < 0           ? "its worker closed its link"
                         : s->state == STATE_STARTING ? "its worker did not get ready"
                                                      : "no login within the time allowed");
         }

@@ -6,6 +6,7 @@
 
 #include <openssl/evp.h>
 
+#include "common/sshwire.h"
 #include "sftp-worker/worker.h"
 
 #define LOCAL_REFUSALS_MOST 20 /* requests that cannot even be asked */
@@ -143,10 +144,12 @@ static size_t key_blob(ssh_key key, uint8_t *blob, size_t size)
 static int ask_query(struct worker *w, const char *user, ssh_key key, struct slice blob)
 {
     const char *type = ssh_key_type_to_char(ssh_key_type(key));
+    const struct slice taken = w->setup.public_key_algorithms;
+    const char *rsa =
+        name_list_has(taken, slice_text("rsa-sha2-256")) ? "rsa-sha2-256" : "rsa-sha2-512";
     const struct auth_query question = {
         .user = slice_text(user),
-        .algorithm =
-            slice_text(type != NULL && strcmp(type, "ssh-rsa") == 0 ? "rsa-sha2-256" : type),
+        .algorithm = slice_text(type != NULL && strcmp(type, "ssh-rsa") == 0 ? rsa : type),
         .key = blob,
     };
 

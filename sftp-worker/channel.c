@@ -325,7 +325,7 @@ static bool pump(struct channel *c, int *wait)
     if (sftp_busy(c->sftp) && !stuck)
         *wait = 0;
     else if ((c->worker->in.rate != 0 || c->worker->out.rate != 0) &&
-             (c->unread > 0 || c->in_len > 0 || c->out_len > 0) && *wait != 0)
+             (c->unread > 0 || c->in_len > 0 || c->out_len > 0 || c->eof) && *wait != 0)
         *wait = PACE_MS;
     if (c->closed)
         return c->out_len == 0 || c->eof || !ssh_channel_is_open(c->channel);

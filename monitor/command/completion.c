@@ -118,8 +118,7 @@ static void print_bash(void)
     print_names();
     fputs("-c --json --help --version\" -- \"$cur\")) ;;\n"
           "    esac\n"
-          "}\n"
-          "complete -o filenames -F _sallyport sallyport\n",
+          "}\n",
           stdout);
 }
 
@@ -131,12 +130,17 @@ static void print_zsh(void)
           "autoload -U +X bashcompinit && bashcompinit\n",
           stdout);
     print_bash();
+    /* Loaded by the first completion itself, it has to answer that one too. */
+    fputs("complete -F _sallyport sallyport\n"
+          "[[ -z $compstate ]] || _bash_complete -F _sallyport\n",
+          stdout);
 }
 
 enum result command_completion(struct context *c)
 {
     if (strcmp(c->arguments[0], "bash") == 0) {
         print_bash();
+        fputs("complete -o filenames -F _sallyport sallyport\n", stdout);
     } else if (strcmp(c->arguments[0], "zsh") == 0) {
         print_zsh();
     } else {

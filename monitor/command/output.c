@@ -6,42 +6,17 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/utf8.h"
 #include "monitor/command/command.h"
 
 /* ---- texts -------------------------------------------------------------------------------- */
 
-/* Bytes of the character at the start, by UTF-8's rules (RFC 3629, 4); 0 if it is none. */
-static size_t utf8_length(struct slice text, uint32_t *code)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    const uint8_t lead = text.data[0];
-    const size_t n = lead < 0x80                    ? 1
-                     : lead >= 0xc2 && lead <= 0xdf ? 2
-                     : lead >= 0xe0 && lead <= 0xef ? 3
-                     : lead >= 0xf0 && lead <= 0xf4 ? 4
-                                                    : 0;
-
-    if (n == 0 || n > text.len)
-        return 0;
-    *code = n == 1 ? lead : lead & (0x7fu >> n);
-    for (size_t i = 1; i < n; i++) {
-        if ((text.data[i] & 0xc0) != 0x80)
-            return 0;
-        *code = *code << 6 | (text.data[i] & 0x3f);
-    }
-    return *code < least[n] || *code > 0x10ffff || (*code >= 0xd800 && *code <= 0xdfff) ? 0 : n;
-}
-
 size_t shown_character(struct slice text)
 {
     uint32_t code = 0;
-    const size_t n = utf8_length(text, &code);
+    const size_t n = utf8_sequence(text, &code);
 
-    /* Controls, line separators, marks that turn the direction of writing. */
-    if (code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029 ||
-        (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) || code == 0xfeff)
-        return 0;
-    return n;
+    return utf8_deceives(code) ? 0 : n;
 }
 
 char *cleaned(struct slice text, char *to, size_t size)

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "common/operations.h"
+#include "common/utf8.h"
 #include "monitor/store/validate.h"
 
 /* "2026-01-02T03:04:05.678Z" */

@@ -8,35 +8,7 @@
 #include "common/facts.h"
 #include "common/operations.h"
 #include "common/sshwire.h"
-
-size_t utf8_sequence(struct slice text, uint32_t *code)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    const uint8_t lead = text.len > 0 ? text.data[0] : 0xff;
-    const size_t n = lead < 0x80                    ? 1
-                     : lead >= 0xc2 && lead <= 0xdf ? 2
-                     : lead >= 0xe0 && lead <= 0xef ? 3
-                     : lead >= 0xf0 && lead <= 0xf4 ? 4
-                                                    : 0;
-    if (n == 0 || n > text.len)
-        return 0;
-    *code = n == 1 ? lead : lead & (0x7fu >> n);
-    for (size_t i = 1; i < n; i++) {
-        if ((text.data[i] & 0xc0) != 0x80)
-            return 0;
-        *code = *code << 6 | (text.data[i] & 0x3f);
-    }
-    return *code < least[n] || *code > 0x10ffff || (*code >= 0xd800 && *code <= 0xdfff) ? 0 : n;
-}
-
-/* Characters that a person cannot see but that change what is seen: controls, line and paragraph
- * separators, marks that turn the direction of writing. */
-static bool is_control(uint32_t code)
-{
-    return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029 ||
-           (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) ||
-           code == 0xfeff;
-}
+#include "common/utf8.h"
 
 enum text_fault { TEXT_GOOD, TEXT_NOT_UTF8, TEXT_CONTROL, TEXT_FORBIDDEN };
 
@@ -49,7 +21,7 @@ static enum text_fault text_check(struct slice text, const char *forbidden)
         n = utf8_sequence(text, &code);
         if (n == 0)
             return TEXT_NOT_UTF8;
-        if (is_control(code))
+        if (utf8_deceives(code))
             return TEXT_CONTROL;
         if (n == 1 && strchr(forbidden, (int)code) != NULL)
             return TEXT_FORBIDDEN;

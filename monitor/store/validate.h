@@ -15,8 +15,4 @@ const char *validate_name(struct slice name);
 const char *validate_key(struct slice blob);
 const char *validate_comment(struct slice comment);
 
-/* The length of the UTF-8 sequence at the start of text and its code point, or 0: none is there
- * (RFC 3629: no overlong forms, no surrogates, nothing over U+10FFFF). */
-size_t utf8_sequence(struct slice text, uint32_t *code);
-
 #endif

@@ -21,10 +21,7 @@ DONE, REFUSED, USAGE, NO_SERVER = 0, 1, 2, 3
 @pytest.fixture
 def down(make_server):
     """A configured server that was never started, without host keys."""
-    server = make_server(start=False)
-    for path in (server.place / "keys").iterdir():
-        path.unlink()
-    return server
+    return make_server(start=False, own_keys=True)
 
 
 def refused(server, *arguments, status=REFUSED, says="", stdin=None):

