@@ -23,6 +23,9 @@ static void read_monitor(struct agent *a)
     struct agent_report_link link;
     struct agent_finish finish;
 
+    /* A new link ends the old one: what the old store said last is heard first. */
+    if (!a->reports.dead)
+        reports_read(&a->reports, &a->other);
     a->monitor_gone = true;
     if (message_receive(FD_MONITOR, &a->other, MSG_DONTWAIT) != 1)
         return;
