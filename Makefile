@@ -111,6 +111,14 @@ SRC_test_limits := monitor/limits.c common/log.c
 SRC_test_sign   := monitor/sign.c $(SRC_test_preimage)
 PKG_test_sign   := libcrypto
 
+# The boundary under attack: `hostile` stands in for every worker of a real server, whose programs'
+# folder has hostile-worker in the place of the workers. Neither is installed.
+HOSTILE := hostile hostile-worker
+SRC_hostile        := $(filter-out tests/hostile/worker.c,$(wildcard tests/hostile/*.c)) common/message.c common/secret.c common/sshwire.c
+PKG_hostile        := libcrypto libcrypt
+SRC_hostile-worker := tests/hostile/worker.c
+PKG_hostile-worker := libcrypto
+
 # Fuzz targets: each tests/fuzz/fuzz_X.c is a program with libFuzzer (VARIANT=fuzz), named as the unit tests are.
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 SRC_fuzz_audit    := common/audit_chain.c
@@ -136,7 +144,7 @@ SRC_fuzz_wire     := common/sshwire.c
 
 .PHONY: all tests fuzzers objects help
 all: $(PROGRAMS:%=$(B)/%)
-tests: $(TESTS:%=$(B)/%)
+tests: $(TESTS:%=$(B)/%) $(HOSTILE:%=$(B)/%)
 fuzzers: $(FUZZ:%=$(B)/%)
 
 help: ## list the targets
@@ -153,7 +161,7 @@ $(B)/$(1): $$(OBJ_$(1))
 endef
 $(foreach t,$(TESTS),$(eval SRC_$(t) += tests/unit/$(t).c)$(eval PKG_$(t) += $(PKGS_test)))
 $(foreach f,$(FUZZ),$(eval SRC_$(f) += tests/fuzz/$(f).c))
-$(foreach p,$(PROGRAMS) $(TESTS) $(FUZZ),$(eval $(call PROGRAM,$(p))))
+$(foreach p,$(PROGRAMS) $(TESTS) $(HOSTILE) $(FUZZ),$(eval $(call PROGRAM,$(p))))
 objects: $(sort $(OBJECTS))
 
 $(B)/%.o: %.c $(B)/flags | build/deps-build
@@ -175,7 +183,7 @@ build/deps-%: scripts/packages scripts/deps
 	@scripts/deps $*
 	@touch $@
 
-.PHONY: check unit e2e fuzz fuzz-check fuzz-seeds check-source format budget count check-fresh check-trixie
+.PHONY: check unit e2e hostile fuzz fuzz-check fuzz-seeds check-source format budget count boundary check-fresh check-trixie
 check: build/deps-build ## build all variants, run every test, end with the totals
 	@$(MAKE) --no-print-directory build/deps-test || echo 'check: goes on without what is missing'
 	@MAKE='$(MAKE)' PYTHON='$(PYTHON)' scripts/check
@@ -195,6 +203,11 @@ fuzz-check: ## each fuzz target over its checked-in inputs and for three seconds
 fuzz-seeds: ## write the checked-in inputs anew, after a change of messages or formats
 	@$(PYTHON) -B tests/fuzz/seeds.py
 
+# With the sanitizers every start takes long: messages are cut at every 10th byte, floods are shorter.
+HOSTILE_OPTIONS := $(if $(filter asan,$(VARIANT)),-t 10 -f 2000 -n 200)
+hostile: all $(HOSTILE:%=$(B)/%) ## the boundary under attack (O='-p matrix' for a part, -h for more; VARIANT=asan)
+	@$(B)/hostile $(HOSTILE_OPTIONS) $(O) $(B) tests/hostile/matrix.txt
+
 check-source: ## rules of the house: sizes, banned functions, comments, layout
 	@scripts/check-source
 
@@ -205,6 +218,9 @@ budget: all ## count what has privilege, against the limits; brings README's tab
 	@$(MAKE) --no-print-directory -s VARIANT=budget count
 count: $(OBJ_sallyportd)
 	@CC='$(CC)' CHECK='$(CHECK)' scripts/budget build/release $^
+
+boundary: build/release/sallyportd ## bring the tables of docs/privilege-boundary.md up to date (CHECK=1: only look)
+	@CHECK='$(CHECK)' scripts/boundary build/release
 
 check-fresh: ## what a newcomer does, in a bare Debian 12 (needs root, mmdebstrap)
 	@scripts/check-fresh bookworm

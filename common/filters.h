@@ -55,4 +55,8 @@ struct filter_row {
 /* The rows of one process. */
 const struct filter_row *filter_rows(enum process process, size_t *count);
 
+/* A row's condition for people. */
+#define FILTER_CONDITION_MAX 80
+void filter_condition(const struct condition *condition, char *text, size_t size);
+
 #endif

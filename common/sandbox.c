@@ -445,38 +445,45 @@ const char *process_name(enum process process)
     return processes[process].program;
 }
 
-static void print_condition(const struct condition *c, FILE *out)
+const char *process_help(enum process process)
 {
+    return processes[process].help;
+}
+
+void filter_condition(const struct condition *c, char *text, size_t size)
+{
+    const unsigned long long mask = c->mask, value = c->value;
+
     switch (c->kind) {
     case COND_ANY:
-        fprintf(out, "%-26s", "any");
+        snprintf(text, size, "any");
         break;
     case COND_EQ:
-        fprintf(out, "arg%u == %-18llu", c->argument, (unsigned long long)c->value);
+        snprintf(text, size, "arg%u == %llu", c->argument, value);
         break;
     case COND_GE:
-        fprintf(out, "arg%u >= %-18llu", c->argument, (unsigned long long)c->value);
+        snprintf(text, size, "arg%u >= %llu", c->argument, value);
         break;
     case COND_MASKED:
-        fprintf(out, "arg%u & %#llx == %-12llu", c->argument, (unsigned long long)c->mask,
-                (unsigned long long)c->value);
+        snprintf(text, size, "arg%u & %#llx == %llu", c->argument, mask, value);
         break;
     case COND_MAP:
-        fprintf(out, "%-26s", "anonymous, private, not x");
+        snprintf(text, size, "anonymous, private, not x");
         break;
     }
 }
 
 void sandbox_print_filters(FILE *out)
 {
+    char condition[FILTER_CONDITION_MAX];
+
     for (int p = 0; p < PROCESS_COUNT; p++) {
         size_t count;
         const struct filter_row *rows = filter_rows((enum process)p, &count);
         fprintf(out, "%s: %s\n", processes[p].program, processes[p].help);
         for (size_t i = 0; i < count; i++) {
-            fprintf(out, "  %-20s ", rows[i].name);
-            print_condition(&rows[i].condition, out);
-            fprintf(out, " %s\n", rows[i].why);
+            filter_condition(&rows[i].condition, condition, sizeof(condition));
+            fprintf(out, "  %-20s %-26s %s\n", rows[i].name, condition, rows[i].why);
         }
         fprintf(out, "\n");
     }

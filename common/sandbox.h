@@ -58,5 +58,6 @@ int sandbox_landlock_abi(void);
 /* The filters as tables for people: sallyportd --print-policy. */
 void sandbox_print_filters(FILE *out);
 const char *process_name(enum process process);
+const char *process_help(enum process process);
 
 #endif

@@ -13,7 +13,8 @@
 #include "common/sshwire.h"
 #include "monitor/monitor.h"
 
-#define GOODBYE_MS 2000 /* to tell the client why */
+#define GOODBYE_MS     2000 /* to tell the client why */
+#define BCRYPT_SETTING 29   /* bytes of method, cost and salt of a bcrypt hash */
 
 void login_clear(struct login *l)
 {
@@ -151,11 +152,20 @@ void auth_agent_ready(struct monitor *m, struct session *s, const char *trouble)
 
 /* ------------------------------------------------------------------------- the store's answer */
 
-/* Why this account may not log in now, or NULL. */
-static const char *account_trouble(const struct login *l)
+static bool is_ours(const struct config *c, uint32_t id)
+{
+    return (id >= c->server_worker_ids.first && id <= c->server_worker_ids.last) ||
+           id == c->server_store_id || id == c->server_hasher_id || id == 0;
+}
+
+/* Why this account may not log in now, or NULL. Ids of the server's own processes are no account's,
+ * whatever the store says. */
+static const char *account_trouble(const struct monitor *m, const struct login *l)
 {
     if (!l->found)
         return "no such account";
+    if (m->root && (is_ours(&m->config, l->uid) || is_ours(&m->config, l->gid)))
+        return "the account has an id of the server's own";
     if (l->status != ACCOUNT_ENABLED)
         return "the account is disabled";
     if (l->expires != 0 && time(NULL) >= l->expires)
@@ -200,7 +210,7 @@ static void on_hash(struct monitor *m, uint64_t number, struct slice hash)
     /* The comparison is always made, on something of the same length where there is no hash. */
     const bool same = hash.len > 0 && hash.len == l->hash.len &&
                       CRYPTO_memcmp(hash.data, l->hash.bytes, hash.len) == 0;
-    const char *trouble = account_trouble(l);
+    const char *trouble = account_trouble(m, l);
     secret_clear(&l->hash);
     if (hash.len == 0 && trouble == NULL)
         deny(m, s, "the password could not be hashed", "try again later");
@@ -224,6 +234,18 @@ static struct session *answered_session(struct monitor *m, uint64_t number, stru
     return NULL;
 }
 
+/* What a hasher needs to hash once more (crypt(5)): method, cost and salt. Not the hash: a hasher
+ * that was taken over would give it back, whatever the password. */
+static struct slice setting_of(const struct secret *hash)
+{
+    const uint8_t *last = memrchr(hash->bytes, '$', hash->len);
+
+    if (hash->len > BCRYPT_SETTING && memcmp(hash->bytes, "$2", 2) == 0)
+        return slice_of(hash->bytes, BCRYPT_SETTING); /* it has no $ before the hash */
+    return last != NULL ? slice_of(hash->bytes, (size_t)(last - hash->bytes) + 1)
+                        : slice_of(NULL, 0);
+}
+
 static void on_account_for_password(struct monitor *m, uint64_t number, uint32_t id,
                                     struct envelope *answer)
 {
@@ -235,7 +257,7 @@ static void on_account_for_password(struct monitor *m, uint64_t number, uint32_t
     struct login *l = &s->login;
     /* No account, or one without a password: an empty setting, and the hasher makes a new hash at
      * the same cost, which nothing equals. */
-    if (hash_ask(m, secret_slice(&l->password), secret_slice(&l->hash), number, on_hash) < 0)
+    if (hash_ask(m, secret_slice(&l->password), setting_of(&l->hash), number, on_hash) < 0)
         deny(m, s, "too many passwords wait to be hashed", "try again later");
 }
 
@@ -250,7 +272,7 @@ static void on_account_for_key(struct monitor *m, uint64_t number, uint32_t id,
         return;
     struct login *l = &s->login;
     secret_clear(&l->hash);
-    const char *trouble = account_trouble(l);
+    const char *trouble = account_trouble(m, l);
     if (trouble == NULL && !l->key_known)
         trouble = "not a key of this account";
     if (trouble != NULL) {

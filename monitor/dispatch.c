@@ -121,7 +121,9 @@ static const struct rule *find_rule(const struct session *s, enum message_type t
     return NULL;
 }
 
-/* One message from a worker. Returns false when there is no more to hear. */
+/* One message from a worker. Returns false when there is no more to hear in this round: a signature
+ * (milliseconds with RSA) is a round by itself, or a worker that floods would hold up the others by
+ * many of them. */
 static bool hear_worker(struct monitor *m, struct session *s)
 {
     struct envelope *e = &m->envelope;
@@ -132,9 +134,10 @@ static bool hear_worker(struct monitor *m, struct session *s)
     if (r < 0 && errno == EAGAIN)
         return false;
     if (r == 0) { /* its end follows as SIGCHLD: judged there */
+        const int64_t soon = now_ms() + 1000;
         source_close(m, &s->worker);
-        if (s->state != STATE_ENDING && s->deadline_ms == 0)
-            s->deadline_ms = now_ms() + 1000;
+        if (s->state != STATE_ENDING && (s->deadline_ms == 0 || s->deadline_ms > soon))
+            s->deadline_ms = soon;
         return false;
     }
     if (s->state == STATE_ENDING) {
@@ -158,7 +161,7 @@ static bool hear_worker(struct monitor *m, struct session *s)
             session_violation(m, s, why);
     }
     envelope_clear(e);
-    return s->worker.fd >= 0;
+    return s->worker.fd >= 0 && (rule == NULL || rule->handler != on_sign_exchange);
 }
 
 void dispatch_worker(struct monitor *m, struct source *source, uint32_t events)
@@ -201,7 +204,8 @@ void dispatch_agent(struct monitor *m, struct source *source, uint32_t events)
 
 /* ------------------------------------------------------------------------- for people */
 
-static void print_set(FILE *out, unsigned set, const char *const *names, unsigned count)
+static void print_set(FILE *out, unsigned set, const char *const *names, unsigned count,
+                      const char *between)
 {
     const char *comma = "";
 
@@ -212,7 +216,7 @@ static void print_set(FILE *out, unsigned set, const char *const *names, unsigne
     for (unsigned i = 0; i < count; i++) {
         if ((set & (1u << i)) != 0) {
             fprintf(out, "%s%s", comma, names[i]);
-            comma = ",";
+            comma = between;
         }
     }
 }
@@ -224,9 +228,9 @@ void dispatch_print(FILE *out)
     for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
         const struct rule *rule = &rules[i];
         fprintf(out, "  %-14s from ", message_info(rule->type)->name);
-        print_set(out, rule->kinds, worker_kind_names, WORKER_KINDS);
+        print_set(out, rule->kinds, worker_kind_names, WORKER_KINDS, ",");
         fprintf(out, ", while ");
-        print_set(out, rule->states, session_state_names, STATE_COUNT);
+        print_set(out, rule->states, session_state_names, STATE_COUNT, ",");
         if (rule->most != UNBOUNDED)
             fprintf(out, ", at most %u", rule->most);
         fprintf(out, ", then %s\n",
@@ -237,5 +241,24 @@ void dispatch_print(FILE *out)
         const struct message_info *info = message_info((enum message_type)t);
         fprintf(out, "  %-18s %-28s %u-%u descriptors: %s\n", info->name,
                 message_link_name(info->link), info->fds_least, info->fds_most, info->note);
+    }
+}
+
+void dispatch_print_markdown(FILE *out)
+{
+    fprintf(out, "| message | from | while the session is | at most, in one session | then |\n"
+                 "|---|---|---|---|---|\n");
+    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+        const struct rule *rule = &rules[i];
+        fprintf(out, "| `%s` | ", message_info(rule->type)->name);
+        print_set(out, rule->kinds, worker_kind_names, WORKER_KINDS, ", ");
+        fprintf(out, " | ");
+        print_set(out, rule->states, session_state_names, STATE_COUNT, ", ");
+        if (rule->most != UNBOUNDED)
+            fprintf(out, " | %u", rule->most);
+        else
+            fprintf(out, " | any number");
+        fprintf(out, " | %s |\n",
+                rule->next == STAY ? "as before" : session_state_names[rule->next]);
     }
 }

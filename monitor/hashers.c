@@ -12,6 +12,7 @@
 #include "monitor/monitor.h"
 
 #define RESTART_MS 500
+#define ROUND_MOST 16 /* messages heard before others have their turn */
 
 static void job_free(struct hash_job *job)
 {
@@ -53,7 +54,9 @@ static void on_hasher(struct monitor *m, struct source *source, uint32_t events)
     int got = -1;
 
     (void)events;
-    while (source->fd >= 0 && (got = message_receive(source->fd, e, MSG_DONTWAIT)) > 0) {
+    for (int i = 0; i < ROUND_MOST && source->fd >= 0 &&
+                    (got = message_receive(source->fd, e, MSG_DONTWAIT)) > 0;
+         i++) {
         struct hash_job *job = hasher->job;
         if (decode_hash_ready(e, &ready) == 0) {
             hasher->ready = true;

@@ -33,6 +33,7 @@ static void usage(FILE *out)
                  "  -t              check the configuration and exit\n"
                  "  -T              check it, print every setting in force, and exit\n"
                  "  --print-policy  print messages, states and system call filters, and exit\n"
+                 "                  (--print-policy=markdown: as tables for a document)\n"
                  "  --version       print the version and exit\n");
 }
 
@@ -327,21 +328,28 @@ void monitor_tick(struct monitor *m, int64_t now)
 
 /* ------------------------------------------------------------------------- main */
 
-static void print_policy(void)
+static int print_policy(const char *form)
 {
-    dispatch_print(stdout);
-    printf("\nSystem calls, after the sandbox is entered; anything else kills the process\n");
-    sandbox_print_filters(stdout);
+    if (form != NULL && strcmp(form, "markdown") != 0) {
+        fprintf(stderr, "sallyportd: --print-policy=%s: markdown is the one other form\n", form);
+        return EXIT_CONFIG;
+    }
+    if (form == NULL)
+        policy_print(stdout);
+    else
+        policy_print_markdown(stdout);
+    return EXIT_SUCCESS;
 }
 
 enum { OPTION_POLICY = 256, OPTION_VERSION };
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"print-policy", no_argument, NULL, OPTION_POLICY},
-                                            {"version", no_argument, NULL, OPTION_VERSION},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
+    static const struct option options[] = {
+        {"print-policy", optional_argument, NULL, OPTION_POLICY},
+        {"version", no_argument, NULL, OPTION_VERSION},
+        {"help", no_argument, NULL, 'h'},
+        {0}};
     static struct monitor m; /* large: the message in hand is part of it */
     struct config_trouble trouble;
     bool check = false, dump = false;
@@ -363,8 +371,7 @@ int main(int argc, char **argv)
             dump = true;
             break;
         case OPTION_POLICY:
-            print_policy();
-            return EXIT_SUCCESS;
+            return print_policy(optarg);
         case OPTION_VERSION:
             printf("sallyport %s\n", SALLYPORT_VERSION);
             return EXIT_SUCCESS;

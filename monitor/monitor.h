@@ -6,7 +6,8 @@
  *   session.c    the session table, children          store.c      requests to the store
  *   dispatch.c   message x state x kind of worker     hashers.c    requests to the hashers
  *   auth.c       logins                               control.c    the operator's command
- *   sign.c       the two things that keys do          preimage.c   the SSH exchange, parsed */
+ *   sign.c       the two things that keys do          preimage.c   the SSH exchange, parsed
+ *   policy.c     what is enforced, printed */
 #ifndef SALLYPORT_MONITOR_H
 #define SALLYPORT_MONITOR_H
 
@@ -70,8 +71,11 @@ size_t host_keys_public(const struct host_keys *keys, uint8_t *bytes, size_t siz
 
 #define SESSION_ID_MAX 64
 
+#define NONCE_SIZE 33 /* 16 random bytes in hex, and a NUL */
+
 /* What the monitor knows of a session's SSH exchanges. */
 struct exchange {
+    char nonce[NONCE_SIZE]; /* in the server's version line: no other session's exchange fits */
     uint8_t session_id[SESSION_ID_MAX]; /* the first H */
     size_t session_id_len;              /* 0: no exchange yet */
     uint8_t first_inits[32];            /* SHA-256 of the first I_C and I_S */
@@ -86,6 +90,9 @@ struct preimage {
 
 /* Parse to the last byte. Returns 0, or -1 and why. */
 int preimage_parse(struct slice bytes, struct preimage *p, const char **why);
+
+/* A fresh nonce for a session. Returns 0 or -1. */
+int exchange_begin(struct exchange *exchange);
 
 /* Sign an exchange: find our key in it, recompute H, keep the first as the session id.
  * signature: at least 1024 bytes. Returns its length, or -1 and why. */
@@ -307,6 +314,13 @@ void sessions_bury(struct monitor *m);
 void dispatch_worker(struct monitor *m, struct source *source, uint32_t events);
 void dispatch_agent(struct monitor *m, struct source *source, uint32_t events);
 void dispatch_print(FILE *out);
+void dispatch_print_markdown(FILE *out);
+
+/* ---- policy.c ---------------------------------------------------------------------------- */
+
+/* What is enforced, for people: as text, or as the tables of docs/privilege-boundary.md. */
+void policy_print(FILE *out);
+void policy_print_markdown(FILE *out);
 
 /* ---- auth.c: handlers of the dispatch table ------------------------------------------------ */
 

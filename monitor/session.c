@@ -90,6 +90,7 @@ static int set_up_worker(struct monitor *m, const struct session *s)
         .host_key_algorithms = slice_text(c->sftp_host_key_algorithms),
         .public_key_algorithms = slice_text(c->sftp_public_key_algorithms),
         .banner = slice_text(c->sftp_banner),
+        .nonce = slice_text(s->exchange.nonce),
         .grace_seconds = c->limits_login_grace,
         .idle_seconds = c->limits_idle,
         .rekey_bytes = c->sftp_rekey_bytes,
@@ -113,6 +114,10 @@ int priv_session_spawn(struct monitor *m, enum worker_kind kind)
     s->state = STATE_STARTING;
     if (m->root && (s->worker_uid = take_worker_uid(m)) == 0) {
         log_error("no uid left for a worker: server.worker_ids is too small");
+        goto failed;
+    }
+    if (exchange_begin(&s->exchange) < 0) {
+        log_error("no random bytes for a session");
         goto failed;
     }
     s->worker_pid = priv_spawn(m->config.server_programs, workers[kind].program, &link);
@@ -310,6 +315,8 @@ static void kill_child(pid_t pid)
 
 void session_end(struct monitor *m, struct session *s, const char *reason)
 {
+    const struct agent_finish finish = {0};
+
     if (s->ended)
         return;
     s->ended = true;
@@ -329,6 +336,8 @@ void session_end(struct monitor *m, struct session *s, const char *reason)
     s->deadline_ms = now_ms() + AGENT_LAST_MS;
     source_close(m, &s->worker);
     kill_child(s->worker_pid);
+    if (s->agent.fd >= 0 && send_agent_finish(s->agent.fd, 0, &finish) < 0)
+        kill_child(s->agent_pid); /* it must not go on serving */
     if (s->agent_link >= 0)
         close(s->agent_link);
     s->agent_link = -1;
@@ -341,10 +350,13 @@ void session_stop(struct monitor *m, struct session *s, const char *reason)
 
     if (s->state == STATE_ENDING)
         return;
-    if (!s->has_client || send_worker_stop(s->worker.fd, 0, &stop) < 0) {
+    if (!s->has_client) {
         session_end(m, s, reason);
         return;
     }
+    /* A worker that cannot be told is dead already: how it ended is judged at its SIGCHLD. */
+    if (send_worker_stop(s->worker.fd, 0, &stop) < 0)
+        source_close(m, &s->worker);
     slice_copy(slice_text(reason), s->end_reason, sizeof(s->end_reason));
     s->state = STATE_ENDING;
     s->deadline_ms = now_ms() + GOODBYE_MS;
@@ -441,6 +453,7 @@ void sessions_tick(struct monitor *m, int64_t now)
         } else {
             session_end(m, s,
                         s->state == STATE_ENDING     ? s->end_reason
+                        : s->worker.fd < 0           ? "its worker closed its link"
                         : s->state == STATE_STARTING ? "its worker did not get ready"
                                                      : "no login within the time allowed");
         }

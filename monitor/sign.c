@@ -7,6 +7,7 @@
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
+#include <openssl/rand.h>
 
 #include "common/hostkey.h"
 #include "common/log.h"
@@ -90,6 +91,31 @@ static bool keep_session_id(struct exchange *x, const struct preimage *p, const 
     return true;
 }
 
+int exchange_begin(struct exchange *exchange)
+{
+    static const char digits[] = "0123456789abcdef";
+    uint8_t bytes[(NONCE_SIZE - 1) / 2];
+
+    if (RAND_bytes(bytes, sizeof(bytes)) != 1)
+        return -1;
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        exchange->nonce[2 * i] = digits[bytes[i] >> 4];
+        exchange->nonce[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    exchange->nonce[NONCE_SIZE - 1] = '\0';
+    return 0;
+}
+
+/* The version line of this session (RFC 4253, 4.2). A worker could hand over an exchange of another
+ * session, secrets and all, and use that one's logins again, were it not for the nonce in here. */
+static bool is_our_version(const struct exchange *x, struct slice v_s)
+{
+    char line[sizeof(BANNER) + 1 + NONCE_SIZE];
+
+    snprintf(line, sizeof(line), BANNER "%s%s", x->nonce[0] != '\0' ? " " : "", x->nonce);
+    return slice_is(v_s, line);
+}
+
 ssize_t priv_sign_exchange(const struct host_keys *keys, struct exchange *exchange,
                            struct slice bytes, uint8_t *signature, size_t size, const char **why)
 {
@@ -103,7 +129,7 @@ ssize_t priv_sign_exchange(const struct host_keys *keys, struct exchange *exchan
         goto out;
     *why = "asked to sign an exchange of another server";
     const struct host_key *key = find_host_key(keys, p.k_s, p.signature);
-    if (key == NULL || !slice_is(p.v_s, BANNER))
+    if (key == NULL || !is_our_version(exchange, p.v_s))
         goto out;
     *why = "asked to sign an exchange that cannot be hashed, or the first one again";
     if (EVP_Q_digest(NULL, p.hash, NULL, bytes.data, bytes.len, h, &h_len) != 1 ||

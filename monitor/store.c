@@ -16,6 +16,7 @@
 #include "monitor/monitor.h"
 
 #define ANSWER_MS       5000 /* then who asked is told that there is none */
+#define ROUND_MOST      256  /* answers heard before others have their turn */
 #define RESTART_MS      500
 #define RESTART_MOST_MS 30000
 #define LAST_MS         3000 /* at the end, for what is still to be told */
@@ -208,7 +209,9 @@ static void on_store(struct monitor *m, struct source *source, uint32_t events)
     int got = -1;
 
     (void)events;
-    while (source->fd >= 0 && (got = message_receive(source->fd, e, MSG_DONTWAIT)) > 0) {
+    for (int i = 0; i < ROUND_MOST && source->fd >= 0 &&
+                    (got = message_receive(source->fd, e, MSG_DONTWAIT)) > 0;
+         i++) {
         if (e->type == MSG_store_ready) {
             on_store_ready(m, e);
         } else if ((r = request_take(&m->store, e->id)) != NULL) {
@@ -292,7 +295,7 @@ void store_gone(struct monitor *m, int status)
 
     for (unsigned i = 0; i < store->restarts && wait < RESTART_MOST_MS; i++)
         wait *= 2;
-    if (store->source.fd >= 0)
+    for (int i = 0; i < ROUND_MOST && store->source.fd >= 0; i++)
         on_store(m, &store->source, EPOLLIN); /* its last words */
     source_close(m, &store->source);
     store->pid = 0;

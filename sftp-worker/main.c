@@ -60,6 +60,16 @@ static int set_list(ssh_bind bind, enum ssh_bind_options_e option, struct slice 
                : -1;
 }
 
+/* The version line: the monitor signs exchanges only with its nonce in it. */
+static int set_version(ssh_bind bind, struct slice nonce)
+{
+    char text[128];
+
+    snprintf(text, sizeof(text), "sallyport_" SALLYPORT_VERSION "%s%.*s", nonce.len > 0 ? " " : "",
+             (int)nonce.len, (const char *)nonce.data);
+    return ssh_bind_options_set(bind, SSH_BIND_OPTIONS_BANNER, text) == SSH_OK ? 0 : -1;
+}
+
 static int prepare_bind(struct worker *w)
 {
     const struct worker_setup *s = &w->setup;
@@ -71,8 +81,7 @@ static int prepare_bind(struct worker *w)
     if (w->bind == NULL || w->session == NULL || w->event == NULL)
         return -1;
     if (ssh_bind_options_set(w->bind, SSH_BIND_OPTIONS_PROCESS_CONFIG, &no_files) != SSH_OK ||
-        ssh_bind_options_set(w->bind, SSH_BIND_OPTIONS_BANNER, "sallyport_" SALLYPORT_VERSION) !=
-            SSH_OK ||
+        set_version(w->bind, s->nonce) < 0 ||
         set_list(w->bind, SSH_BIND_OPTIONS_KEY_EXCHANGE, s->kex) < 0 ||
         set_list(w->bind, SSH_BIND_OPTIONS_CIPHERS_C_S, s->ciphers) < 0 ||
         set_list(w->bind, SSH_BIND_OPTIONS_CIPHERS_S_C, s->ciphers) < 0 ||

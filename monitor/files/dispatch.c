@@ -133,7 +133,7 @@ int request_answer(struct request *r, enum message_type type, const void *messag
 
     r->answered = true;
     while (message_send(FD_WORKER, type, r->id, message, &fd, fd >= 0 ? 1 : 0) < 0) {
-        if (errno != EAGAIN || links_wait(a, POLLOUT, -1) < 0) {
+        if (errno != EAGAIN || links_wait(a, POLLOUT, -1) < 0 || a->worker_gone) {
             a->worker_gone = true;
             break;
         }

@@ -17,11 +17,15 @@
 
 enum end { END_SESSION = 0, END_NOT_STARTED = 1 }; /* and AGENT_MISUSED */
 
-/* The monitor says only one thing, or that it is gone. */
+/* The monitor gives a new report link, says that the session is over, or is gone. */
 static void read_monitor(struct agent *a)
 {
     struct agent_report_link link;
+    struct agent_finish finish;
 
+    /* A new link ends the old one: what the old store said last is heard first. */
+    if (!a->reports.dead)
+        reports_read(&a->reports, &a->other);
     a->monitor_gone = true;
     if (message_receive(FD_MONITOR, &a->other, MSG_DONTWAIT) != 1)
         return;
@@ -33,6 +37,9 @@ static void read_monitor(struct agent *a)
             a->monitor_gone = false;
         }
         close(fd);
+    } else if (decode_agent_finish(&a->other, &finish) == 0) {
+        a->worker_gone = true;
+        a->monitor_gone = false;
     }
     envelope_clear(&a->other);
 }
@@ -106,6 +113,7 @@ int main(void)
     while (!a->worker_gone && links_wait(a, POLLIN, -1) >= 0)
         serve(a);
     a->worker_gone = true;
+    close(FD_WORKER); /* who else may hold the other end sees that it is over */
     handles_break_off(a);
     finish_reports(a);
     /* Not exit(): nothing is buffered, and the filter has no calls for what others hang on it. */

@@ -283,6 +283,7 @@ def test_workers_that_cannot_start_are_not_started_in_a_hurry(make_server):
     shutil.copy2("/bin/false", place / "sallyport-sftp")
     for spare in server.children("sallyport-sftp"):
         spare.kill()
+    wait_for("their end", lambda: server.json("status")["spares"] == 0)
     waiting = [socket.create_connection(("127.0.0.1", server.port), 20) for _ in range(100)]
     time.sleep(4)
     assert len(re.findall("a spare worker", server.log())) < 50

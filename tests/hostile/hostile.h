@@ -1,0 +1,231 @@
+/* The boundary under attack: a real server whose workers are in the test's hand, and what is asked
+ * of it. main.c runs the parts:
+ *
+ *   server.c    a server of its own, its control socket      matrix.c    every message, every state
+ *   actor.c     a compromised worker in a given state        fields.c    every field, bad in every
+ * way exchange.c  key exchanges and login signatures           liveness.c  floods, silence,
+ * exhaustion samples.c   a well-formed sample of each message         across.c    one session's
+ * things in another
+ *
+ * Every check is a case; what did not go as expected is printed. */
+#ifndef SALLYPORT_HOSTILE_H
+#define SALLYPORT_HOSTILE_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <openssl/evp.h>
+
+#include "common/facts.h"
+#include "common/message.h"
+
+#define PATIENCE_MS 20000 /* longer than anything takes on a busy machine */
+#define ACCOUNT     "demo"
+#define BOTH        "both" /* an account that needs key and password */
+#define PASSWORD    "correct horse"
+#define POOL_MAX    512
+#define BLOB_MAX    1200
+
+/* Where a worker stands: the monitor's states, GREETED parted by whether there was a key exchange,
+ * and the link to its agent. Columns of matrix.txt. */
+enum stand {
+    STAND_STARTING,
+    STAND_SPARE,
+    STAND_GREETED,
+    STAND_KEYED,
+    STAND_CHECKING,
+    STAND_OPEN,
+    STAND_ENDING,
+    STAND_AGENT,
+    STAND_COUNT,
+};
+extern const char *const stand_names[STAND_COUNT];
+
+/* A compromised worker. */
+struct actor {
+    pid_t pid;
+    int link;   /* to the monitor */
+    int orders; /* to the driver: its end is the process's end */
+    int client; /* the far end of its client's connection; -1: none */
+    int given;  /* the descriptor of its client that it was handed; -1: none */
+    int agent;  /* the link to its file agent; -1: not logged in */
+    struct in_addr address;
+    uint8_t session_id[32]; /* of its first exchange */
+    bool keyed;
+    char nonce[65]; /* of its session, in the server's version line */
+};
+
+struct options {
+    const char *build;  /* folder of the programs */
+    const char *matrix; /* matrix.txt */
+    unsigned long flood, sessions, thin;
+    bool keep; /* leave the server's folder */
+};
+
+struct hostile {
+    struct options options;
+    unsigned long cases, unexpected;
+    unsigned long security; /* events that the test has caused on purpose */
+    /* the server */
+    char place[64];
+    pid_t server;
+    bool root, stopped; /* stopped: its store is */
+    uint16_t port;
+    int orders, control, log;
+    uint32_t next_id, next_address;
+    struct actor pool[POOL_MAX]; /* started, not used yet */
+    size_t pool_count;
+    /* what it has */
+    uint8_t host_key[BLOB_MAX], other_key[BLOB_MAX]; /* Ed25519 public blobs: its own, another's */
+    size_t host_key_len, other_key_len;
+    EVP_PKEY *user_key;
+    uint8_t user_blob[BLOB_MAX];
+    size_t user_blob_len;
+    uint32_t uid, gid; /* the account's */
+    char home[128];
+    struct envelope envelope, answer; /* from a worker's link; from the control socket */
+};
+
+/* ---- main.c ------------------------------------------------------------------------------- */
+
+/* One case. What is false is printed with the text. Returns held. */
+bool expect(struct hostile *h, bool held, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The test itself cannot go on. */
+void give_up(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+int64_t clock_now_ms(void);
+
+/* ---- server.c ----------------------------------------------------------------------------- */
+
+void server_start(struct hostile *h);
+/* SIGTERM; a case that it ends with status 0 in time. */
+void server_stop(struct hostile *h);
+void server_remove(struct hostile *h);
+/* Ask over the control socket; the answer is in h->answer. */
+enum message_type server_ask(struct hostile *h, enum message_type type, const void *message);
+struct status_is server_status(struct hostile *h);
+void server_reload(struct hostile *h);
+/* Write the configuration with another time to log in, and reload. */
+void server_grace(struct hostile *h, unsigned seconds);
+/* The number of the session that a worker serves; 0: none. agent: its agent's pid, or NULL. */
+uint64_t server_session(struct hostile *h, pid_t worker, pid_t *agent);
+/* Is the text in the log, from this place on? */
+off_t log_end(struct hostile *h);
+bool log_has(struct hostile *h, off_t from, const char *text);
+/* Lines of a file that hold a text. */
+unsigned long file_count(const char *path, const char *text);
+/* Stop the store, or let it go on. */
+void server_hold(struct hostile *h, bool stop);
+/* The same with the hashers. Returns how many there are. */
+unsigned server_hold_hashers(struct hostile *h, bool stop);
+/* A file of /proc/PID/status of the monitor: a number. */
+unsigned long server_figure(struct hostile *h, const char *name);
+/* Descriptors that the monitor has open; 0 where they cannot be seen (an ordinary user). */
+unsigned long server_descriptors(struct hostile *h);
+/* After all sessions: wait until the monitor has as few descriptors as this (0: as few as it gets).
+ * Returns how many it has. */
+unsigned long descriptors_settle(struct hostile *h, unsigned long wanted);
+
+/* ---- actor.c ------------------------------------------------------------------------------ */
+
+enum seen {
+    SEEN_QUIET,  /* nothing came, the link is open */
+    SEEN_GOOD,   /* answered */
+    SEEN_DENIED, /* answered with a denial */
+    SEEN_ENDED,  /* the link was closed, with one security event */
+    SEEN_GONE,   /* the link was closed without one */
+    SEEN_ODD,    /* anything else: several events, another id */
+};
+extern const char *const seen_names[];
+
+/* A worker in a state. */
+void actor_make(struct hostile *h, enum stand stand, struct actor *a);
+/* The same, with a client from an address of the test's choice. */
+void actor_greet(struct hostile *h, struct actor *a, uint32_t address);
+/* A worker that gets a client who waits already. */
+void actor_take_waiting(struct hostile *h, struct actor *a);
+/* Log in with a key and a signature. Returns the verdict's outcome; with VERDICT_OPEN the worker
+ * has its agent. */
+enum verdict_outcome login_by_key(struct hostile *h, struct actor *a, const char *user,
+                                  const uint8_t *signature, size_t len);
+enum verdict_outcome login_by_password(struct hostile *h, struct actor *a, const char *user,
+                                       const char *password);
+/* Let it go: the driver ends with status 0. */
+void actor_drop(struct actor *a);
+/* A connection from 127.0.0.0/8. Returns the descriptor. */
+int client_connect(struct hostile *h, struct in_addr from);
+struct in_addr address_next(struct hostile *h);
+/* Does the server refuse this address? */
+bool address_refused(struct hostile *h, struct in_addr from);
+
+/* Send any bytes with any descriptors. Returns 0, or -1 with errno. */
+int raw_send(int link, const void *bytes, size_t len, const int *fds, size_t fd_count, int flags);
+/* Wait until the other side has taken what was sent, or is gone. */
+void raw_wait(struct hostile *h, int link);
+/* Receive into h->envelope. 1 a message, 0 gone, -1 nothing within the time. */
+int raw_receive(struct hostile *h, int link, int wait_ms);
+/* What came of what was sent to the monitor. An answer with this id is waited for so long. */
+enum seen actor_watch(struct hostile *h, struct actor *a, uint64_t security_before, int wait_ms,
+                      uint32_t id);
+/* The same on the agent's link. */
+enum seen actor_watch_agent(struct hostile *h, struct actor *a, uint64_t security_before,
+                            uint32_t id);
+/* Killed, logged, counted, penalised: why not, or NULL. */
+const char *actor_ended(struct hostile *h, struct actor *a, off_t log_from);
+
+/* ---- exchange.c --------------------------------------------------------------------------- */
+
+struct exchange_parts {
+    const char *v_s;   /* NULL: the server's */
+    struct slice k_s;  /* empty: the server's Ed25519 key */
+    const char *kex_c; /* NULL: one that is good */
+    const char *kex_s; /* NULL: as the client's */
+    size_t total;      /* padded to so many bytes; 0: not */
+};
+/* A fresh exchange's preimage, as this actor's worker would have it. Returns bytes. */
+size_t exchange_make(struct hostile *h, const struct actor *a, const struct exchange_parts *parts,
+                     uint8_t *bytes, size_t size);
+/* Is this the host key's signature over the exchange? */
+bool exchange_signed(const struct hostile *h, struct slice preimage, struct slice signature);
+/* Let the monitor sign one; keeps the first as the session id. */
+void exchange_do(struct hostile *h, struct actor *a);
+/* The user's signature for a login in the session with this id. Returns bytes. */
+size_t login_sign(const struct hostile *h, const char *user, const uint8_t *session_id,
+                  uint8_t *signature, size_t size);
+EVP_PKEY *key_make(uint8_t *blob, size_t *len);
+
+/* ---- samples.c ---------------------------------------------------------------------------- */
+
+struct sample {
+    enum message_type type;
+    uint32_t id;
+    bool answers; /* an answer is due where it is allowed */
+    size_t len, fd_count;
+    int fds[MESSAGE_FDS_MAX]; /* owned */
+    uint8_t bytes[MESSAGE_MAX];
+    uint8_t room[MESSAGE_MAX]; /* what the fields point to */
+};
+/* A well-formed message, as good as this actor can make it. variant: NULL or one of samples.c. */
+void sample_make(struct hostile *h, struct actor *a, enum message_type type, const char *variant,
+                 struct sample *s);
+bool sample_known(enum message_type type, const char *variant);
+void sample_free(struct sample *s);
+/* What the agent's samples act upon. */
+void home_reset(struct hostile *h);
+void home_handles(struct hostile *h, struct actor *a, uint32_t *file, uint32_t *copy,
+                  uint32_t *folder);
+
+/* ---- the parts ----------------------------------------------------------------------------- */
+
+/* Is the matrix complete? Does not return if not. */
+void matrix_check(struct hostile *h);
+void matrix_run(struct hostile *h);
+void fields_run(struct hostile *h);
+void liveness_run(struct hostile *h);
+void across_run(struct hostile *h);
+/* Descriptors and memory over many hostile sessions. */
+void endurance_run(struct hostile *h);
+
+#endif
