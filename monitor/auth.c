@@ -13,8 +13,7 @@
 #include "common/sshwire.h"
 #include "monitor/monitor.h"
 
-#define GOODBYE_MS     2000 /* to tell the client why */
-#define BCRYPT_SETTING 29   /* bytes of method, cost and salt of a bcrypt hash */
+#define BCRYPT_SETTING 29 /* bytes of method, cost and salt of a bcrypt hash */
 
 void login_clear(struct login *l)
 {
@@ -52,9 +51,7 @@ static void give_up(struct monitor *m, struct session *s, const char *told)
     send_answer(m, s, VERDICT_ENOUGH, told);
     if (s->ended)
         return;
-    slice_copy(slice_text(told), s->end_reason, sizeof(s->end_reason));
-    s->state = STATE_ENDING;
-    s->deadline_ms = now_ms() + GOODBYE_MS;
+    session_goodbye(s, told);
 }
 
 /* Refuse this try. why is for the log and the audit, never for the client; told (if not NULL) is

@@ -299,6 +299,8 @@ int priv_session_agent(struct monitor *m, struct session *s);
 void session_end(struct monitor *m, struct session *s, const char *reason);
 /* The worker broke the rules: a security event, a penalty, the end. */
 void session_violation(struct monitor *m, struct session *s, const char *what);
+/* Its worker was told to end: it has a moment to tell its client why, and is not heard any more. */
+void session_goodbye(struct session *s, const char *reason);
 /* Ask the worker to say why and end. */
 void session_stop(struct monitor *m, struct session *s, const char *reason);
 void session_audit(struct monitor *m, const struct session *s, const char *event,

@@ -344,6 +344,13 @@ void session_end(struct monitor *m, struct session *s, const char *reason)
     login_clear(&s->login);
 }
 
+void session_goodbye(struct session *s, const char *reason)
+{
+    slice_copy(slice_text(reason), s->end_reason, sizeof(s->end_reason));
+    s->state = STATE_ENDING;
+    s->deadline_ms = now_ms() + GOODBYE_MS;
+}
+
 void session_stop(struct monitor *m, struct session *s, const char *reason)
 {
     const struct worker_stop stop = {.reason = slice_text(reason)};
@@ -357,9 +364,7 @@ void session_stop(struct monitor *m, struct session *s, const char *reason)
     /* A worker that cannot be told is dead already: how it ended is judged at its SIGCHLD. */
     if (send_worker_stop(s->worker.fd, 0, &stop) < 0)
         source_close(m, &s->worker);
-    slice_copy(slice_text(reason), s->end_reason, sizeof(s->end_reason));
-    s->state = STATE_ENDING;
-    s->deadline_ms = now_ms() + GOODBYE_MS;
+    session_goodbye(s, reason);
 }
 
 void session_violation(struct monitor *m, struct session *s, const char *what)
