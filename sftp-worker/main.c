@@ -189,6 +189,14 @@ static int on_monitor(socket_t fd, int revents, void *data)
     return monitor_listen(data) < 0 ? SSH_ERROR : SSH_OK;
 }
 
+/* A write that failed while libssh answered a login leaves no trace in its status: the answer sets
+ * the state of success over that of the error, and nothing is polled any more. */
+static bool client_gone(const struct worker *w)
+{
+    return (ssh_get_status(w->session) & (SSH_CLOSED | SSH_CLOSED_ERROR)) != 0 ||
+           !ssh_is_connected(w->session);
+}
+
 /* The key exchange. Returns 0 or -1; a client that takes too long is ended by the monitor. */
 static int exchange_keys(struct worker *w)
 {
@@ -203,7 +211,7 @@ static int exchange_keys(struct worker *w)
         ssh_event_add_fd(w->event, FD_MONITOR, POLLIN, on_monitor, w) != SSH_OK)
         return -1;
     while (r == SSH_AGAIN && !w->stop) {
-        if (ssh_event_dopoll(w->event, -1) == SSH_ERROR)
+        if (ssh_event_dopoll(w->event, -1) == SSH_ERROR || client_gone(w))
             return -1;
         r = ssh_handle_key_exchange(w->session);
     }
@@ -249,8 +257,7 @@ static void serve(struct worker *w)
         if (allow_time(&said_ms) < 0)
             worker_stop_because(w, "no timer");
         const int wanted = channels_pump(w);
-        if (ssh_event_dopoll(w->event, wait_ms(w, wanted)) == SSH_ERROR ||
-            (ssh_get_status(w->session) & (SSH_CLOSED | SSH_CLOSED_ERROR)) != 0) {
+        if (ssh_event_dopoll(w->event, wait_ms(w, wanted)) == SSH_ERROR || client_gone(w)) {
             channels_pump(w);
             worker_stop_because(w, "the client closed the connection");
         }

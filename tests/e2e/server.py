@@ -378,4 +378,7 @@ class Server:
         return self.json("session", "list")
 
     def wait_no_sessions(self):
-        wait_for("the end of all sessions", lambda: not self.sessions(), 10)
+        try:
+            wait_for("the end of all sessions", lambda: not self.sessions(), 10)
+        except Trouble as trouble:
+            raise Trouble(f"{trouble}\n{self.sessions()}\n{self.log()[-3000:]}") from None

@@ -1,7 +1,11 @@
 """Attacks that other servers have known: each gets its answer, or its end, in bounded time; nobody is
 let in; and the server serves the next one."""
+import re
+import signal
+import socket
 import struct
 import time
+from pathlib import Path
 
 import paramiko
 import pytest
@@ -43,7 +47,12 @@ def password(user=b"alice", secret=b"correct horse"):
 
 
 def logins(server):
-    return [line["account"] for line in server.audit(event="login")]
+    """The accounts of all logins so far: the store writes a line a moment after the monitor tells of it."""
+    def written():
+        accounts = [line["account"] for line in server.audit(event="login")]
+        return len(accounts) == len(re.findall(r": account \S+ logged in by ", server.log())) and [accounts]
+
+    return wait_for("the audit lines of all logins", written)[0]
 
 
 @pytest.mark.parametrize("first", [b"", password(secret=b"wrong")], ids=["at-once", "after-a-try"])
@@ -373,4 +382,33 @@ def test_ends_in_the_middle(shared):
             if sent:
                 heard.send(sent)
             t.sock.close()
+    shared.wait_no_sessions()
+
+
+def test_reset_while_a_password_is_looked_at(shared):
+    """The answer's write fails: libssh says "logged in" of a connection that it has closed."""
+    def to_read():
+        """The bytes of this connection that the server has not read yet; None: it has been reset."""
+        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[1].endswith(f":{shared.port:04X}") and fields[2].endswith(f":{mine:04X}"):
+                return int(fields[4].split(":")[1], 16)
+        return None
+
+    hashers = shared.children("sallyport-hash")
+    with sshlow.listening(shared) as (t, heard):
+        mine = t.sock.getsockname()[1]
+        for hasher in hashers:
+            hasher.kill(signal.SIGSTOP)
+        try:
+            heard.send(password())
+            wait_for("the request's reading", lambda: to_read() == 0)
+            worker, = shared.workers()
+            wait_for("the worker's question", lambda: worker.status["State"][0] == "S")
+            t.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            t.sock.close()
+            wait_for("the reset", lambda: to_read() is None)
+        finally:
+            for hasher in hashers:
+                hasher.kill(signal.SIGCONT)
     shared.wait_no_sessions()
