@@ -33,7 +33,7 @@ static int refuse_here(struct worker *w)
 
 static int on_open(struct worker *w, const struct verdict *v)
 {
-    const int fd = monitor_take_fd(w);
+    const int fd = monitor_take_fd(&w->monitor);
 
     if (fd != FD_AGENT) { /* the filter knows it by its number */
         worker_stop_because(w, "the server could not open the session");
@@ -56,7 +56,7 @@ static int ask(struct worker *w, enum message_type type, const void *question)
     w->request_answered = true;
     if (w->logged_in)
         return refuse_here(w);
-    if (monitor_ask(w, type, question, MSG_verdict, &v) < 0)
+    if (monitor_ask(&w->monitor, type, question, MSG_verdict, &v) < 0)
         return SSH_AUTH_DENIED;
     offer(w, v.methods);
     switch (v.outcome) {

@@ -6,7 +6,7 @@
 #include "common/message.h"
 #include "common/slice.h"
 #include "common/sshwire.h"
-#include "sftp-worker/agent_link.h"
+#include "common/agent_link.h"
 #include "sftp-worker/sftp.h"
 
 #define PATH_BYTES 4095 /* of a path in a message to the agent */

@@ -40,6 +40,11 @@ void worker_stop_because(struct worker *w, const char *reason)
 
 /* ------------------------------------------------------------------------- before the sandbox */
 
+static void on_stop(void *owner, const char *reason)
+{
+    worker_stop_because(owner, reason);
+}
+
 static int receive_setup(struct worker *w)
 {
     w->setup_message = malloc(sizeof(*w->setup_message));
@@ -184,9 +189,11 @@ static int receive_client(struct worker *w)
 
 static int on_monitor(socket_t fd, int revents, void *data)
 {
+    struct worker *w = data;
+
     (void)fd;
     (void)revents;
-    return monitor_listen(data) < 0 ? SSH_ERROR : SSH_OK;
+    return monitor_listen(&w->monitor) < 0 ? SSH_ERROR : SSH_OK;
 }
 
 /* A write that failed while libssh answered a login leaves no trace in its status: the answer sets
@@ -294,6 +301,8 @@ int main(void)
     static struct worker w;
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
 
+    w.monitor.stop = on_stop;
+    w.monitor.owner = &w;
     if (sigaction(SIGPIPE, &ignore, NULL) < 0 || prepare(&w) < 0 || enter_sandbox(&w) < 0)
         return EXIT_FAILURE;
     if (receive_client(&w) < 0)

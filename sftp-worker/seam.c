@@ -93,7 +93,8 @@ HOOK int EVP_DigestSign(EVP_MD_CTX *ctx, unsigned char *bytes, size_t *len,
     if (i < RING) {
         const struct sign_exchange ask = {.preimage =
                                               slice_of(seam.ring[i].bytes, seam.ring[i].len)};
-        if (monitor_ask(seam.worker, MSG_sign_exchange, &ask, MSG_signature, &answer) == 0 &&
+        if (monitor_ask(&seam.worker->monitor, MSG_sign_exchange, &ask, MSG_signature, &answer) ==
+                0 &&
             answer.bytes.len <= *len) {
             memcpy(bytes, answer.bytes.data, answer.bytes.len);
             *len = answer.bytes.len;

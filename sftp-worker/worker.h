@@ -3,7 +3,6 @@
  *   main.c          setup, sandbox, the client, the event loop
  *   seam.c          libcrypto calls that libssh makes with keys, sent to the monitor instead
  *   host_keys.c     host keys for libssh: public parts, and junk for the private ones
- *   monitor_link.c  questions to the monitor
  *   auth.c          libssh's login callbacks: every answer is the monitor's
  *   channel.c       session channels: bytes between libssh and the SFTP server (sftp.h) */
 #ifndef SALLYPORT_WORKER_H
@@ -18,6 +17,7 @@
 #include "common/facts.h"
 #include "common/log.h"
 #include "common/message.h"
+#include "common/monitor_link.h"
 
 #define FD_CLIENT    4
 #define FD_AGENT     5
@@ -33,6 +33,7 @@ struct pace {
 };
 
 struct worker {
+    struct monitor_link monitor;
     struct worker_setup setup; /* texts point into setup_message */
     struct envelope *setup_message;
     ssh_bind bind;
@@ -60,20 +61,6 @@ struct worker {
 int64_t worker_now_ms(void);
 /* End soon, with this reason; the first one counts. */
 void worker_stop_because(struct worker *w, const char *reason);
-
-/* ---- monitor_link.c ------------------------------------------------------------------------ */
-
-/* Ask the monitor and wait for the answer, which has the type `expect`. Returns 0, or -1: the
- * monitor wants this worker to end, or is gone (w->stop is set). The answer's texts are good until
- * the next call. */
-int monitor_ask(struct worker *w, enum message_type type, const void *question,
-                enum message_type expect, void *answer);
-/* A descriptor that came with the last answer, or -1. */
-int monitor_take_fd(struct worker *w);
-/* Something came without having been asked for. */
-int monitor_listen(struct worker *w);
-/* Lines of the log go to the monitor. */
-void monitor_log(enum log_level level, const char *line);
 
 /* ---- seam.c -------------------------------------------------------------------------------- */
 

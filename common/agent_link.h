@@ -1,5 +1,5 @@
-/* The link to the file agent: one question, its answer, in order. Used by everything in the SFTP
- * server that needs more than a descriptor it already has. A slow disk makes the agent slow and
+/* The link to the file agent: one question, its answer, in order. Used by everything in a
+ * worker that needs more than a descriptor it already has. A slow disk makes the agent slow and
  * stalls this session only, so there is no time-out: the monitor ends sessions. */
 #ifndef SALLYPORT_AGENT_LINK_H
 #define SALLYPORT_AGENT_LINK_H

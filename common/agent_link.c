@@ -2,7 +2,7 @@
  * like anything from another process: a wrong number, a wrong kind of message or a message that
  * does not decode breaks the link for good, since nothing after it could be matched to its
  * question. */
-#include "sftp-worker/agent_link.h"
+#include "common/agent_link.h"
 
 #include <errno.h>
 #include <poll.h>

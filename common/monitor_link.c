@@ -1,0 +1,81 @@
+/* Questions of a worker to the monitor, and what the monitor says unasked. Used by every kind of
+ * worker; the link is the fixed descriptor FD_MONITOR. */
+#include "common/monitor_link.h"
+
+#include <string.h>
+
+/* The monitor says: end. */
+static int take_stop(struct monitor_link *l)
+{
+    struct worker_stop stop;
+    char reason[256] = "the server ends the session";
+
+    if (decode_worker_stop(&l->answer, &stop) == 0)
+        slice_copy(stop.reason, reason, sizeof(reason));
+    l->stop(l->owner, reason);
+    return -1;
+}
+
+static int receive(struct monitor_link *l)
+{
+    envelope_clear(&l->answer);
+    if (message_receive(FD_MONITOR, &l->answer, 0) > 0)
+        return 0;
+    l->stop(l->owner, "the server is gone");
+    return -1;
+}
+
+/* What came answers nothing. */
+static int take_unasked(struct monitor_link *l)
+{
+    if (l->answer.type == MSG_worker_stop)
+        return take_stop(l);
+    if (l->unasked != NULL && l->unasked(l->owner, &l->answer) == 0)
+        return 0;
+    l->stop(l->owner, "the server gave no answer");
+    return -1;
+}
+
+int monitor_ask(struct monitor_link *l, enum message_type type, const void *question,
+                enum message_type expect, void *answer)
+{
+    const uint32_t id = ++l->id;
+
+    if (message_send(FD_MONITOR, type, id, question, NULL, 0) < 0) {
+        l->stop(l->owner, "the server is gone");
+        return -1;
+    }
+    for (;;) {
+        if (receive(l) < 0)
+            return -1;
+        if (l->answer.id == id && l->answer.type == expect)
+            break;
+        if (take_unasked(l) < 0)
+            return -1;
+    }
+    if (message_decode(&l->answer, expect, answer) == 0)
+        return 0;
+    l->stop(l->owner, "the server gave no answer");
+    return -1;
+}
+
+int monitor_take_fd(struct monitor_link *l)
+{
+    return envelope_take_fd(&l->answer, 0);
+}
+
+int monitor_listen(struct monitor_link *l)
+{
+    return receive(l) < 0 ? -1 : take_unasked(l);
+}
+
+void monitor_log(enum log_level level, const char *line)
+{
+    const struct worker_log message = {
+        .level = (uint8_t)level,
+        .text = slice_of(line, strnlen(line, 512)),
+    };
+
+    if (send_worker_log(FD_MONITOR, 0, &message) < 0)
+        return; /* the monitor is gone: found out at the next question */
+}
