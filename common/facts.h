@@ -14,6 +14,7 @@ enum account_flag {
     ACCOUNT_DURABLE = 1u << 0, /* fsync of file and folder before a close is answered */
     ACCOUNT_ATOMIC = 1u << 1,  /* an upload appears under its name only when whole */
     ACCOUNT_BOTH = 1u << 2,    /* password and public key, both, to log in */
+    ACCOUNT_DATA_FRESH = 1u << 3, /* FTPS: data connections need not resume the control's session */
 };
 
 /* struct user_set.valid: which fields to change */
@@ -70,10 +71,15 @@ enum sandbox_layer {
     LAYER_SECCOMP = 1u << 7,
 };
 
+/* struct ftps_setup.tls_least */
+enum tls_version { TLS_1_2, TLS_1_3 };
+
 /* Exit status of a file agent whose worker sent it what is no request: a security event. */
 #define AGENT_MISUSED 2
 
 /* Fixed descriptors of every child: 0, 1 and 2 are /dev/null. */
 #define FD_MONITOR 3 /* the link to the monitor (or to the operator's command) */
+#define FD_CLIENT  4 /* of a worker: its one connection */
+#define FD_AGENT   5 /* of a worker: the link to the file agent, once somebody has logged in */
 
 #endif

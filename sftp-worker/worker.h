@@ -19,8 +19,6 @@
 #include "common/message.h"
 #include "common/monitor_link.h"
 
-#define FD_CLIENT    4
-#define FD_AGENT     5
 #define CHANNELS_MAX 10
 
 struct channel;
