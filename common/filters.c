@@ -45,7 +45,7 @@ static const struct filter_row agent_rows[] = {
     {0}};
 static const struct filter_row sftp_rows[] = {
 #include "common/filters/sftp.def"
-};
+    {0}};
 static const struct filter_row ftps_rows[] = {
 #include "common/filters/ftps.def"
     {0}};
@@ -60,8 +60,7 @@ static const struct {
 } tables[PROCESS_COUNT] = {
     [PROCESS_MONITOR] = TABLE(monitor_rows), [PROCESS_STORE] = TABLE(store_rows),
     [PROCESS_HASHER] = TABLE(hasher_rows),   [PROCESS_AGENT] = TABLE(agent_rows),
-    [PROCESS_SFTP] = TABLE(sftp_rows),
-    [PROCESS_FTPS] = TABLE(ftps_rows),
+    [PROCESS_SFTP] = TABLE(sftp_rows),       [PROCESS_FTPS] = TABLE(ftps_rows),
 };
 
 const struct filter_row *filter_rows(enum process process, size_t *count)
