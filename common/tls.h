@@ -52,9 +52,11 @@ struct tls_stream {
 
 /* A server's side on a connected descriptor, which stays the caller's; non-blocking sends and
  * receives are used whatever its flags. buffer: bytes of each direction's buffer, at least
- * TLS_STREAM_LEAST; a control connection needs no more. Returns 0, or -1: no memory. */
+ * TLS_STREAM_LEAST; a control connection needs no more. tickets: give the client sessions to
+ * resume (a data connection gives none: an uploading client would never read them, and its close
+ * would reset the connection). Returns 0, or -1: no memory. The stream must not move. */
 #define TLS_STREAM_LEAST (2 * (TLS_RECORD + 512))
-int tls_open(struct tls_stream *s, SSL_CTX *context, int fd, size_t buffer);
+int tls_open(struct tls_stream *s, SSL_CTX *context, int fd, size_t buffer, bool tickets);
 /* Free everything but the descriptor; keys are wiped. An unopened, zeroed stream is allowed. */
 void tls_free(struct tls_stream *s);
 
@@ -82,8 +84,9 @@ short tls_events(const struct tls_stream *s);
 /* Decrypted or undecrypted bytes are here already: read before polling. */
 bool tls_pending(const struct tls_stream *s);
 
-/* Did this connection resume a session of `control`? For data connections (FTPS). */
-bool tls_resumed_from(const struct tls_stream *s, const struct tls_stream *control);
+/* Did it resume a session? All that there are were made in this process: for a data connection,
+ * by the control connection's client. */
+bool tls_resumed(const struct tls_stream *s);
 
 /* Why the last call failed, for the log: one line, no secret. */
 const char *tls_trouble(const struct tls_stream *s);

@@ -1,0 +1,350 @@
+/* Contexts and streams of TLS servers whose keys are the monitor's. Called by the FTPS and HTTPS
+ * workers. A stream's records go through buffers of its own, many to a system call; the descriptor
+ * is touched by recv and send only, never waited for. Must never hold a private key: it has none.
+ */
+#include "common/tls.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/x509.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "common/sshwire.h"
+#include "common/tls_provider.h"
+
+#define OVERHEAD        256    /* most that encryption adds to a record (RFC 8446, 5.2) */
+#define LAST_WORDS      512    /* room that is kept for alerts */
+#define SESSIONS_MOST   64     /* of one worker: its control connection's, kept for its data */
+#define SESSION_SECONDS 604800 /* the most that TLS 1.3 has (RFC 8446, 4.6.1) */
+
+static BIO_METHOD *method; /* one a process, for all streams */
+
+/* ------------------------------------------------------------------------- contexts */
+
+static const char *openssl_reason(void)
+{
+    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+
+    return reason != NULL ? reason : "no reason given";
+}
+
+static X509 *read_certificate(struct wire *w)
+{
+    const struct slice der = wire_string(w);
+    const unsigned char *at = der.data;
+    X509 *certificate = w->bad || der.len == 0 ? NULL : d2i_X509(NULL, &at, (long)der.len);
+
+    if (certificate != NULL && at != der.data + der.len) {
+        X509_free(certificate);
+        certificate = NULL;
+    }
+    return certificate;
+}
+
+/* The chain, and a key that signs through the monitor for its first certificate. */
+static int use_certificates(SSL_CTX *context, struct slice certificates)
+{
+    struct wire w = wire_of(certificates);
+    X509 *certificate = read_certificate(&w);
+    EVP_PKEY *key = certificate != NULL ? tls_provider_key(X509_get0_pubkey(certificate)) : NULL;
+    int r = -1;
+
+    if (key == NULL || SSL_CTX_use_certificate(context, certificate) != 1 ||
+        SSL_CTX_use_PrivateKey(context, key) != 1 || SSL_CTX_check_private_key(context) != 1)
+        goto out;
+    while (!wire_done(&w)) {
+        X509_free(certificate);
+        if ((certificate = read_certificate(&w)) == NULL ||
+            SSL_CTX_add1_chain_cert(context, certificate) != 1)
+            goto out;
+    }
+    r = 0;
+out:
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+    return r;
+}
+
+static void keep_sessions(SSL_CTX *context, bool keep)
+{
+    static const unsigned char id[] = "sallyport";
+
+    /* No ticket key: sessions stay in this process, under ids. */
+    SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+    SSL_CTX_set_session_cache_mode(context, keep ? SSL_SESS_CACHE_SERVER : SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_session_id_context(context, id, sizeof(id) - 1);
+    SSL_CTX_sess_set_cache_size(context, SESSIONS_MOST);
+    SSL_CTX_set_timeout(context, SESSION_SECONDS);
+    if (!keep)
+        SSL_CTX_set_num_tickets(context, 0);
+}
+
+static int set_text(SSL_CTX *context, int (*set)(SSL_CTX *, const char *), struct slice value)
+{
+    char text[1025];
+
+    return slice_copy(value, text, sizeof(text)) == 0 && set(context, text) == 1 ? 0 : -1;
+}
+
+static int set_groups(SSL_CTX *context, const char *groups)
+{
+    return (int)SSL_CTX_set1_groups_list(context, groups);
+}
+
+SSL_CTX *tls_context_new(const struct tls_settings *settings, struct monitor_link *monitor,
+                         char *why, size_t size)
+{
+    const char *step = "the key-less provider";
+    SSL_CTX *context = NULL;
+
+    if (tls_provider_load(monitor) < 0)
+        goto failed;
+    step = "a context";
+    if ((context = SSL_CTX_new(TLS_server_method())) == NULL ||
+        SSL_CTX_set_min_proto_version(context, settings->least == TLS_1_3 ? TLS1_3_VERSION
+                                                                          : TLS1_2_VERSION) != 1)
+        goto failed;
+    SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                     SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    keep_sessions(context, settings->resume_data);
+    step = "ciphers or groups";
+    if (set_text(context, SSL_CTX_set_cipher_list, settings->ciphers12) < 0 ||
+        set_text(context, SSL_CTX_set_ciphersuites, settings->ciphers13) < 0 ||
+        set_text(context, set_groups, settings->groups) < 0)
+        goto failed;
+    step = "certificates";
+    if (use_certificates(context, settings->certificates) < 0)
+        goto failed;
+    ERR_clear_error();
+    return context;
+failed:
+    snprintf(why, size, "TLS: %s: %s", step, openssl_reason());
+    SSL_CTX_free(context);
+    return NULL;
+}
+
+/* ------------------------------------------------------------------------- what OpenSSL reads and
+ * writes */
+
+static int bio_read(BIO *bio, char *bytes, int size)
+{
+    struct tls_stream *s = BIO_get_data(bio);
+
+    BIO_clear_retry_flags(bio);
+    if (s->in_used == s->in_len && !s->end_of_file) {
+        const ssize_t n = recv(s->fd, s->in, s->in_size, MSG_DONTWAIT);
+        s->in_used = 0;
+        s->in_len = n > 0 ? (size_t)n : 0;
+        s->end_of_file = n == 0;
+        if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+            BIO_set_retry_read(bio);
+            return -1;
+        }
+        if (n < 0) {
+            s->error = errno;
+            s->end_of_file = true;
+        }
+    }
+    const size_t here = s->in_len - s->in_used;
+    const size_t n = here < (size_t)size ? here : (size_t)size;
+    memcpy(bytes, s->in + s->in_used, n);
+    s->in_used += n;
+    return (int)n; /* 0: the end */
+}
+
+static int bio_write(BIO *bio, const char *bytes, int len)
+{
+    struct tls_stream *s = BIO_get_data(bio);
+
+    BIO_clear_retry_flags(bio);
+    if ((size_t)len > s->out_size - s->out_len) {
+        BIO_set_retry_write(bio);
+        return -1;
+    }
+    memcpy(s->out + s->out_len, bytes, (size_t)len);
+    s->out_len += (size_t)len;
+    return len;
+}
+
+static long bio_ctrl(BIO *bio, int command, long number, void *pointer)
+{
+    struct tls_stream *s = BIO_get_data(bio);
+
+    (void)number;
+    (void)pointer;
+    return command == BIO_CTRL_FLUSH ? 1 : command == BIO_CTRL_EOF ? s->end_of_file : 0;
+}
+
+static BIO_METHOD *make_method(void)
+{
+    BIO_METHOD *made = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "stream");
+
+    if (made != NULL && BIO_meth_set_read(made, bio_read) == 1 &&
+        BIO_meth_set_write(made, bio_write) == 1 && BIO_meth_set_ctrl(made, bio_ctrl) == 1)
+        return made;
+    BIO_meth_free(made);
+    return NULL;
+}
+
+/* ------------------------------------------------------------------------- streams */
+
+int tls_open(struct tls_stream *s, SSL_CTX *context, int fd, size_t buffer, bool tickets)
+{
+    BIO *bio = NULL;
+
+    *s = (struct tls_stream){.fd = fd, .in_size = buffer, .out_size = buffer + LAST_WORDS};
+    if (method == NULL)
+        method = make_method();
+    s->in = malloc(s->in_size);
+    s->out = malloc(s->out_size);
+    s->ssl = SSL_new(context);
+    if (s->in == NULL || s->out == NULL || s->ssl == NULL || method == NULL ||
+        (bio = BIO_new(method)) == NULL || (!tickets && SSL_set_num_tickets(s->ssl, 0) != 1)) {
+        BIO_free(bio);
+        tls_free(s);
+        return -1;
+    }
+    BIO_set_data(bio, s);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(s->ssl, bio, bio);
+    SSL_set_accept_state(s->ssl);
+    return 0;
+}
+
+void tls_free(struct tls_stream *s)
+{
+    SSL_free(s->ssl);
+    free(s->in);
+    free(s->out);
+    *s = (struct tls_stream){.fd = -1};
+}
+
+/* What a call of libssl that gave r means. */
+static enum tls_result judge(struct tls_stream *s, int r)
+{
+    const int error = SSL_get_error(s->ssl, r);
+
+    if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE)
+        return TLS_AGAIN;
+    if (s->error != 0)
+        snprintf(s->trouble, sizeof(s->trouble), "%s", strerror(s->error));
+    else if (s->end_of_file)
+        snprintf(s->trouble, sizeof(s->trouble), "the connection ended without close_notify");
+    else
+        snprintf(s->trouble, sizeof(s->trouble), "%s", openssl_reason());
+    ERR_clear_error();
+    return TLS_FAILED;
+}
+
+enum tls_result tls_flush(struct tls_stream *s)
+{
+    while (s->out_sent < s->out_len) {
+        const ssize_t n = send(s->fd, s->out + s->out_sent, s->out_len - s->out_sent,
+                               MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN)
+            return TLS_AGAIN;
+        if (n < 0) {
+            s->error = errno;
+            snprintf(s->trouble, sizeof(s->trouble), "%s", strerror(errno));
+            return TLS_FAILED;
+        }
+        s->out_sent += (size_t)n;
+    }
+    s->out_len = s->out_sent = 0;
+    return TLS_DONE;
+}
+
+enum tls_result tls_handshake(struct tls_stream *s)
+{
+    ERR_clear_error();
+    const int r = SSL_do_handshake(s->ssl);
+    const enum tls_result result = r == 1 ? TLS_DONE : judge(s, r);
+    const enum tls_result sent = tls_flush(s); /* an alert too */
+
+    return result == TLS_FAILED || sent == TLS_DONE ? result : sent;
+}
+
+ssize_t tls_read(struct tls_stream *s, void *bytes, size_t size)
+{
+    size_t len = 0, n = 0;
+
+    while (len < size && !s->ended) {
+        ERR_clear_error();
+        const int r = SSL_read_ex(s->ssl, (uint8_t *)bytes + len, size - len, &n);
+        if (r == 1) {
+            len += n;
+        } else if (SSL_get_error(s->ssl, r) == SSL_ERROR_ZERO_RETURN) {
+            s->ended = true;
+        } else {
+            const enum tls_result result = judge(s, r);
+            /* What was read comes first; a failure is found again by the next call. */
+            return len > 0 ? (ssize_t)len : (ssize_t)result;
+        }
+    }
+    return (ssize_t)len;
+}
+
+size_t tls_room(const struct tls_stream *s)
+{
+    const size_t most = s->out_size - LAST_WORDS;
+
+    return s->out_len >= most ? 0 : (most - s->out_len) / (TLS_RECORD + OVERHEAD) * TLS_RECORD;
+}
+
+ssize_t tls_write(struct tls_stream *s, const void *bytes, size_t len)
+{
+    const size_t room = tls_room(s);
+    size_t taken = 0, n = 0;
+
+    if (room == 0)
+        return TLS_AGAIN;
+    if (len > room)
+        len = room;
+    while (taken < len) {
+        ERR_clear_error();
+        const int r = SSL_write_ex(s->ssl, (const uint8_t *)bytes + taken, len - taken, &n);
+        if (r != 1)
+            return taken > 0 ? (ssize_t)taken : (ssize_t)judge(s, r);
+        taken += n;
+    }
+    return (ssize_t)taken;
+}
+
+enum tls_result tls_close(struct tls_stream *s)
+{
+    if ((SSL_get_shutdown(s->ssl) & SSL_SENT_SHUTDOWN) == 0 && SSL_shutdown(s->ssl) < 0)
+        ERR_clear_error(); /* it is broken already: what is in the buffer is sent all the same */
+    return tls_flush(s);
+}
+
+short tls_events(const struct tls_stream *s)
+{
+    return (short)(POLLIN | (s->out_sent < s->out_len ? POLLOUT : 0));
+}
+
+bool tls_pending(const struct tls_stream *s)
+{
+    return s->in_used < s->in_len || SSL_has_pending(s->ssl) == 1;
+}
+
+bool tls_resumed(const struct tls_stream *s)
+{
+    return SSL_session_reused(s->ssl) == 1;
+}
+
+const char *tls_trouble(const struct tls_stream *s)
+{
+    return s->trouble;
+}
+
+void tls_describe(const struct tls_stream *s, char *text, size_t size)
+{
+    snprintf(text, size, "%s, %s", SSL_get_version(s->ssl), SSL_get_cipher_name(s->ssl));
+}
