@@ -20,7 +20,7 @@ static struct {
     struct monitor_link *monitor;
 } state;
 
-struct key {
+struct keyless {
     EVP_PKEY *public; /* owned */
     bool signs;
 };
@@ -30,12 +30,12 @@ struct key {
 static void *key_new(void *context)
 {
     (void)context;
-    return calloc(1, sizeof(struct key));
+    return calloc(1, sizeof(struct keyless));
 }
 
 static void key_free(void *data)
 {
-    struct key *key = data;
+    struct keyless *key = data;
 
     if (key != NULL)
         EVP_PKEY_free(key->public);
@@ -44,8 +44,8 @@ static void key_free(void *data)
 
 static void *key_dup(const void *from, int selection)
 {
-    const struct key *old = from;
-    struct key *key = key_new(NULL);
+    const struct keyless *old = from;
+    struct keyless *key = key_new(NULL);
 
     (void)selection;
     if (key == NULL || old->public == NULL || EVP_PKEY_up_ref(old->public) != 1) {
@@ -57,7 +57,7 @@ static void *key_dup(const void *from, int selection)
 }
 
 /* Of a public part, as any provider exports it; `signs` where a pair was asked for. */
-static int import(struct key *key, const char *type, int selection, const OSSL_PARAM params[])
+static int import(struct keyless *key, const char *type, int selection, const OSSL_PARAM params[])
 {
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, "provider=default");
     const bool ok =
@@ -87,7 +87,7 @@ static int import_ed25519(void *data, int selection, const OSSL_PARAM params[])
 /* The public part only. What asks for the private one wants to sign by itself: refused. */
 static int export(void *data, int selection, OSSL_CALLBACK *take, void *taker)
 {
-    const struct key *key = data;
+    const struct keyless *key = data;
     OSSL_PARAM *params = NULL;
 
     if ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0 || key->public == NULL ||
@@ -113,7 +113,7 @@ static const OSSL_PARAM *key_types(int selection)
 
 static int key_has(const void *data, int selection)
 {
-    const struct key *key = data;
+    const struct keyless *key = data;
 
     return key != NULL && key->public != NULL &&
            ((selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) == 0 || key->signs);
@@ -121,7 +121,7 @@ static int key_has(const void *data, int selection)
 
 static int key_match(const void *a, const void *b, int selection)
 {
-    const struct key *one = a, *other = b;
+    const struct keyless *one = a, *other = b;
 
     (void)selection;
     return one->public != NULL && other->public != NULL &&
@@ -130,7 +130,7 @@ static int key_match(const void *a, const void *b, int selection)
 
 static int key_get_params(void *data, OSSL_PARAM params[])
 {
-    return EVP_PKEY_get_params(((struct key *)data)->public, params);
+    return EVP_PKEY_get_params(((struct keyless *)data)->public, params);
 }
 
 static const OSSL_PARAM *key_gettable(void *context)
@@ -159,7 +159,7 @@ static const char *ec_operation(int operation)
 /* ------------------------------------------------------------------------- signatures */
 
 struct signing {
-    struct key *key; /* the caller's, for as long as it signs */
+    struct keyless *key; /* the caller's, for as long as it signs */
     char digest[32];
     bool pss;
 };
