@@ -17,6 +17,7 @@ PKGS_files   = libcap libseccomp
 PKGS_hash    = libcrypt libcap libseccomp
 PKGS_command = libcrypto libcap inih jansson libcrypt
 PKGS_sftp    = libssh libcrypto libcap libseccomp
+PKGS_ftps    = libssl libcrypto libcap libseccomp
 PKGS_test    = cmocka
 
 # A line for each file that is made; V=1 shows the commands.
@@ -45,23 +46,26 @@ CPPFLAGS  := -std=c17 -D_GNU_SOURCE -I. -DSALLYPORT_LIBEXEC='"$(LIBEXEC)"' -DSAL
 CFLAGS    := $(HARDENING) $(WARNINGS)
 
 # Programs: a folder each; what of common/ each links is named, so that none holds what it has no use for.
-PROGRAMS := sallyportd sallyport-store sallyport-files sallyport-hash sallyport-sftp sallyport
+PROGRAMS := sallyportd sallyport-store sallyport-files sallyport-hash sallyport-sftp sallyport-ftps sallyport
 
-CONFIG  := common/config.c common/config_print.c
+CONFIG  := common/config.c common/config_print.c common/network.c
+HOSTKEY := common/hostkey.c common/keyfile.c
 SANDBOX := common/sandbox.c common/filters.c common/log.c common/message.c common/secret.c
-SRC_sallyportd      := $(wildcard monitor/*.c) $(SANDBOX) $(CONFIG) common/spawn.c common/operations.c common/sshwire.c common/hostkey.c
+SRC_sallyportd      := $(wildcard monitor/*.c) $(SANDBOX) $(CONFIG) common/spawn.c common/operations.c common/sshwire.c $(HOSTKEY)
 SRC_sallyport-store := $(wildcard monitor/store/*.c) $(SANDBOX) common/operations.c common/audit_chain.c common/sshwire.c common/utf8.c
 SRC_sallyport-files := $(wildcard monitor/files/*.c) $(SANDBOX) common/operations.c
 SRC_sallyport-hash  := $(wildcard monitor/hash/*.c) $(SANDBOX)
 WORKER  := $(SANDBOX) common/agent_link.c common/monitor_link.c
 SRC_sallyport-sftp  := $(wildcard sftp-worker/*.c) $(WORKER) common/sshwire.c
+SRC_sallyport-ftps  := $(wildcard ftps-worker/*.c) $(WORKER) common/sshwire.c common/tls.c common/tls_provider.c
 SRC_sallyport       := $(wildcard monitor/command/*.c) common/message.c common/secret.c $(CONFIG) common/spawn.c \
-                       common/operations.c common/log.c common/sshwire.c common/hostkey.c common/sshkey.c common/audit_chain.c common/utf8.c
+                       common/operations.c common/log.c common/sshwire.c $(HOSTKEY) common/sshkey.c common/audit_chain.c common/utf8.c
 PKG_sallyportd      := $(PKGS_monitor)
 PKG_sallyport-store := $(PKGS_store)
 PKG_sallyport-files := $(PKGS_files)
 PKG_sallyport-hash  := $(PKGS_hash)
 PKG_sallyport-sftp  := $(PKGS_sftp)
+PKG_sallyport-ftps  := $(PKGS_ftps)
 PKG_sallyport       := $(PKGS_command)
 
 # Unit tests: each tests/unit/test_X.c is a program; what it links beside itself is named here
@@ -76,7 +80,7 @@ SRC_test_store  := $(STORE_TEST)
 SRC_test_store_life  := $(STORE_TEST)
 SRC_test_store_audit := $(STORE_TEST)
 PKG_test_store  := sqlite3 jansson libcrypto
-SRC_test_hostkey := common/hostkey.c common/sshwire.c
+SRC_test_hostkey := $(HOSTKEY) common/sshwire.c
 PKG_test_hostkey := libcrypto
 SRC_test_store_audit := $(STORE_TEST) common/operations.c
 PKG_test_store_audit := jansson libcrypto
@@ -108,7 +112,7 @@ SRC_test_closed := common/message.c
 PKG_test_closed := libseccomp
 SRC_test_filters := common/sandbox.c common/filters.c
 PKG_test_filters := libcap libseccomp
-SRC_test_limits := monitor/limits.c common/log.c
+SRC_test_limits := monitor/limits.c common/log.c common/network.c
 SRC_test_sign   := monitor/sign.c $(SRC_test_preimage)
 PKG_test_sign   := libcrypto
 
@@ -127,7 +131,7 @@ PKG_fuzz_audit    := jansson libcrypto
 SRC_fuzz_config   := $(CONFIG)
 PKG_fuzz_config   := inih
 SRC_fuzz_dispatch := $(addprefix monitor/,dispatch.c auth.c sign.c preimage.c session.c limits.c store.c hashers.c host_keys.c) \
-                     $(CONFIG) common/message.c common/secret.c common/log.c common/sshwire.c common/hostkey.c common/operations.c
+                     $(CONFIG) common/message.c common/secret.c common/log.c common/sshwire.c $(HOSTKEY) common/operations.c
 SRC_fuzz_dispatch += tests/fuzz/dispatch_model.c
 PKG_fuzz_dispatch := libcrypto inih
 SRC_fuzz_message  := common/message.c

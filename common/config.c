@@ -19,6 +19,7 @@
 #include "common/algorithms.h"
 #include "common/config_table.h"
 #include "common/log.h"
+#include "common/network.h"
 
 _Static_assert((int)CONFIG_LOG_STDERR == LOG_TO_STDERR && (int)CONFIG_LOG_SYSLOG == LOG_TO_SYSLOG &&
                    (int)CONFIG_LOG_JOURNAL == LOG_TO_JOURNAL && LOG_LEVEL_ERROR == 0 &&
@@ -37,6 +38,7 @@ _Static_assert((int)CONFIG_LOG_STDERR == LOG_TO_STDERR && (int)CONFIG_LOG_SYSLOG
 #define LIMITS_RANGE(pair)       LIMITS_PAIR pair
 #define LIMITS_ADDRESSES(pair)   LIMITS_PAIR pair
 #define LIMITS_NETWORKS(pair)    LIMITS_PAIR pair
+#define LIMITS_MAPPING(pair)     LIMITS_PAIR pair
 #define LIMITS_CHOICE(choices)   0, 0, choices
 
 const struct setting config_settings[SETTING_COUNT] = {
@@ -271,25 +273,16 @@ static int set_text(struct reading *r, const struct setting *row, const char *va
 
 static bool is_address(const char *word)
 {
-    struct in6_addr bytes;
+    uint8_t bytes[16];
 
-    return inet_pton(AF_INET, word, &bytes) == 1 || inet_pton(AF_INET6, word, &bytes) == 1;
+    return address_parse(word, bytes) == 0;
 }
 
-/* 192.0.2.0/24, 2001:db8::/32, or an address alone. */
 static bool is_network(const char *word)
 {
-    char address[INET6_ADDRSTRLEN];
-    const char *slash = strchr(word, '/');
-    uint64_t bits;
+    struct network network;
 
-    if (slash == NULL)
-        return is_address(word);
-    if ((size_t)(slash - word) >= sizeof(address) || parse_digits(slash + 1, 10, "", &bits) < 0)
-        return false;
-    memcpy(address, word, (size_t)(slash - word));
-    address[slash - word] = '\0';
-    return is_address(address) && bits <= (strchr(address, ':') != NULL ? 128 : 32);
+    return network_parse(word, &network) == 0;
 }
 
 /* A name of an algorithm: RFC 4251, 6. */
@@ -314,6 +307,7 @@ static int set_words(struct reading *r, const struct setting *row, const char *v
         [SETTING_ADDRESSES] = {is_address, "is not an IPv4 or IPv6 address", " "},
         [SETTING_NETWORKS] = {is_network, "is not an address or a network (like 192.0.2.0/24)",
                               " "},
+        [SETTING_MAPPING] = {mapping_is_good, "is neither an address nor NETWORK=ADDRESS", " "},
     };
     char *const *now = setting_value(r->config, row);
     char *words = strdup(value);
@@ -355,7 +349,7 @@ static const set_function set_functions[SETTING_KIND_COUNT] = {
     [SETTING_BOOL] = set_bool,       [SETTING_NUMBER] = set_number,  [SETTING_OCTAL] = set_number,
     [SETTING_SIZE] = set_size,       [SETTING_TEXT] = set_text,      [SETTING_LIST] = set_words,
     [SETTING_PATH] = set_path,       [SETTING_RANGE] = set_range,    [SETTING_CHOICE] = set_choice,
-    [SETTING_ADDRESSES] = set_words, [SETTING_NETWORKS] = set_words,
+    [SETTING_ADDRESSES] = set_words, [SETTING_NETWORKS] = set_words, [SETTING_MAPPING] = set_words,
 };
 
 /* ---- the file, through inih --------------------------------------------------------------- */
@@ -601,6 +595,9 @@ static int check_listeners(struct reading *r)
         enum setting_place listen_place, port_place;
     } listeners[] = {
         {c->sftp_enabled, c->sftp_listen, c->sftp_port, PLACE_sftp_listen, PLACE_sftp_port},
+        {c->ftps_enabled, c->ftps_listen, c->ftps_port, PLACE_ftps_listen, PLACE_ftps_port},
+        {c->ftps_enabled && c->ftps_implicit, c->ftps_listen, c->ftps_implicit_port,
+         PLACE_ftps_listen, PLACE_ftps_implicit_port},
     };
     /* clang-format on */
     struct endpoint *endpoints = calloc(ENDPOINTS_MAX, sizeof(*endpoints));

@@ -24,6 +24,7 @@ struct id_range {
 #define CONFIG_CHOICE    uint32_t
 #define CONFIG_ADDRESSES char *
 #define CONFIG_NETWORKS  char *
+#define CONFIG_MAPPING   char *
 
 /* Values of CHOICE settings: places in their lists. server_log_level is enum log_level. */
 enum config_log { CONFIG_LOG_STDERR, CONFIG_LOG_SYSLOG, CONFIG_LOG_JOURNAL };

@@ -113,6 +113,7 @@ static void print_value(FILE *out, const struct setting *row, const struct confi
         break;
     case SETTING_ADDRESSES:
     case SETTING_NETWORKS:
+    case SETTING_MAPPING:
         print_words(out, *(char *const *)value, ' ', used, "    ");
         break;
     default:

@@ -21,6 +21,7 @@ enum setting_kind {
     SETTING_CHOICE,
     SETTING_ADDRESSES,
     SETTING_NETWORKS,
+    SETTING_MAPPING,
     SETTING_KIND_COUNT,
 };
 
@@ -60,7 +61,8 @@ static inline const void *setting_value_const(const struct config *config,
 static inline bool setting_is_text(const struct setting *row)
 {
     return row->kind == SETTING_TEXT || row->kind == SETTING_LIST || row->kind == SETTING_PATH ||
-           row->kind == SETTING_ADDRESSES || row->kind == SETTING_NETWORKS;
+           row->kind == SETTING_ADDRESSES || row->kind == SETTING_NETWORKS ||
+           row->kind == SETTING_MAPPING;
 }
 
 /* The kinds that may go on on further lines, each begun with a blank. */

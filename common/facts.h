@@ -11,9 +11,9 @@ enum account_status { ACCOUNT_ENABLED = 0, ACCOUNT_DISABLED = 1 };
 
 /* struct account.flags */
 enum account_flag {
-    ACCOUNT_DURABLE = 1u << 0, /* fsync of file and folder before a close is answered */
-    ACCOUNT_ATOMIC = 1u << 1,  /* an upload appears under its name only when whole */
-    ACCOUNT_BOTH = 1u << 2,    /* password and public key, both, to log in */
+    ACCOUNT_DURABLE = 1u << 0,    /* fsync of file and folder before a close is answered */
+    ACCOUNT_ATOMIC = 1u << 1,     /* an upload appears under its name only when whole */
+    ACCOUNT_BOTH = 1u << 2,       /* password and public key, both, to log in */
     ACCOUNT_DATA_FRESH = 1u << 3, /* FTPS: data connections need not resume the control's session */
 };
 

@@ -9,10 +9,12 @@
 
 #include <openssl/evp.h>
 
+#include "common/keyfile.h"
+
 enum hostkey_type { HOSTKEY_ED25519, HOSTKEY_ECDSA, HOSTKEY_RSA, HOSTKEY_COUNT };
 
 #define HOSTKEY_BLOB_MAX    1024 /* bytes of a public part: RSA up to 7,000 bits */
-#define HOSTKEY_TROUBLE_MAX 512  /* bytes of a trouble's text, enough for a long path's end */
+#define HOSTKEY_TROUBLE_MAX KEYFILE_TROUBLE_MAX
 
 struct hostkey_info {
     const char *name;      /* "ed25519": what the operator types */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/network.h"
 #include "monitor/monitor.h"
 
 #define SOURCES_MAX 16384
@@ -127,38 +128,6 @@ static struct source_entry *entry_of(struct limits *l, const struct address *a, 
     return e;
 }
 
-/* Is the address in "192.0.2.0/24 2001:db8::/32 ::1"? */
-static bool in_networks(const struct address *a, const char *networks)
-{
-    char text[128];
-    uint8_t net[16];
-
-    while (*(networks += strspn(networks, " \t,")) != '\0') {
-        const size_t n = strcspn(networks, " \t,");
-        if (slice_copy(slice_of(networks, n), text, sizeof(text)) < 0)
-            return false;
-        networks += n;
-        char *slash = strchr(text, '/');
-        if (slash != NULL)
-            *slash = '\0';
-        memset(net, 0, sizeof(net));
-        net[10] = net[11] = 0xff;
-        const bool four = inet_pton(AF_INET, text, net + 12) == 1;
-        if (!four && inet_pton(AF_INET6, text, net) != 1)
-            continue;
-        long bits = slash != NULL ? strtol(slash + 1, NULL, 10) : four ? 32 : 128;
-        bits += four ? 96 : 0;
-        if (bits < 0 || bits > 128)
-            continue;
-        const size_t whole = (size_t)bits / 8;
-        const uint8_t mask = (uint8_t)(0xff00 >> (bits % 8));
-        if (memcmp(a->bytes, net, whole) == 0 &&
-            (bits % 8 == 0 || (a->bytes[whole] & mask) == (net[whole] & mask)))
-            return true;
-    }
-    return false;
-}
-
 const char *limits_connect(struct monitor *m, const struct address *a)
 {
     struct limits *l = m->limits;
@@ -170,7 +139,7 @@ const char *limits_connect(struct monitor *m, const struct address *a)
     if (e == NULL)
         return "too many addresses";
     if (e->penalty_until_ms - now > (int64_t)m->config.limits_penalty_least * 1000 &&
-        !in_networks(a, m->config.limits_penalty_exempt))
+        !networks_have(m->config.limits_penalty_exempt, a->bytes))
         return "the address has a penalty";
     if (e->connections >= m->config.limits_connections_per_address)
         return "too many connections from the address";
@@ -200,7 +169,7 @@ void limits_penalise(struct monitor *m, const struct address *a, enum penalty pe
     const int64_t now = now_ms(), most = now + (int64_t)c->limits_penalty_most * 1000;
     struct source_entry *e;
 
-    if (seconds[penalty] == 0 || in_networks(a, c->limits_penalty_exempt) ||
+    if (seconds[penalty] == 0 || networks_have(c->limits_penalty_exempt, a->bytes) ||
         (e = entry_of(m->limits, a, true)) == NULL)
         return;
     if (e->penalty_until_ms < now)
@@ -218,6 +187,10 @@ const char *limits_login(struct monitor *m, const struct session *s, const struc
     const struct config *c = &m->config;
     const uint32_t own =
         account->max_sessions != 0 ? account->max_sessions : c->limits_sessions_per_account;
+    const uint32_t of_protocol[WORKER_KINDS] = {
+        [WORKER_SFTP] = c->sftp_max_sessions,
+        [WORKER_FTPS] = c->ftps_max_sessions,
+    };
     size_t all = 0, protocol = 0, same = 0;
 
     for (const struct session *o = m->sessions; o != NULL; o = o->next) {
@@ -229,8 +202,8 @@ const char *limits_login(struct monitor *m, const struct session *s, const struc
     }
     if (c->limits_max_sessions != 0 && all >= c->limits_max_sessions)
         return "too many sessions";
-    if (c->sftp_max_sessions != 0 && s->kind == WORKER_SFTP && protocol >= c->sftp_max_sessions)
-        return "too many SFTP sessions";
+    if (of_protocol[s->kind] != 0 && protocol >= of_protocol[s->kind])
+        return "too many sessions of this protocol";
     if (own != 0 && same >= own)
         return "too many sessions of this account";
     return NULL;
