@@ -231,6 +231,10 @@ int tls_open(struct tls_stream *s, SSL_CTX *context, int fd, size_t buffer, bool
 
 void tls_free(struct tls_stream *s)
 {
+    /* A connection that broke off would take its session with it, and with that of a data
+     * connection all that come after it. */
+    if (s->ssl != NULL)
+        SSL_set_shutdown(s->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(s->ssl);
     free(s->in);
     free(s->out);

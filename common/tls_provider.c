@@ -369,7 +369,11 @@ static int provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in
 
 int tls_provider_load(struct monitor_link *monitor)
 {
+    const bool loaded = state.monitor != NULL;
+
     state.monitor = monitor;
+    if (loaded)
+        return 0;
     /* The default provider first: what both have is then fetched from it unless asked by name. */
     return OSSL_PROVIDER_load(NULL, "default") != NULL &&
                    OSSL_PROVIDER_add_builtin(NULL, NAME, provider_init) == 1 &&
