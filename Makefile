@@ -242,6 +242,10 @@ demo-start: all ## the same in the background; demo/env says where
 demo-stop: ## end it
 	@scripts/demo stop
 
+.PHONY: bench-ftps
+bench-ftps: all ## FTPS beside pure-ftpd, vsftpd and ProFTPD: ratios (needs root; FAST=1 for a look)
+	$(PYTHON) -B tests/bench/ftps.py
+
 .PHONY: docs
 docs: $(B)/sallyport ## manual pages, shell completion, example configuration: into build/
 	@scripts/pages $(B) '$(SYSCONFDIR)'
