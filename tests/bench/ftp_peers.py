@@ -8,7 +8,7 @@ from pathlib import Path
 import bench
 
 PACKAGES = ["pure-ftpd", "vsftpd", "proftpd-core", "proftpd-mod-crypto", "libhiredis0.14", "libmemcached11",
-            "libmemcachedutil2", "libpcre2-posix3"]
+            "libmemcachedutil2", "libhashkit2", "libpcre2-posix3"]
 PASSWORD = "correct horse"
 
 
@@ -79,7 +79,7 @@ class PureFtpd(Peer):
 class Vsftpd(Peer):
     """Its account is the anonymous one: another would need the machine's PAM."""
 
-    name, ids, user = "vsftpd", (65534, 65534), "anonymous"
+    name, ids, user = "vsftpd", (1, 1), "anonymous"
 
     def prepare(self):
         os.chown(self.files, 0, 0)
@@ -91,7 +91,7 @@ listen_port={self.port}
 anonymous_enable=YES
 no_anon_password=YES
 anon_root={self.place}
-ftp_username=nobody
+ftp_username=daemon
 nopriv_user=nobody
 secure_chroot_dir={self.place / 'empty'}
 write_enable=YES
@@ -104,15 +104,13 @@ allow_anon_ssl=YES
 force_anon_logins_ssl=YES
 force_anon_data_ssl=YES
 require_ssl_reuse=NO
-ssl_tlsv1_1=NO
-ssl_tlsv1_2=YES
 ssl_ciphers=HIGH
 rsa_cert_file={self.crt}
 rsa_private_key_file={self.key}
 pasv_min_port=24100
 pasv_max_port=24199
 pasv_address=127.0.0.1
-seccomp_sandbox=YES
+seccomp_sandbox=NO
 xferlog_enable=NO
 max_per_ip=0
 """)
