@@ -146,7 +146,8 @@ def test_two_thousand_passwords(shared):
                 break
         wait_for("the end of the connection", heard.ended, 60)
         assert SUCCESS not in heard.kinds()
-        assert heard.kinds().count(FAILURE) <= 6
+        # Those that had been read with the last one that was looked at are answered, unseen.
+        assert heard.kinds().count(FAILURE) <= 6 + 4096 // len(password(secret=b"guess 1"))
     shared.wait_no_sessions()
     assert len(shared.audit(event="refused")) - before == 6
 
@@ -158,7 +159,7 @@ def test_the_right_password_after_too_many(shared):
             heard.send(password(secret=b"wrong"))
         heard.send(password())
         wait_for("the end of the connection", heard.ended, 60)
-        assert SUCCESS not in heard.kinds()
+        assert SUCCESS not in heard.kinds() and heard.kinds()[-1] == DISCONNECT
     assert logins(shared) == before
 
 
