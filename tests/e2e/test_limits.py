@@ -111,7 +111,7 @@ def test_connections_in_all(make_server):
     ({"limits": {"sessions_per_account": 2}}, {}, "too many sessions of this account"),
     ({}, {"max_sessions": 2}, "too many sessions of this account"),
     ({"limits": {"max_sessions": 2}}, {}, "too many sessions"),
-    ({"sftp": {"max_sessions": 2}}, {}, "too many SFTP sessions"),
+    ({"sftp": {"max_sessions": 2}}, {}, "too many sessions of this protocol"),
 ], ids=["of-any-account", "of-the-account", "in-all", "of-sftp"])
 def test_sessions(make_server, place, settings, options, reason):
     server = make_server(settings)

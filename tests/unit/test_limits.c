@@ -482,7 +482,7 @@ static void test_sessions_in_all(void **state)
         m.config.sftp_max_sessions = most;
         const char *why = logs_in("dora", 0);
         if (most <= 3)
-            assert_string_equal(why, "too many SFTP sessions");
+            assert_string_equal(why, "too many sessions of this protocol");
         else
             assert_null(why);
     }
