@@ -9,7 +9,7 @@
 // clang-format off
 static struct {
     const char *name, *openssl; /* openssl NULL: CRC-32 */
-    EVP_MD *loaded;
+    EVP_MD *loaded; /* NULL: this OpenSSL does not have it */
 } kinds[] = {
     {"SHA-256", "SHA2-256", NULL},
     {"SHA-512", "SHA2-512", NULL},
@@ -55,11 +55,15 @@ int digest_prepare(void)
 {
     crc_prepare();
     for (size_t i = 0; i < KIND_COUNT; i++) {
-        if (kinds[i].openssl != NULL && kinds[i].loaded == NULL &&
-            (kinds[i].loaded = EVP_MD_fetch(NULL, kinds[i].openssl, NULL)) == NULL)
-            return -1;
+        if (kinds[i].openssl != NULL && kinds[i].loaded == NULL)
+            kinds[i].loaded = EVP_MD_fetch(NULL, kinds[i].openssl, NULL);
     }
-    return 0;
+    return digest_offered(0) ? 0 : -1;
+}
+
+bool digest_offered(size_t kind)
+{
+    return kinds[kind].openssl == NULL || kinds[kind].loaded != NULL;
 }
 
 size_t digest_count(void)
@@ -80,7 +84,7 @@ size_t digest_find(struct slice name)
            (strlen(kinds[kind].name) != name.len ||
             strncasecmp(kinds[kind].name, (const char *)name.data, name.len) != 0))
         kind++;
-    return kind;
+    return kind < KIND_COUNT && digest_offered(kind) ? kind : KIND_COUNT;
 }
 
 int digest_begin(struct digest *d, size_t kind)

@@ -17,13 +17,15 @@ struct digest {
     uint32_t crc;
 };
 
-/* Load what is needed. Once, before the sandbox. Returns 0 or -1. */
+/* Load what is needed. Once, before the sandbox. Returns 0, or -1: not even the default is there.
+ */
 int digest_prepare(void);
 
 /* How many there are (the first is the default), and their names: "SHA-256". */
 size_t digest_count(void);
 const char *digest_name(size_t kind);
-/* By name, whatever its case; digest_count() for none. */
+bool digest_offered(size_t kind);
+/* By name, whatever its case; digest_count() for none that is offered. */
 size_t digest_find(struct slice name);
 
 /* Begin; 0 or -1. Feed. End: hexadecimal digits and a NUL; 0 or -1. */
