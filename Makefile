@@ -115,6 +115,8 @@ PKG_test_filters := libcap libseccomp
 SRC_test_limits := monitor/limits.c common/log.c common/network.c
 SRC_test_sign   := monitor/sign.c $(SRC_test_preimage)
 PKG_test_sign   := libcrypto
+SRC_test_tls    := common/tls.c common/tls_provider.c common/monitor_link.c monitor/sign_tls.c common/message.c common/secret.c common/sshwire.c
+PKG_test_tls    := libssl libcrypto
 
 # The boundary under attack: `hostile` stands in for every worker of a real server, whose programs'
 # folder has hostile-worker in the place of the workers. Neither is installed.
@@ -239,6 +241,10 @@ demo-start: all ## the same in the background; demo/env says where
 	@scripts/demo start $(B)
 demo-stop: ## end it
 	@scripts/demo stop
+
+.PHONY: bench-ftps
+bench-ftps: all ## FTPS beside pure-ftpd, vsftpd and ProFTPD: ratios (needs root; FAST=1 for a look)
+	$(PYTHON) -B tests/bench/ftps.py
 
 .PHONY: docs
 docs: $(B)/sallyport ## manual pages, shell completion, example configuration: into build/

@@ -83,16 +83,29 @@ static void keep_sessions(SSL_CTX *context, bool keep)
         SSL_CTX_set_num_tickets(context, 0);
 }
 
-static int set_text(SSL_CTX *context, int (*set)(SSL_CTX *, const char *), struct slice value)
-{
-    char text[1025];
-
-    return slice_copy(value, text, sizeof(text)) == 0 && set(context, text) == 1 ? 0 : -1;
-}
-
 static int set_groups(SSL_CTX *context, const char *groups)
 {
     return (int)SSL_CTX_set1_groups_list(context, groups);
+}
+
+/* Of a list parted by commas, the names that this library has, in their order: OpenSSL would refuse
+ * the list for one that is newer than it. Returns 0, or -1: it has none of them. */
+static int set_list(SSL_CTX *context, int (*set)(SSL_CTX *, const char *), struct slice list)
+{
+    char known[1024] = "", name[128];
+    size_t len = 0;
+
+    while (list.len > 0) {
+        const uint8_t *comma = memchr(list.data, ',', list.len);
+        const size_t n = comma != NULL ? (size_t)(comma - list.data) : list.len;
+        if (slice_copy(slice_of(list.data, n), name, sizeof(name)) == 0 &&
+            set(context, name) == 1 && len + n + 2 <= sizeof(known))
+            len += (size_t)snprintf(known + len, sizeof(known) - len, "%s%s", len > 0 ? ":" : "",
+                                    name);
+        const size_t used = comma != NULL ? n + 1 : n;
+        list = slice_of(list.data + used, list.len - used);
+    }
+    return len > 0 && set(context, known) == 1 ? 0 : -1;
 }
 
 SSL_CTX *tls_context_new(const struct tls_settings *settings, struct monitor_link *monitor,
@@ -113,9 +126,9 @@ SSL_CTX *tls_context_new(const struct tls_settings *settings, struct monitor_lin
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     keep_sessions(context, settings->resume_data);
     step = "ciphers or groups";
-    if (set_text(context, SSL_CTX_set_cipher_list, settings->ciphers12) < 0 ||
-        set_text(context, SSL_CTX_set_ciphersuites, settings->ciphers13) < 0 ||
-        set_text(context, set_groups, settings->groups) < 0)
+    if (set_list(context, SSL_CTX_set_cipher_list, settings->ciphers12) < 0 ||
+        set_list(context, SSL_CTX_set_ciphersuites, settings->ciphers13) < 0 ||
+        set_list(context, set_groups, settings->groups) < 0)
         goto failed;
     step = "certificates";
     if (use_certificates(context, settings->certificates) < 0)
@@ -218,6 +231,10 @@ int tls_open(struct tls_stream *s, SSL_CTX *context, int fd, size_t buffer, bool
 
 void tls_free(struct tls_stream *s)
 {
+    /* A connection that broke off would take its session with it, and with that of a data
+     * connection all that come after it. */
+    if (s->ssl != NULL)
+        SSL_set_shutdown(s->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(s->ssl);
     free(s->in);
     free(s->out);

@@ -18,6 +18,7 @@
 
 static struct {
     struct monitor_link *monitor;
+    OSSL_PROVIDER *standard, *ours; /* loaded for as long as the process runs */
 } state;
 
 struct keyless {
@@ -370,12 +371,13 @@ static int provider_init(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in
 int tls_provider_load(struct monitor_link *monitor)
 {
     state.monitor = monitor;
+    if (state.ours != NULL)
+        return 0;
     /* The default provider first: what both have is then fetched from it unless asked by name. */
-    return OSSL_PROVIDER_load(NULL, "default") != NULL &&
-                   OSSL_PROVIDER_add_builtin(NULL, NAME, provider_init) == 1 &&
-                   OSSL_PROVIDER_load(NULL, NAME) != NULL
-               ? 0
-               : -1;
+    state.standard = OSSL_PROVIDER_load(NULL, "default");
+    if (state.standard != NULL && OSSL_PROVIDER_add_builtin(NULL, NAME, provider_init) == 1)
+        state.ours = OSSL_PROVIDER_load(NULL, NAME);
+    return state.ours != NULL ? 0 : -1;
 }
 
 EVP_PKEY *tls_provider_key(EVP_PKEY *public_key)

@@ -8,7 +8,7 @@
 
 #include "common/monitor_link.h"
 
-/* Load it (once a process), with the link that signatures are asked over. Returns 0 or -1. */
+/* Load it, once, with the link that signatures are asked over from now on. Returns 0 or -1. */
 int tls_provider_load(struct monitor_link *monitor);
 
 /* A key that signs through the monitor, with this public part: RSA, or EC on P-256, P-384 or P-521,

@@ -38,6 +38,7 @@ static void send_answer(struct monitor *m, struct session *s, enum verdict_outco
         .gid = open ? s->login.gid : 0,
         .bandwidth =
             open ? (s->login.bandwidth != 0 ? s->login.bandwidth : m->config.limits_bandwidth) : 0,
+        .flags = open ? s->login.flags : 0,
     };
 
     if (send_verdict_fds(s->worker.fd, s->login.request_id, &verdict, &s->agent_link,

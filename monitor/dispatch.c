@@ -32,6 +32,20 @@ static int on_worker_ready(struct monitor *m, struct session *s, struct envelope
     return 0;
 }
 
+/* The answer to a request for a signature: n bytes of it, or -1. */
+static int answer_signature(struct session *s, const struct envelope *e, const uint8_t *bytes,
+                            ssize_t n, const char **why)
+{
+    if (n < 0)
+        return -1;
+    const struct signature answer = {.bytes = slice_of(bytes, (size_t)n)};
+    if (send_signature(s->worker.fd, e->id, &answer) < 0) {
+        *why = "does not read its answers";
+        return -1;
+    }
+    return 0;
+}
+
 static int on_sign_exchange(struct monitor *m, struct session *s, struct envelope *e,
                             const char **why)
 {
@@ -44,14 +58,33 @@ static int on_sign_exchange(struct monitor *m, struct session *s, struct envelop
     }
     const ssize_t n =
         priv_sign_exchange(&m->keys, &s->exchange, request.preimage, bytes, sizeof(bytes), why);
-    if (n < 0)
+    return answer_signature(s, e, bytes, n, why);
+}
+
+static int on_sign_tls13(struct monitor *m, struct session *s, struct envelope *e, const char **why)
+{
+    struct sign_tls13 request;
+    uint8_t bytes[1024];
+
+    (void)m;
+    *why = "sent a sign_tls13 that does not decode";
+    if (decode_sign_tls13(e, &request) < 0)
         return -1;
-    const struct signature answer = {.bytes = slice_of(bytes, (size_t)n)};
-    if (send_signature(s->worker.fd, e->id, &answer) < 0) {
-        *why = "does not read its answers";
+    const ssize_t n = priv_sign_tls13(s->tls_key, &request, bytes, sizeof(bytes), why);
+    return answer_signature(s, e, bytes, n, why);
+}
+
+static int on_sign_tls12(struct monitor *m, struct session *s, struct envelope *e, const char **why)
+{
+    struct sign_tls12 request;
+    uint8_t bytes[1024];
+
+    (void)m;
+    *why = "sent a sign_tls12 that does not decode";
+    if (decode_sign_tls12(e, &request) < 0)
         return -1;
-    }
-    return 0;
+    const ssize_t n = priv_sign_tls12(s->tls_key, &request, bytes, sizeof(bytes), why);
+    return answer_signature(s, e, bytes, n, why);
 }
 
 static int on_worker_log(struct monitor *m, struct session *s, struct envelope *e, const char **why)
@@ -97,15 +130,22 @@ static const struct rule {
     unsigned most;            /* how often in one session */
     session_handler handler;
     enum session_state next;  /* set before the handler runs, which may go on from there */
+    bool alone;               /* takes long (milliseconds, with RSA): a round by itself */
 } rules[] = {
-    {MSG_worker_ready,  K_ALL,   S(STARTING),                    1,         on_worker_ready,  STAY},
-    {MSG_sign_exchange, K(SFTP), S(GREETED),                     4,         on_sign_exchange, STAY},
-    {MSG_sign_exchange, K(SFTP), S(OPEN),                        UNBOUNDED, on_sign_exchange, STAY},
-    {MSG_auth_query,    K(SFTP), S(GREETED),                     64,        on_auth_query,    STATE_CHECKING},
-    {MSG_auth_key,      K(SFTP), S(GREETED),                     100,       on_auth_key,      STATE_CHECKING},
-    {MSG_auth_password, K_ALL,   S(GREETED),                     100,       on_auth_password, STATE_CHECKING},
-    {MSG_worker_log,    K_ALL,   S(STARTING)|S(SPARE)|S(GREETED)|S(OPEN), 1000, on_worker_log, STAY},
-    {MSG_worker_end,    K_ALL,   S(GREETED)|S(OPEN),             1,         on_worker_end,    STATE_ENDING},
+    {MSG_worker_ready,  K_ALL,   S(STARTING),                    1,         on_worker_ready,  STAY,           false},
+    {MSG_sign_exchange, K(SFTP), S(GREETED),                     4,         on_sign_exchange, STAY,           true},
+    {MSG_sign_exchange, K(SFTP), S(OPEN),                        UNBOUNDED, on_sign_exchange, STAY,           true},
+    {MSG_sign_tls13,    K(FTPS), S(GREETED),                     1,         on_sign_tls13,    STAY,           true},
+    {MSG_sign_tls13,    K(FTPS), S(OPEN),                        UNBOUNDED, on_sign_tls13,    STAY,           true},
+    {MSG_sign_tls12,    K(FTPS), S(GREETED),                     1,         on_sign_tls12,    STAY,           true},
+    {MSG_sign_tls12,    K(FTPS), S(OPEN),                        UNBOUNDED, on_sign_tls12,    STAY,           true},
+    {MSG_auth_query,    K(SFTP), S(GREETED),                     64,        on_auth_query,    STATE_CHECKING, false},
+    {MSG_auth_key,      K(SFTP), S(GREETED),                     100,       on_auth_key,      STATE_CHECKING, false},
+    {MSG_auth_password, K_ALL,   S(GREETED),                     100,       on_auth_password, STATE_CHECKING, false},
+    {MSG_data_passive,  K(FTPS), S(OPEN),                        UNBOUNDED, on_data_passive,  STAY,           false},
+    {MSG_data_active,   K(FTPS), S(OPEN),                        UNBOUNDED, on_data_active,   STAY,           false},
+    {MSG_worker_log,    K_ALL,   S(STARTING)|S(SPARE)|S(GREETED)|S(OPEN), 1000, on_worker_log, STAY,          false},
+    {MSG_worker_end,    K_ALL,   S(GREETED)|S(OPEN),             1,         on_worker_end,    STATE_ENDING,   false},
 };
 // clang-format on
 
@@ -161,7 +201,7 @@ static bool hear_worker(struct monitor *m, struct session *s)
             session_violation(m, s, why);
     }
     envelope_clear(e);
-    return s->worker.fd >= 0 && (rule == NULL || rule->handler != on_sign_exchange);
+    return s->worker.fd >= 0 && (rule == NULL || !rule->alone);
 }
 
 void dispatch_worker(struct monitor *m, struct source *source, uint32_t events)

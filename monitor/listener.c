@@ -15,7 +15,7 @@
 #define ACCEPTS_MOST 64   /* in one round, then others have their turn */
 #define PAUSE_MS     1000 /* after descriptors ran out */
 
-static void address_of(const struct sockaddr_storage *from, struct address *a)
+void address_of(const struct sockaddr_storage *from, struct address *a)
 {
     char text[INET6_ADDRSTRLEN] = "?";
 
@@ -28,9 +28,17 @@ static void address_of(const struct sockaddr_storage *from, struct address *a)
     } else {
         const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)from;
         memcpy(a->bytes, &in6->sin6_addr, 16);
+        a->scope = in6->sin6_scope_id;
         inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof(text));
     }
     slice_copy(slice_text(text), a->text, sizeof(a->text));
+}
+
+bool address_is_four(const struct address *a)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+    return memcmp(a->bytes, mapped, sizeof(mapped)) == 0;
 }
 
 static void set_option(int fd, int level, int option, int value)
@@ -45,9 +53,9 @@ static void on_listener(struct monitor *m, struct source *source, uint32_t event
 
     (void)events;
     for (int i = 0; i < ACCEPTS_MOST; i++) {
-        struct sockaddr_storage from = {0};
-        socklen_t len = sizeof(from);
-        struct address address;
+        struct sockaddr_storage from = {0}, to = {0};
+        socklen_t len = sizeof(from), to_len = sizeof(to);
+        struct arrival arrival = {.kind = listener->kind, .implicit = listener->implicit};
         const int fd =
             accept4(source->fd, (struct sockaddr *)&from, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd < 0) {
@@ -60,16 +68,21 @@ static void on_listener(struct monitor *m, struct source *source, uint32_t event
             }
             return;
         }
-        address_of(&from, &address);
-        const char *why = limits_connect(m, &address);
+        address_of(&from, &arrival.address);
+        const char *why = getsockname(fd, (struct sockaddr *)&to, &to_len) < 0
+                              ? "it has no local address"
+                              : limits_connect(m, &arrival.address);
         if (why != NULL) {
-            log_info("%s: connection refused: %s", address.text, why);
+            log_info("%s: connection refused: %s", arrival.address.text, why);
             close(fd);
             continue;
         }
         set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
         set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-        session_take_client(m, listener->kind, fd, &address);
+        address_of(&to, &arrival.local);
+        arrival.fd = fd;
+        arrival.since_ms = now_ms();
+        session_take_client(m, &arrival);
     }
 }
 
@@ -82,9 +95,19 @@ void listeners_tick(struct monitor *m, int64_t now)
         source_watch(m, &m->listeners[l].source, EPOLLIN);
 }
 
+/* What is listened for, as configured. */
+struct service {
+    bool enabled;
+    enum worker_kind kind;
+    bool implicit;
+    const char *listen;
+    uint32_t port;
+};
+
 /* One address and port. Returns 0, or -1 after logging why. */
-static int open_one(struct monitor *m, enum worker_kind kind, const char *address, uint16_t port)
+static int open_one(struct monitor *m, const struct service *service, const char *address)
 {
+    const uint16_t port = (uint16_t)service->port;
     struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
     const bool four = inet_pton(AF_INET, address, &in.sin_addr) == 1;
@@ -99,10 +122,12 @@ static int open_one(struct monitor *m, enum worker_kind kind, const char *addres
         log_error("listen: %s %s", address, step);
         return -1;
     }
-    *listener =
-        (struct listener){.source = {.ready = on_listener, .owner = listener}, .kind = kind};
-    snprintf(listener->text, sizeof(listener->text), four ? "%s %s:%u" : "%s [%s]:%u",
-             worker_kind_names[kind], address, port);
+    *listener = (struct listener){.source = {.ready = on_listener, .owner = listener},
+                                  .kind = service->kind,
+                                  .implicit = service->implicit};
+    snprintf(listener->text, sizeof(listener->text), four ? "%s%s %s:%u" : "%s%s [%s]:%u",
+             worker_kind_names[service->kind], service->implicit ? " (implicit)" : "", address,
+             port);
     step = "socket";
     listener->source.fd = socket(four ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (listener->source.fd < 0) {
@@ -131,22 +156,37 @@ failed:
     return -1;
 }
 
-int listeners_open(struct monitor *m)
+static int open_service(struct monitor *m, const struct service *service)
 {
-    const char *list = m->config.sftp_listen;
+    const char *list = service->listen;
     char address[INET6_ADDRSTRLEN];
 
-    if (!m->config.sftp_enabled)
-        return 0;
     while (*(list += strspn(list, " \t,")) != '\0') {
         const size_t n = strcspn(list, " \t,");
         if (slice_copy(slice_of(list, n), address, sizeof(address)) < 0) {
             log_error("listen: %.*s is not an address", (int)n, list);
             return -1;
         }
-        if (open_one(m, WORKER_SFTP, address, (uint16_t)m->config.sftp_port) < 0)
+        if (open_one(m, service, address) < 0)
             return -1;
         list += n;
+    }
+    return 0;
+}
+
+int listeners_open(struct monitor *m)
+{
+    const struct config *c = &m->config;
+    const struct service services[] = {
+        {c->sftp_enabled, WORKER_SFTP, false, c->sftp_listen, c->sftp_port},
+        {c->ftps_enabled, WORKER_FTPS, false, c->ftps_listen, c->ftps_port},
+        {c->ftps_enabled && c->ftps_implicit, WORKER_FTPS, true, c->ftps_listen,
+         c->ftps_implicit_port},
+    };
+
+    for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++) {
+        if (services[i].enabled && open_service(m, &services[i]) < 0)
+            return -1;
     }
     return 0;
 }

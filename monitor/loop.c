@@ -121,6 +121,7 @@ int loop_run(struct monitor *m)
         if (m->child_ended)
             reap(m);
         sessions_bury(m);
+        data_bury(m);
         control_bury(m);
         if (now_ms() >= tick || m->reload || m->stop) {
             tick = now_ms() + (m->stop ? 50 : TICK_MS);

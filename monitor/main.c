@@ -177,6 +177,7 @@ static int start(struct monitor *m)
     if (sandbox_landlock_abi() == 0)
         log_warning("this kernel has no Landlock: file access is bounded by uid and seccomp only");
     if (make_folders(m) < 0 || priv_host_keys_load(&m->keys, m->config.server_key_dir, true) < 0 ||
+        (m->config.ftps_enabled && priv_tls_identity_load(&m->tls, &m->config, true) < 0) ||
         control_open(m) < 0 || listeners_open(m) < 0)
         return -1;
     if (sandbox_monitor(&m->layers, trouble, sizeof(trouble)) < 0) {
@@ -208,6 +209,8 @@ int monitor_reload(struct monitor *m, char *why, size_t size)
         snprintf(why, size, "%s cannot change while the server runs: restart it", fixed);
     } else if (priv_host_keys_load(&m->keys, next.server_key_dir, false) < 0) {
         snprintf(why, size, "the host keys cannot be read: see the log");
+    } else if (next.ftps_enabled && priv_tls_identity_load(&m->tls, &next, false) < 0) {
+        snprintf(why, size, "the TLS key or certificate cannot be read: see the log");
     } else {
         const struct config old = m->config;
         m->config = next;
@@ -274,6 +277,7 @@ static void finish(struct monitor *m)
     store_stop(m);
     wait_for_children();
     priv_host_keys_free(&m->keys);
+    priv_tls_identity_free(&m->tls);
     limits_free(m->limits);
     free(m->worker_uids);
     source_close(m, &m->signals);
@@ -317,8 +321,10 @@ void monitor_tick(struct monitor *m, int64_t now)
     store_tick(m, now);
     hashers_tick(m, now);
     listeners_tick(m, now);
+    data_tick(m, now);
     sessions_tick(m, now);
     sessions_bury(m);
+    data_bury(m);
     if (!m->announced && m->store.ready && m->worker_layers != 0) {
         m->announced = true;
         notify("READY=1");

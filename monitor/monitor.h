@@ -6,7 +6,9 @@
  *   session.c    the session table, children          store.c      requests to the store
  *   dispatch.c   message x state x kind of worker     hashers.c    requests to the hashers
  *   auth.c       logins                               control.c    the operator's command
- *   sign.c       the two things that keys do          preimage.c   the SSH exchange, parsed
+ *   sign.c       the two things that SSH keys do      preimage.c   the SSH exchange, parsed
+ *   sign_tls.c   TLS signatures                       tls_key.c    the TLS key and certificate
+ *   data.c       data connections of FTPS             host_keys.c  the SSH host keys
  *   policy.c     what is enforced, printed */
 #ifndef SALLYPORT_MONITOR_H
 #define SALLYPORT_MONITOR_H
@@ -106,6 +108,26 @@ int verify_login_signature(const struct exchange *exchange, const struct auth_ke
 /* Is this algorithm name one that verify_login_signature knows for this key blob? */
 bool key_algorithm_fits(struct slice algorithm, struct slice key);
 
+/* ---- tls_key.c, sign_tls.c ------------------------------------------------------------------ */
+
+struct tls_identity {
+    struct evp_pkey_st *key; /* owned */
+    uint8_t chain[16384];    /* certificates in DER, each an SSH string; the server's own first */
+    size_t chain_len;
+};
+
+/* Read key and certificate, making those that are missing where they may be made. What was held
+ * before stays when that fails. Returns 0, or -1 after logging why. */
+int priv_tls_identity_load(struct tls_identity *identity, const struct config *config,
+                           bool make_missing);
+void priv_tls_identity_free(struct tls_identity *identity);
+
+/* Sign a TLS handshake. signature: at least 1024 bytes. Returns its length, or -1 and why. */
+ssize_t priv_sign_tls13(struct evp_pkey_st *key, const struct sign_tls13 *request,
+                        uint8_t *signature, size_t size, const char **why);
+ssize_t priv_sign_tls12(struct evp_pkey_st *key, const struct sign_tls12 *request,
+                        uint8_t *signature, size_t size, const char **why);
+
 /* ---- store.c ------------------------------------------------------------------------------ */
 
 /* Called with the store's answer, or with NULL when there will be none. */
@@ -194,6 +216,7 @@ void hashers_stop(struct monitor *m);
 
 struct address {
     uint8_t bytes[16]; /* IPv6, or IPv4 mapped */
+    uint32_t scope;    /* of a link-local IPv6 address */
     char text[64];
 };
 
@@ -211,15 +234,29 @@ const char *limits_login(struct monitor *m, const struct session *s, const struc
 
 /* ---- listener.c --------------------------------------------------------------------------- */
 
-enum worker_kind { WORKER_SFTP, WORKER_KINDS };
+enum worker_kind { WORKER_SFTP, WORKER_FTPS, WORKER_KINDS };
 
 #define LISTENERS_MAX 32
 
 struct listener {
     struct source source;
     enum worker_kind kind;
+    bool implicit; /* FTPS: TLS from the first byte */
     char text[80]; /* "sftp [::]:2022" */
 };
+
+/* A client that a listener took in. */
+struct arrival {
+    int fd;
+    enum worker_kind kind;
+    bool implicit;
+    struct address address, local;
+    int64_t since_ms;
+};
+
+struct sockaddr_storage;
+void address_of(const struct sockaddr_storage *from, struct address *a);
+bool address_is_four(const struct address *a);
 
 int listeners_open(struct monitor *m);
 void listeners_close(struct monitor *m);
@@ -263,6 +300,13 @@ struct login {
     uint32_t request_id;
 };
 
+/* Where a session waits for its client's data connection. */
+struct data_wait {
+    struct passive_port *port; /* NULL: nowhere */
+    uint32_t id;               /* of the request */
+    int64_t deadline_ms;
+};
+
 struct session {
     struct session *next;
     uint64_t number;
@@ -270,8 +314,10 @@ struct session {
     enum session_state state;
     struct source worker, agent;
     pid_t worker_pid, agent_pid;
-    uint32_t worker_uid; /* of the range; 0 as an ordinary user */
-    struct address address;
+    uint32_t worker_uid;           /* of the range; 0 as an ordinary user */
+    struct address address, local; /* of the client, and of ours that it came to */
+    struct evp_pkey_st *tls_key;   /* of the certificate that its worker has; counted; or NULL */
+    struct data_wait data;
     bool has_client, ended;
     bool failed;                   /* what its client showed was refused */
     bool report_due;               /* nobody reads its agent's reports: a new link is to be made */
@@ -290,8 +336,7 @@ struct session *session_find(struct monitor *m, uint64_t number);
 /* Start a worker ahead of need. */
 int priv_session_spawn(struct monitor *m, enum worker_kind kind);
 /* A client: given to a spare, or kept until one is ready. Takes the descriptor. */
-void session_take_client(struct monitor *m, enum worker_kind kind, int fd,
-                         const struct address *address);
+void session_take_client(struct monitor *m, const struct arrival *arrival);
 void session_worker_ready(struct monitor *m, struct session *s);
 /* Spawn the agent for a login that succeeded. Returns 0 or -1. */
 int priv_session_agent(struct monitor *m, struct session *s);
@@ -311,6 +356,14 @@ void sessions_child_ended(struct monitor *m, pid_t pid, int status);
 /* Free what ended, between two rounds of events. */
 void sessions_bury(struct monitor *m);
 
+/* ---- data.c ------------------------------------------------------------------------------- */
+
+/* Give up what a session waits for. */
+void data_release(struct monitor *m, struct session *s);
+void data_tick(struct monitor *m, int64_t now);
+/* Free ports that nobody waits on, between two rounds of events. */
+void data_bury(struct monitor *m);
+
 /* ---- dispatch.c --------------------------------------------------------------------------- */
 
 void dispatch_worker(struct monitor *m, struct source *source, uint32_t events);
@@ -324,7 +377,8 @@ void dispatch_print_markdown(FILE *out);
 void policy_print(FILE *out);
 void policy_print_markdown(FILE *out);
 
-/* ---- auth.c: handlers of the dispatch table ------------------------------------------------ */
+/* ---- auth.c, data.c: handlers of the dispatch table
+ * ------------------------------------------------ */
 
 /* A handler: 0, or -1 and why the worker is to be ended. */
 typedef int (*session_handler)(struct monitor *m, struct session *s, struct envelope *e,
@@ -333,6 +387,8 @@ typedef int (*session_handler)(struct monitor *m, struct session *s, struct enve
 int on_auth_query(struct monitor *m, struct session *s, struct envelope *e, const char **why);
 int on_auth_key(struct monitor *m, struct session *s, struct envelope *e, const char **why);
 int on_auth_password(struct monitor *m, struct session *s, struct envelope *e, const char **why);
+int on_data_passive(struct monitor *m, struct session *s, struct envelope *e, const char **why);
+int on_data_active(struct monitor *m, struct session *s, struct envelope *e, const char **why);
 void auth_agent_ready(struct monitor *m, struct session *s, const char *trouble);
 void login_clear(struct login *l);
 
@@ -355,12 +411,6 @@ struct counters {
     uint64_t logins, refusals, security_events;
 };
 
-struct waiting_client {
-    int fd;
-    enum worker_kind kind;
-    struct address address;
-    int64_t since_ms;
-};
 #define WAITING_MAX 256
 
 struct monitor {
@@ -375,6 +425,7 @@ struct monitor {
     uint32_t layers, worker_layers, agent_layers;
     int64_t started; /* seconds since 1970 */
     struct host_keys keys;
+    struct tls_identity tls;
     struct store_link store;
     struct hashers hashers;
     struct limits *limits;
@@ -387,7 +438,8 @@ struct monitor {
     int64_t spares_again_ms; /* no worker is started before */
     uint32_t next_worker_uid;
     uint8_t *worker_uids; /* one byte an id of the range: in use */
-    struct waiting_client waiting[WAITING_MAX];
+    struct passive_port *data_ports;
+    struct arrival waiting[WAITING_MAX]; /* clients without a worker yet */
     size_t waiting_count;
     struct control_client *controls;
     struct counters counters;

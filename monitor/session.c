@@ -2,6 +2,7 @@
  * agent. Called by the dispatcher, the listeners and the tick. Must never believe a worker about
  * anything: its pid, its uid and its client are what the monitor gave it. */
 #include <errno.h>
+#include <openssl/evp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -30,12 +31,10 @@ const char *const session_state_names[STATE_COUNT] = {
 #undef STATE
 };
 
-static const struct {
-    const char *program;
-} workers[WORKER_KINDS] = {
-    [WORKER_SFTP] = {"sallyport-sftp"},
+const char *const worker_kind_names[WORKER_KINDS] = {
+    [WORKER_SFTP] = "sftp",
+    [WORKER_FTPS] = "ftps",
 };
-const char *const worker_kind_names[WORKER_KINDS] = {[WORKER_SFTP] = "sftp"};
 
 struct session *session_find(struct monitor *m, uint64_t number)
 {
@@ -73,7 +72,7 @@ static void give_worker_uid_back(struct monitor *m, uint32_t uid)
 
 /* ------------------------------------------------------------------------- start of a worker */
 
-static int set_up_worker(struct monitor *m, const struct session *s)
+static int set_up_sftp(struct monitor *m, struct session *s)
 {
     const struct config *c = &m->config;
     uint8_t public_keys[4096];
@@ -99,6 +98,42 @@ static int set_up_worker(struct monitor *m, const struct session *s)
 
     return send_worker_setup(s->worker.fd, 0, &setup);
 }
+
+static int set_up_ftps(struct monitor *m, struct session *s)
+{
+    static const uint8_t least[] = {TLS_1_2, TLS_1_3};
+    const struct config *c = &m->config;
+    const struct ftps_setup setup = {
+        .certificates = slice_of(m->tls.chain, m->tls.chain_len),
+        .empty_dir = slice_text(m->empty_dir),
+        .uid = s->worker_uid,
+        .gid = s->worker_uid,
+        .log_level = (uint8_t)c->server_log_level,
+        .tls_least = least[c->tls_least],
+        .ciphers12 = slice_text(c->tls_ciphers),
+        .ciphers13 = slice_text(c->tls_ciphersuites),
+        .groups = slice_text(c->tls_groups),
+        .banner = slice_text(c->ftps_banner),
+        .grace_seconds = c->limits_login_grace,
+        .idle_seconds = c->limits_idle,
+        .data_seconds = c->ftps_data_wait,
+        .data_resumed = c->ftps_resume_data,
+        .active = c->ftps_active,
+    };
+
+    if (EVP_PKEY_up_ref(m->tls.key) != 1)
+        return -1;
+    s->tls_key = m->tls.key; /* also after a reload, for what this worker's certificate needs */
+    return send_ftps_setup(s->worker.fd, 0, &setup);
+}
+
+static const struct {
+    const char *program;
+    int (*set_up)(struct monitor *m, struct session *s);
+} workers[WORKER_KINDS] = {
+    [WORKER_SFTP] = {"sallyport-sftp", set_up_sftp},
+    [WORKER_FTPS] = {"sallyport-ftps", set_up_ftps},
+};
 
 int priv_session_spawn(struct monitor *m, enum worker_kind kind)
 {
@@ -131,27 +166,29 @@ int priv_session_spawn(struct monitor *m, enum worker_kind kind)
     s->deadline_ms = now_ms() + START_MS;
     s->next = m->sessions;
     m->sessions = s;
-    if (source_watch(m, &s->worker, EPOLLIN) < 0 || set_up_worker(m, s) < 0)
+    if (source_watch(m, &s->worker, EPOLLIN) < 0 || workers[kind].set_up(m, s) < 0)
         session_end(m, s, "cannot be set up");
     return 0;
 failed:
     give_worker_uid_back(m, s->worker_uid);
-    free(s);
+    free(s); /* no key of it is counted yet */
     return -1;
 }
 
 /* Give a spare its client; then the descriptor is the worker's. -1: the spare is dead. */
-static int assign(struct monitor *m, struct session *s, int fd, const struct address *address)
+static int assign(struct monitor *m, struct session *s, const struct arrival *arrival)
 {
-    const struct client client = {.address = slice_text(address->text)};
+    const struct client client = {.address = slice_text(arrival->address.text),
+                                  .implicit = arrival->implicit};
 
-    if (send_client_fds(s->worker.fd, 0, &client, &fd, 1) < 0) {
+    if (send_client_fds(s->worker.fd, 0, &client, &arrival->fd, 1) < 0) {
         session_end(m, s, "its worker is gone");
         return -1;
     }
-    close(fd);
+    close(arrival->fd);
     m->spare_failures = 0;
-    s->address = *address;
+    s->address = arrival->address;
+    s->local = arrival->local;
     s->has_client = true;
     s->state = STATE_GREETED;
     s->began_ms = now_ms();
@@ -165,35 +202,33 @@ void session_worker_ready(struct monitor *m, struct session *s)
     s->state = STATE_SPARE;
     s->deadline_ms = 0;
     for (size_t i = 0; i < m->waiting_count; i++) {
-        const struct waiting_client w = m->waiting[i];
-        if (w.kind != s->kind)
+        struct arrival *w = &m->waiting[i];
+        if (w->kind != s->kind)
             continue;
-        if (assign(m, s, w.fd, &w.address) == 0) {
+        if (assign(m, s, w) == 0) {
             m->waiting_count--;
-            memmove(&m->waiting[i], &m->waiting[i + 1], (m->waiting_count - i) * sizeof(w));
+            memmove(w, w + 1, (m->waiting_count - i) * sizeof(*w));
         }
         break;
     }
     sessions_spares(m);
 }
 
-void session_take_client(struct monitor *m, enum worker_kind kind, int fd,
-                         const struct address *address)
+void session_take_client(struct monitor *m, const struct arrival *arrival)
 {
     for (struct session *s = m->sessions; s != NULL; s = s->next) {
-        if (s->kind == kind && s->state == STATE_SPARE && assign(m, s, fd, address) == 0) {
+        if (s->kind == arrival->kind && s->state == STATE_SPARE && assign(m, s, arrival) == 0) {
             sessions_spares(m);
             return;
         }
     }
     if (m->waiting_count == WAITING_MAX) {
-        log_warning("%s: refused, too many clients wait for a worker", address->text);
-        limits_disconnect(m, address);
-        close(fd);
+        log_warning("%s: refused, too many clients wait for a worker", arrival->address.text);
+        limits_disconnect(m, &arrival->address);
+        close(arrival->fd);
         return;
     }
-    m->waiting[m->waiting_count++] =
-        (struct waiting_client){.fd = fd, .kind = kind, .address = *address, .since_ms = now_ms()};
+    m->waiting[m->waiting_count++] = *arrival;
     sessions_spares(m);
 }
 
@@ -204,24 +239,32 @@ static void spare_failed(struct monitor *m)
         m->spares_again_ms = now_ms() + AGAIN_MS;
 }
 
-/* As many spares as configured, and one for each client that waits; few started at a time. */
+/* As many spares of each kind that is served as configured, and one for each client that waits; few
+ * started at a time. */
 void sessions_spares(struct monitor *m)
 {
-    size_t starting = 0, spare = 0;
+    const bool served[WORKER_KINDS] = {
+        [WORKER_SFTP] = m->config.sftp_enabled,
+        [WORKER_FTPS] = m->config.ftps_enabled,
+    };
+    size_t starting = 0, have[WORKER_KINDS] = {0}, wanted[WORKER_KINDS] = {0};
 
     if (m->stop || now_ms() < m->spares_again_ms)
         return;
     for (const struct session *s = m->sessions; s != NULL; s = s->next) {
         starting += s->state == STATE_STARTING;
-        spare += s->state == STATE_SPARE;
+        have[s->kind] += s->state == STATE_STARTING || s->state == STATE_SPARE;
     }
-    while (starting < STARTING_MOST &&
-           starting + spare < m->config.server_spare_workers + m->waiting_count) {
-        if (priv_session_spawn(m, WORKER_SFTP) < 0) {
-            spare_failed(m);
-            return;
+    for (size_t i = 0; i < m->waiting_count; i++)
+        wanted[m->waiting[i].kind]++;
+    for (int kind = 0; kind < WORKER_KINDS; kind++) {
+        wanted[kind] += served[kind] ? m->config.server_spare_workers : 0;
+        for (; starting < STARTING_MOST && have[kind] < wanted[kind]; starting++, have[kind]++) {
+            if (priv_session_spawn(m, (enum worker_kind)kind) < 0) {
+                spare_failed(m);
+                return;
+            }
         }
-        starting++;
     }
 }
 
@@ -335,6 +378,7 @@ void session_end(struct monitor *m, struct session *s, const char *reason)
     s->state = STATE_ENDING;
     s->deadline_ms = now_ms() + AGENT_LAST_MS;
     source_close(m, &s->worker);
+    data_release(m, s);
     kill_child(s->worker_pid);
     if (s->agent.fd >= 0 && send_agent_finish(s->agent.fd, 0, &finish) < 0)
         kill_child(s->agent_pid); /* it must not go on serving */
@@ -435,7 +479,7 @@ void sessions_child_ended(struct monitor *m, pid_t pid, int status)
 static void waiting_tick(struct monitor *m, int64_t now)
 {
     for (size_t i = 0; i < m->waiting_count;) {
-        struct waiting_client *w = &m->waiting[i];
+        struct arrival *w = &m->waiting[i];
         if (!m->stop && now - w->since_ms < (int64_t)m->config.limits_login_grace * 1000) {
             i++;
             continue;
@@ -479,6 +523,7 @@ void sessions_bury(struct monitor *m)
         source_close(m, &s->worker);
         source_close(m, &s->agent);
         login_clear(&s->login);
+        EVP_PKEY_free(s->tls_key);
         explicit_bzero(s, sizeof(*s));
         free(s);
     }

@@ -54,6 +54,8 @@ static int ask(struct worker *w, enum message_type type, const void *question)
     char reason[256];
 
     w->request_answered = true;
+    if (w->stop) /* what libssh had read already: the monitor would not hear it */
+        return SSH_AUTH_DENIED;
     if (w->logged_in)
         return refuse_here(w);
     if (monitor_ask(&w->monitor, type, question, MSG_verdict, &v) < 0)

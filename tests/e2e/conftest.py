@@ -70,10 +70,10 @@ def make_shared():
     """The same for a whole module: for tests that leave the server as it was."""
     made = []
 
-    def make(settings=None):
+    def make(settings=None, start=True):
         one = Server(settings)
         made.append(one)
-        return one.start()
+        return one.start() if start else one
 
     yield make
     close_all(made)
@@ -95,6 +95,14 @@ def shared(make_shared, keys):
     """A server with one account, alice: a password and an Ed25519 key."""
     one = make_shared()
     one.add("alice", keys=[keys["ed25519"].with_suffix(".pub")])
+    return one
+
+
+@pytest.fixture(scope="module")
+def ftps(make_shared):
+    """The same, serving FTPS too, with the certificate that it made for itself."""
+    one = make_shared(start=False).serve_ftps().start()
+    one.add("alice")
     return one
 
 

@@ -21,7 +21,8 @@ BUILD = Path(os.environ.get("SALLYPORT_BUILD", TOP / "build" / "release"))
 IS_ROOT = os.geteuid() == 0
 SANITIZED = "asan" in BUILD.name
 PATIENCE = 3 if SANITIZED else 1  # the sanitizers' build is slower
-PROGRAMS = ("sallyportd", "sallyport", "sallyport-store", "sallyport-files", "sallyport-hash", "sallyport-sftp")
+PROGRAMS = ("sallyportd", "sallyport", "sallyport-store", "sallyport-files", "sallyport-hash", "sallyport-sftp",
+            "sallyport-ftps")
 
 # The leak checker would need system calls that no process of the house may make.
 ENVIRONMENT = {"PATH": os.environ["PATH"], "ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
@@ -59,6 +60,13 @@ def free_port():
                     continue
             return port
     raise Trouble("no free port")
+
+
+def passive_range():
+    """Ports for data connections, below those that the kernel gives to clients; each test process
+    has its own, as several run at a time."""
+    first = 20000 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) * 1000
+    return f"{first}-{first + 999}"
 
 
 def has_ipv6():
@@ -182,14 +190,25 @@ class Server:
                 "log_level": "debug",
             },
             "sftp": {"listen": "127.0.0.1 ::1" if has_ipv6() else "127.0.0.1", "port": self.port},
+            "ftps": {"enabled": "no"},
             "limits": {"penalty_exempt": "127.0.0.1 ::1"},
         }
+        self.ftps_port = self.implicit_port = None
         self.configure(settings or {})
         askpass = self.place / "askpass"
         askpass.write_text('#!/bin/sh\nprintf "%s\\n" "$SALLYPORT_TEST_PASSWORD"\n')
         askpass.chmod(0o755)
 
     # -- configuration, start, end
+
+    def serve_ftps(self, **settings):
+        """FTPS too, explicit and implicit, on ports of its own; before the start."""
+        self.ftps_port, self.implicit_port = free_port(), free_port()
+        self.configure({"ftps": {
+            "enabled": "yes", "listen": self.settings["sftp"]["listen"], "port": self.ftps_port, "implicit": "yes",
+            "implicit_port": self.implicit_port, "passive_ports": passive_range(), **settings,
+        }})
+        return self
 
     def configure(self, settings):
         """Change settings and write the file; a running server is not told (see reload)."""

@@ -146,7 +146,8 @@ def test_two_thousand_passwords(shared):
                 break
         wait_for("the end of the connection", heard.ended, 60)
         assert SUCCESS not in heard.kinds()
-        assert heard.kinds().count(FAILURE) <= 6
+        # Those that had been read with the last one that was looked at are answered, unseen.
+        assert heard.kinds().count(FAILURE) <= 6 + 4096 // len(password(secret=b"guess 1"))
     shared.wait_no_sessions()
     assert len(shared.audit(event="refused")) - before == 6
 

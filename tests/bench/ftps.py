@@ -1,0 +1,164 @@
+"""make bench-ftps: ours beside pure-ftpd, vsftpd and ProFTPD of Debian, in turns, under TLS 1.3 with
+AES-128-GCM. Needs root (the peers do). FAST=1: smaller works, for a look."""
+import os
+import shutil
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import bench
+import ftp_peers
+
+import ftps_clients
+from server import free_port
+
+FAST = os.environ.get("FAST") == "1"
+BULK = (256 << 20) if FAST else (1 << 30)
+RUNS = int(os.environ.get("RUNS", "1" if FAST else "3"))
+SMALL, SMALL_SIZE = 1000, 10240
+MANY = 20000
+LOGINS = 20 if FAST else 100
+IDLE = 20
+
+
+def context():
+    made = ssl.create_default_context()
+    made.check_hostname, made.verify_mode = False, ssl.CERT_NONE
+    made.minimum_version = ssl.TLSVersion.TLSv1_3
+    return made
+
+
+def login(one):
+    ftp = ftps_clients.Session(resume=True, context=context())
+    ftp.connect("127.0.0.1", one.port)
+    ftp.login(one.user, one.password)
+    ftp.prot_p()
+    return ftp
+
+
+def base(one):
+    """Where the files are, as the account sees it."""
+    return "/files" if one.name == "vsftpd" else ""
+
+
+def measured(table, one, work, amount, act):
+    """One run: speed (amount a second) and processor time of the server."""
+    time.sleep(0.2)
+    cpu, began = bench.processor_seconds(one.pid), time.monotonic()
+    act()
+    wall = time.monotonic() - began
+    time.sleep(0.3)
+    used = bench.processor_seconds(one.pid) - cpu
+    table.add(work, "speed", one.name, amount / wall)
+    table.add(work, "cpu", one.name, used)
+    bench.note(f"  {work:18} {one.name:10} {amount / wall:12.1f}/s  {used:7.2f} s")
+
+
+def curl(one, *options, path):
+    command = ["curl", "-sS", "--insecure", "--ssl-reqd", "--tlsv1.3", "--tls13-ciphers", "TLS_AES_128_GCM_SHA256",
+               "--user", f"{one.user}:{one.password}", *options, f"ftp://127.0.0.1:{one.port}{base(one)}/{path}"]
+    subprocess.run([str(part) for part in command], check=True)
+
+
+def small_up(one):
+    data = os.urandom(SMALL_SIZE)
+    with login(one) as ftp:
+        for i in range(SMALL):
+            with ftp.transfercmd(f"STOR {base(one)}/small/{i:04}") as conn:
+                conn.sendall(data)
+                conn.unwrap()
+            ftp.voidresp()
+
+
+def small_down(one):
+    with login(one) as ftp:
+        for i in range(SMALL):
+            with ftp.transfercmd(f"RETR {base(one)}/small/{i:04}") as conn:
+                while conn.recv(65536):
+                    pass
+            ftp.voidresp()
+
+
+def listing(one, verb):
+    with login(one) as ftp:
+        lines = []
+        ftp.retrlines(f"{verb} {base(one)}/many", lines.append)
+        if len([line for line in lines if "type=cdir" not in line and "type=pdir" not in line]) < MANY:
+            raise SystemExit(f"{one.name}: {verb} shows {len(lines)} of {MANY}")
+
+
+def logins(one):
+    for _ in range(LOGINS):
+        with login(one):
+            pass
+
+
+def idle(table, one):
+    """Memory of a session that waits."""
+    before = bench.own_memory(one.pid)
+    open_ones = [login(one) for _ in range(IDLE)]
+    time.sleep(1)
+    table.add("idle session", "memory", one.name, (bench.own_memory(one.pid) - before) / IDLE)
+    for ftp in open_ones:
+        ftp.close()
+    time.sleep(1)
+
+
+def fill(one, source):
+    for name in ("small", "many"):
+        (one.files / name).mkdir()
+        one.own(one.files / name)
+    for i in range(MANY):
+        path = one.files / "many" / f"a file with a name {i:05}.dat"
+        path.touch()
+        one.own(path)
+    shutil.copyfile(source, one.files / "bulk")
+    one.own(one.files / "bulk")
+
+
+def works(table, one, source):
+    gigabytes = BULK / 1e9
+    measured(table, one, "bulk down aes128-gcm", gigabytes, lambda: curl(one, "-o", "/dev/null", path="bulk"))
+    measured(table, one, "bulk up aes128-gcm", gigabytes, lambda: curl(one, "-T", source, path="up"))
+    (one.files / "up").unlink()
+    measured(table, one, "small files up", SMALL, lambda: small_up(one))
+    measured(table, one, "small files down", SMALL, lambda: small_down(one))
+    measured(table, one, f"list {MANY}", 1, lambda: listing(one, "LIST"))
+    if one.name != "vsftpd":  # has no MLSD
+        measured(table, one, f"mlsd {MANY}", 1, lambda: listing(one, "MLSD"))
+    measured(table, one, "login password", LOGINS, lambda: logins(one))
+    idle(table, one)
+
+
+def main():
+    if os.geteuid() != 0:
+        sys.exit("bench-ftps: needs root: the peers do")
+    bench.pin_self()
+    table = bench.Table("ftps")
+    place = tempfile.mkdtemp(prefix="sallyport-bench-", dir=bench.place_of_files())
+    os.chmod(place, 0o755)
+    servers = []
+    try:
+        source = Path(place) / "source"
+        with open(source, "wb") as f:
+            for _ in range(BULK >> 20):
+                f.write(os.urandom(1 << 20))
+        servers = ftp_peers.start_all(place, free_port)
+        for one in servers:
+            fill(one, source)
+        for run in range(RUNS):
+            bench.note(f"run {run + 1} of {RUNS}")
+            for one in servers:
+                works(table, one, source)
+        table.finish("sallyport")
+    finally:
+        for one in servers:
+            one.stop()
+        shutil.rmtree(place, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
