@@ -9,8 +9,7 @@
 #include "sftp-worker/worker.h"
 
 #define OUT_MAX     (1024 * 1024)
-#define WRITE_MOST  (256 * 1024) /* given to libssh before the client has taken the last */
-#define PACE_MS     50
+#define WRITE_MOST  (256 * 1024)      /* given to libssh before the client has taken the last */
 #define UNREAD_MOST (4 * 1024 * 1024) /* libssh's windows are 1.3 MB */
 
 struct channel {
@@ -26,32 +25,6 @@ struct channel {
     uint8_t *out; /* answers, OUT_MAX */
     size_t out_at, out_len;
 };
-
-/* ------------------------------------------------------------------------- pace */
-
-/* Bytes that may move now; UINT32_MAX without a limit. */
-static uint32_t pace_left(struct pace *p)
-{
-    const int64_t now = worker_now_ms();
-
-    if (p->rate == 0)
-        return UINT32_MAX;
-    if (p->at_ms == 0)
-        p->at_ms = now;
-    const int64_t burst = (int64_t)(p->rate < 65536 ? 65536 : p->rate);
-    const int64_t more = (int64_t)((double)p->rate * (double)(now - p->at_ms) / 1000);
-    if (more > 0) { /* less than a byte: counted with the next milliseconds */
-        p->left = p->left + more > burst ? burst : p->left + more;
-        p->at_ms = now;
-    }
-    return p->left <= 0 ? 0 : p->left > UINT32_MAX ? UINT32_MAX : (uint32_t)p->left;
-}
-
-static void pace_took(struct pace *p, size_t bytes)
-{
-    if (p->rate != 0)
-        p->left -= (int64_t)bytes;
-}
 
 /* ------------------------------------------------------------------------- out */
 
@@ -80,7 +53,8 @@ static bool send_out(struct channel *c)
 
     while (c->out_len > 0 && (ssh_get_status(w->session) & SSH_WRITE_PENDING) == 0) {
         uint32_t n = c->out_len > WRITE_MOST ? WRITE_MOST : (uint32_t)c->out_len;
-        const uint32_t window = ssh_channel_window_size(c->channel), pace = pace_left(&w->out);
+        const uint32_t window = ssh_channel_window_size(c->channel),
+                       pace = pace_left(&w->out, worker_now_ms());
         n = n > window ? window : n;
         n = n > pace ? pace : n;
         if (n == 0)
@@ -110,7 +84,7 @@ static ssize_t offer(struct channel *c, const uint8_t *data, size_t len)
 {
     struct worker *w = c->worker;
 
-    if (pace_left(&w->in) == 0)
+    if (pace_left(&w->in, worker_now_ms()) == 0)
         return 0;
     const ssize_t used = sftp_input(c->sftp, data, len);
     if (used > 0) {
@@ -330,7 +304,8 @@ static bool pump(struct channel *c, int *wait)
     if (c->closed)
         return c->out_len == 0 || c->eof || !ssh_channel_is_open(c->channel);
     /* The client has said all and has all: what is left, if anything, is no whole packet. */
-    return c->eof && c->out_len == 0 && !sftp_busy(c->sftp) && pace_left(&c->worker->in) > 0;
+    return c->eof && c->out_len == 0 && !sftp_busy(c->sftp) &&
+           pace_left(&c->worker->in, worker_now_ms()) > 0;
 }
 
 int channels_pump(struct worker *w)

@@ -3,10 +3,12 @@
 #ifndef SALLYPORT_SFTP_ENGINE_H
 #define SALLYPORT_SFTP_ENGINE_H
 
+#include "common/agent_link.h"
+#include "common/attributes.h"
+#include "common/ls_line.h"
 #include "common/message.h"
 #include "common/slice.h"
 #include "common/sshwire.h"
-#include "common/agent_link.h"
 #include "sftp-worker/sftp.h"
 
 #define PATH_BYTES 4095 /* of a path in a message to the agent */
@@ -160,20 +162,7 @@ struct changes {
     int64_t atime_ns, mtime_ns;
 };
 
-/* As the agent tells them. */
-struct attributes {
-    uint32_t mode, nlink, uid, gid;
-    uint64_t size;
-    int64_t atime_ns, mtime_ns;
-};
-
-/* From any message with ATTRIBUTE_FIELDS; into any with CHANGE_FIELDS. */
-#define ATTRIBUTES_OF(m)                                                                           \
-    (struct attributes)                                                                            \
-    {                                                                                              \
-        .mode = (m).mode, .nlink = (m).nlink, .uid = (m).uid, .gid = (m).gid, .size = (m).size,    \
-        .atime_ns = (m).atime_ns, .mtime_ns = (m).mtime_ns                                         \
-    }
+/* Into any message with CHANGE_FIELDS. */
 #define CHANGES_FROM(c)                                                                            \
     .valid = (c).valid, .size = (c).size, .uid = (c).uid, .gid = (c).gid, .mode = (c).mode,        \
     .atime_ns = (c).atime_ns, .mtime_ns = (c).mtime_ns
@@ -182,7 +171,7 @@ struct changes take_attributes(struct call *call);
 void put_attributes(struct wire_out *out, const struct attributes *attributes);
 void put_no_attributes(struct wire_out *out);
 
-#define LONGNAME_MAX 512
+#define LONGNAME_MAX LS_LINE_MAX
 /* The line of `ls -l` (UTC; ids as numbers but for the account's own). now: seconds since 1970.
  * Returns its length; name is at most 255 bytes. */
 size_t longname(const struct sftp *sftp, int64_t now, struct slice name,

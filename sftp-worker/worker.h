@@ -18,17 +18,11 @@
 #include "common/log.h"
 #include "common/message.h"
 #include "common/monitor_link.h"
+#include "common/pace.h"
 
 #define CHANNELS_MAX 10
 
 struct channel;
-
-/* A limit of bytes a second, and what of it is left now. */
-struct pace {
-    uint64_t rate; /* 0: no limit */
-    int64_t left;
-    int64_t at_ms;
-};
 
 struct worker {
     struct monitor_link monitor;

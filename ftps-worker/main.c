@@ -1,0 +1,253 @@
+/* sallyport-ftps: one process for one FTP connection. Started ahead of need: everything that needs
+ * the system is done first (settings, TLS, digests), then the sandbox is entered, and only then is
+ * there a client. Must never read a byte from the network before the sandbox is in force. */
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/sandbox.h"
+#include "ftps-worker/worker.h"
+
+#define DESCRIPTORS   16 /* one file and one data connection, and what comes before it goes */
+#define ROUND_SECONDS 10
+#define MEMORY_MOST   (128 << 20)
+
+int64_t worker_now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void worker_stop_because(struct worker *w, const char *reason)
+{
+    if (w->stop)
+        return;
+    w->stop = true;
+    slice_copy(slice_of(reason, strnlen(reason, sizeof(w->reason) - 1)), w->reason,
+               sizeof(w->reason));
+}
+
+/* ------------------------------------------------------------------------- before the sandbox */
+
+static void on_stop(void *owner, const char *reason)
+{
+    worker_stop_because(owner, reason);
+}
+
+static int receive_setup(struct worker *w)
+{
+    w->setup_message = malloc(sizeof(*w->setup_message));
+    return w->setup_message != NULL && message_receive(FD_MONITOR, w->setup_message, 0) > 0 &&
+                   decode_ftps_setup(w->setup_message, &w->setup) == 0
+               ? 0
+               : -1;
+}
+
+static int prepare_tls(struct worker *w, char *why, size_t size)
+{
+    const struct tls_settings settings = {
+        .certificates = w->setup.certificates,
+        .ciphers12 = w->setup.ciphers12,
+        .ciphers13 = w->setup.ciphers13,
+        .groups = w->setup.groups,
+        .least = (enum tls_version)w->setup.tls_least,
+        .resume_data = true,
+    };
+
+    w->tls = tls_context_new(&settings, &w->monitor, why, size);
+    return w->tls != NULL ? 0 : -1;
+}
+
+/* Use once what is fetched or seeded at its first use: in the sandbox it would be too late. */
+static int warm_up(void)
+{
+    uint8_t random[32];
+
+    return RAND_bytes(random, sizeof(random)) == 1 &&
+                   RAND_priv_bytes(random, sizeof(random)) == 1 && digest_prepare() == 0
+               ? 0
+               : -1;
+}
+
+static int prepare(struct worker *w)
+{
+    char why[256] = "";
+    const char *step = "no settings";
+
+    if (receive_setup(w) < 0)
+        goto failed;
+    log_open_hook(monitor_log, (enum log_level)w->setup.log_level);
+    step = "libcrypto";
+    if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
+        goto failed;
+    step = "the certificate";
+    if (prepare_tls(w, why, sizeof(why)) < 0)
+        goto failed;
+    step = "random numbers or digests";
+    if (warm_up() < 0)
+        goto failed;
+    step = "the data connection's place";
+    if (dup2(0, FD_DATA) < 0)
+        goto failed;
+    return 0;
+failed:
+    log_error("cannot start: %s%s%s", step, why[0] != '\0' ? ": " : "", why);
+    return -1;
+}
+
+static int enter_sandbox(struct worker *w)
+{
+    char empty[4096], trouble[256];
+    uint32_t layers;
+    const struct sandbox sandbox = {
+        .process = PROCESS_FTPS,
+        .empty_dir = empty,
+        .uid = w->setup.uid,
+        .gid = w->setup.gid,
+        .descriptors = DESCRIPTORS,
+        .memory = MEMORY_MOST,
+        .file_size = UINT64_MAX, /* it writes files that the agent opened */
+    };
+
+    if (slice_copy(w->setup.empty_dir, empty, sizeof(empty)) < 0)
+        return -1;
+    if (sandbox_enter(&sandbox, &layers, trouble, sizeof(trouble)) < 0) {
+        log_error("%s", trouble);
+        return -1;
+    }
+    const struct worker_ready ready = {.layers = layers};
+    return send_worker_ready(FD_MONITOR, 0, &ready);
+}
+
+/* ------------------------------------------------------------------------- with a client */
+
+static int receive_client(struct worker *w)
+{
+    static struct envelope e;
+    struct client client;
+
+    if (message_receive(FD_MONITOR, &e, 0) <= 0 || decode_client(&e, &client) < 0 ||
+        envelope_take_fd(&e, 0) != FD_CLIENT ||
+        slice_copy(client.address, w->client_text, sizeof(w->client_text)) < 0 ||
+        !address_parse(client.address, &w->client))
+        return -1;
+    w->implicit = w->private_data = client.implicit != 0;
+    return 0;
+}
+
+/* One round of the loop may take so much of the processor's time, then SIGPROF ends this process.
+ * Said anew once a second, for rounds are many. Returns 0 or -1. */
+static int allow_time(int64_t *said_ms)
+{
+    const struct itimerval most = {.it_value = {.tv_sec = ROUND_SECONDS}};
+    const int64_t now = worker_now_ms();
+
+    if (*said_ms != 0 && now - *said_ms < 1000)
+        return 0;
+    *said_ms = now;
+    return setitimer(ITIMER_PROF, &most, NULL);
+}
+
+static int sooner(int a, int b)
+{
+    return a < 0 ? b : b < 0 || a < b ? a : b;
+}
+
+/* Milliseconds until the session is idle for too long; 0: it is. */
+static int idle_left(struct worker *w)
+{
+    if (w->setup.idle_seconds == 0 || w->state != STATE_OPEN)
+        return -1; /* before a login the monitor counts */
+    const int64_t left = w->active_ms + (int64_t)w->setup.idle_seconds * 1000 - worker_now_ms();
+    if (left <= 0)
+        worker_stop_because(w, "idle for too long");
+    return left <= 0 ? 0 : left > 3600000 ? 3600000 : (int)left;
+}
+
+/* Wait for what can go on, at most so long. Returns whether the control connection can be read. */
+static bool wait_for_events(struct worker *w, int wait_ms)
+{
+    const short control = control_events(w), data = data_events(w);
+    struct pollfd polled[] = {
+        {.fd = control != 0 ? FD_CLIENT : -1, .events = control},
+        {.fd = FD_MONITOR, .events = POLLIN},
+        {.fd = data != 0 ? FD_DATA : -1, .events = data},
+    };
+
+    if (poll(polled, sizeof(polled) / sizeof(polled[0]), wait_ms) <= 0)
+        return false;
+    if (polled[2].revents != 0)
+        data_polled(w, polled[2].revents);
+    if (polled[1].revents != 0)
+        monitor_listen(&w->monitor);
+    return (polled[0].revents & ~POLLOUT) != 0;
+}
+
+static void serve(struct worker *w)
+{
+    int64_t said_ms = 0;
+    bool readable = false;
+
+    control_begin(w);
+    w->active_ms = worker_now_ms();
+    while (!w->stop) {
+        if (allow_time(&said_ms) < 0)
+            worker_stop_because(w, "no timer");
+        int wait_ms = control_step(w, readable) ? 0 : -1;
+        if (w->work.kind != WORK_NONE && !w->stop) {
+            wait_ms = sooner(wait_ms, work_step(w));
+            if (w->work.kind == WORK_NONE && control_step(w, false)) /* what waited for its end */
+                wait_ms = 0;
+        }
+        wait_ms = sooner(sooner(wait_ms, data_wait_ms(w)), idle_left(w));
+        if (!w->stop)
+            readable = wait_for_events(w, wait_ms);
+    }
+}
+
+/* Tell the client and the monitor why. */
+static void say_goodbye(struct worker *w)
+{
+    work_break(w);
+    data_drop(w);
+    control_end(w);
+    const struct worker_end end = {
+        .reason = slice_text(w->reason),
+        .bytes_in = w->bytes_in,
+        .bytes_out = w->bytes_out,
+    };
+    if (send_worker_end(FD_MONITOR, 0, &end) == 0) /* else the monitor is gone: this process too */
+        control_drain(w);
+}
+
+int main(void)
+{
+    static struct worker w;
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+    w.monitor.stop = on_stop;
+    w.monitor.unasked = data_unasked;
+    w.monitor.owner = &w;
+    if (sigaction(SIGPIPE, &ignore, NULL) < 0 || prepare(&w) < 0 || enter_sandbox(&w) < 0)
+        return EXIT_FAILURE;
+    if (receive_client(&w) < 0)
+        return EXIT_FAILURE;
+    w.facts = FACTS_ALL;
+    w.ascii = true; /* RFC 959, 5.1 */
+    w.work.file.fd = -1;
+    path_join(&w.folder, slice_text("/"), slice_of(NULL, 0));
+    serve(&w);
+    say_goodbye(&w);
+    /* Not exit(): the filter has no calls for what libraries do then. */
+    _exit(EXIT_SUCCESS);
+}
