@@ -229,7 +229,9 @@ bool control_step(struct worker *w, bool readable)
     run_lines(w);
     look_for_end(w);
     control_flush(w);
-    if (w->stop || c->handshaking || reply_room(w) < REPLIES_MAX / 2)
+    if (c->handshaking && !w->stop)
+        return c->tls.ssl == NULL && c->out_len == 0; /* TLS begins */
+    if (w->stop || reply_room(w) < REPLIES_MAX / 2)
         return false;
     if (c->waiting || c->in_at < c->in_len)
         return w->work.kind == WORK_NONE;
