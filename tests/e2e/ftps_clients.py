@@ -98,14 +98,14 @@ class Curl(Ftps):
 
 
 class Rclone(Ftps):
-    """Its data connections are TLS sessions of their own unless it has a cache of them."""
+    """It keeps one TLS session a server: with several control connections, whose it is is chance."""
 
     program = "rclone"
 
     def rclone(self, *arguments):
         obscured = self.run("rclone", "obscure", self.password).stdout.strip()
         env = {"TYPE": "ftp", "HOST": self.host, "PORT": str(self.port), "USER": self.user, "PASS": obscured,
-               "TLS" if self.implicit else "EXPLICIT_TLS": "true", "TLS_CACHE_SIZE": "32", "CONCURRENCY": "2"}
+               "TLS" if self.implicit else "EXPLICIT_TLS": "true", "TLS_CACHE_SIZE": "32", "CONCURRENCY": "1"}
         self.env.update({f"RCLONE_CONFIG_R_{key}": value for key, value in env.items()})
         self.env.update({"SSL_CERT_FILE": str(self.ca), "RCLONE_CONFIG": "/dev/null"})
         return self.run("rclone", *arguments, "--retries", "1", timeout=110)
