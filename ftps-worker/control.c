@@ -245,10 +245,11 @@ short control_events(const struct worker *w)
 
     if (c->handshaking && c->tls.ssl != NULL)
         return tls_events(&c->tls);
+    if (c->handshaking)
+        return c->out_at < c->out_len ? POLLOUT : POLLIN;
     if (c->out_at < c->out_len || c->tls.out_sent < c->tls.out_len)
         events |= POLLOUT;
-    if (!c->ended && !c->handshaking && c->in_at == c->in_len && !c->waiting &&
-        reply_room(w) >= REPLIES_MAX / 2)
+    if (!c->ended && c->in_at == c->in_len && !c->waiting && reply_room(w) >= REPLIES_MAX / 2)
         events |= POLLIN;
     return events;
 }
