@@ -248,6 +248,7 @@ static enum tls_result judge(struct tls_stream *s, int r)
 
     if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE)
         return TLS_AGAIN;
+    s->failed = true;
     if (s->error != 0)
         snprintf(s->trouble, sizeof(s->trouble), "%s", strerror(s->error));
     else if (s->end_of_file)
@@ -348,7 +349,8 @@ short tls_events(const struct tls_stream *s)
 
 bool tls_pending(const struct tls_stream *s)
 {
-    return s->in_used < s->in_len || SSL_has_pending(s->ssl) == 1;
+    /* Not SSL_has_pending: it is true of half a record too, which is waited for. */
+    return s->in_used < s->in_len || SSL_pending(s->ssl) > 0 || s->ended || s->failed;
 }
 
 bool tls_resumed(const struct tls_stream *s)

@@ -46,6 +46,7 @@ struct tls_stream {
     size_t in_len, in_used, in_size;
     bool end_of_file; /* the peer closed the connection (with or without close_notify) */
     bool ended;       /* the peer's close_notify was read */
+    bool failed;      /* what comes is no TLS, or the connection is broken */
     int error;        /* errno of what failed on the socket */
     char trouble[128];
 };
@@ -81,7 +82,7 @@ enum tls_result tls_close(struct tls_stream *s);
 
 /* What poll should wait for: POLLIN, and POLLOUT while something is not sent. */
 short tls_events(const struct tls_stream *s);
-/* Decrypted or undecrypted bytes are here already: read before polling. */
+/* Bytes, or the end, are here already, and no event will tell of them: read before polling. */
 bool tls_pending(const struct tls_stream *s);
 
 /* Did it resume a session? All that there are were made in this process: for a data connection,

@@ -367,7 +367,7 @@ static int receive_step(struct worker *w)
         w->bytes_in += (size_t)n;
         w->active_ms = worker_now_ms();
         pace_took(&w->in, (size_t)n);
-        if ((size_t)n < most) /* nothing more is here: poll first */
+        if ((size_t)n < most && !tls_pending(&w->data.tls)) /* nothing more is here: poll first */
             return WAIT_EVENT;
     }
     return GO_ON;
