@@ -206,6 +206,7 @@ class Ftplib(Ftps):
 
     def resume_put(self, local, remote):
         with self.session() as ftp, open(local, "rb") as source:
+            ftp.voidcmd("TYPE I")
             there = ftp.size(remote)
             source.seek(there)
             ftp.storbinary(f"STOR {remote}", source, rest=there)

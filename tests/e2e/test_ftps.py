@@ -177,7 +177,7 @@ def test_clients_without_tls(ftps, place, program):
     if program == "tnftp":
         done = client.run("tnftp", "-n", "-p", "127.0.0.1", str(ftps.ftps_port), stdin="user alice correct\nls\nbye\n", check=False)
     else:
-        done = client.run("ncftpls", "-u", "alice", "-p", "correct horse", "-P", str(ftps.ftps_port), "ftp://127.0.0.1/", check=False)
+        done = client.run("ncftpls", "-d", "stdout", "-u", "alice", "-p", "correct horse", "-P", str(ftps.ftps_port), "ftp://127.0.0.1/", check=False)
     assert "TLS" in done.stdout + done.stderr
 
 
