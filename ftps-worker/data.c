@@ -150,7 +150,6 @@ enum data_step data_secure(struct worker *w)
     case TLS_AGAIN:
         return DATA_WAITS;
     default:
-        slice_copy(slice_text(tls_trouble(&d->tls)), d->trouble, sizeof(d->trouble));
         return DATA_FAILED;
     }
 }
@@ -166,6 +165,11 @@ ssize_t data_read(struct worker *w, void *bytes, size_t size)
     return tls_read(&w->data.tls, bytes, size);
 }
 
+bool data_pending(const struct worker *w)
+{
+    return tls_pending(&w->data.tls);
+}
+
 ssize_t data_write(struct worker *w, const void *bytes, size_t len)
 {
     return tls_write(&w->data.tls, bytes, len);
@@ -179,6 +183,13 @@ enum tls_result data_flush(struct worker *w)
 enum tls_result data_close(struct worker *w)
 {
     return tls_close(&w->data.tls);
+}
+
+const char *data_trouble(const struct worker *w)
+{
+    const struct data *d = &w->data;
+
+    return d->state == DATA_SECURING || d->state == DATA_OPEN ? tls_trouble(&d->tls) : d->trouble;
 }
 
 /* Closing while the client's last words are on their way would reset the connection, and what it

@@ -124,20 +124,17 @@ void work_break(struct worker *w)
 /* It failed before the end: what went wrong with the connection, or with the file. */
 static int fail(struct worker *w, unsigned code, const char *text, const char *why)
 {
+    reply(w, code, "%s: %s", text, why); /* first: the connection knows why */
     work_break(w);
-    reply(w, code, "%s%s%s", text, why[0] != '\0' ? ": " : "", why);
     return GO_ON;
 }
 
 static int fail_broken(struct worker *w)
 {
-    char why[sizeof(w->data.tls.trouble)];
-
-    slice_copy(slice_text(tls_trouble(&w->data.tls)), why, sizeof(why));
     return fail(w, 426,
                 w->work.kind == WORK_UPLOAD ? "The upload broke off and is not whole"
                                             : "The data connection broke off",
-                why);
+                data_trouble(w));
 }
 
 /* error: an errno, or -1 when the agent is gone. */
@@ -367,7 +364,7 @@ static int receive_step(struct worker *w)
         w->bytes_in += (size_t)n;
         w->active_ms = worker_now_ms();
         pace_took(&w->in, (size_t)n);
-        if ((size_t)n < most && !tls_pending(&w->data.tls)) /* nothing more is here: poll first */
+        if ((size_t)n < most && !data_pending(w)) /* nothing more is here: poll first */
             return WAIT_EVENT;
     }
     return GO_ON;
@@ -387,14 +384,12 @@ static int arrive_step(struct worker *w)
         return time_left(w);
     }
     if (step == DATA_FAILED)
-        return fail(w, 425, "No data connection", w->data.trouble);
+        return fail(w, 425, "No data connection", data_trouble(w));
     return left > 0 ? left : fail(w, 425, "No data connection", "nobody connected in time");
 }
 
 static int secure_step(struct worker *w)
 {
-    char why[sizeof(w->data.trouble)];
-
     switch (data_secure(w)) {
     case DATA_READY:
         if (!data_resumed(w))
@@ -405,8 +400,7 @@ static int secure_step(struct worker *w)
         w->active_ms = worker_now_ms();
         return GO_ON;
     case DATA_FAILED:
-        slice_copy(slice_text(w->data.trouble), why, sizeof(why));
-        return fail(w, 425, "TLS on the data connection failed", why);
+        return fail(w, 425, "TLS on the data connection failed", data_trouble(w));
     default:
         break;
     }
