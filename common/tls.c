@@ -165,9 +165,13 @@ static int bio_read(BIO *bio, char *bytes, int size)
     }
     const size_t here = s->in_len - s->in_used;
     const size_t n = here < (size_t)size ? here : (size_t)size;
+    if (n == 0) { /* the end, which libssl is not told: it would forget the session, see judge */
+        BIO_set_retry_read(bio);
+        return -1;
+    }
     memcpy(bytes, s->in + s->in_used, n);
     s->in_used += n;
-    return (int)n; /* 0: the end */
+    return (int)n;
 }
 
 static int bio_write(BIO *bio, const char *bytes, int len)
@@ -246,7 +250,7 @@ static enum tls_result judge(struct tls_stream *s, int r)
 {
     const int error = SSL_get_error(s->ssl, r);
 
-    if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE)
+    if (error == SSL_ERROR_WANT_WRITE || (error == SSL_ERROR_WANT_READ && !s->end_of_file))
         return TLS_AGAIN;
     s->failed = true;
     if (s->error != 0)

@@ -145,9 +145,11 @@ static bool take_offset(struct slice text, uint64_t *number)
     if (text.len == 0)
         return false;
     for (size_t i = 0; i < text.len; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9' || n > (INT64_MAX - 9) / 10)
+        if (text.data[i] < '0' || text.data[i] > '9' || n > INT64_MAX / 10)
             return false;
         n = n * 10 + (uint64_t)(text.data[i] - '0');
+        if (n > INT64_MAX)
+            return false;
     }
     *number = n;
     return true;

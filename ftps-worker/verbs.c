@@ -23,7 +23,7 @@ static const char tls_only[] = "530 This server takes logins over TLS only: choo
 #define AUTH_FIRST auth_first
 #define HOST_FIRST "503 HOST comes before USER"
 #define TWICE      "503 You are logged in already"
-#define USER_FIRST "503 USER comes first"
+#define USER_FIRST "503 PASS comes after USER, once"
 
 static const struct verb verbs[] = {
 #define VERB(name, function, states, argument, busy, feature, operations, misuse, help)            \
