@@ -90,6 +90,7 @@ struct hostile {
     unsigned stand_ins; /* 1 << ROLE_*: whose programs are stand-ins */
     unsigned by_hand;   /* of these: whose processes the test plays; others become real at once */
     unsigned hashers;   /* how many; 0: as many as by default */
+    unsigned spares;    /* workers started ahead */
     bool new_kernel;    /* the monitor may have the kernel refuse descriptors */
     pid_t server;
     bool root, stopped; /* stopped: its store is */
@@ -142,6 +143,8 @@ unsigned long file_count(const char *path, const char *text);
 void server_hold(struct hostile *h, bool stop);
 /* The same with the hashers. Returns how many there are. */
 unsigned server_hold_hashers(struct hostile *h, bool stop);
+/* Kill the hashers. */
+void server_end_hashers(struct hostile *h);
 /* A figure of /proc/PID/status of the monitor, or of any process. */
 unsigned long server_figure(struct hostile *h, const char *name);
 unsigned long process_figure(pid_t pid, const char *name);
@@ -343,6 +346,10 @@ void liveness_run(struct hostile *h);
 void across_run(struct hostile *h);
 void agent_check(struct hostile *h);
 void agent_run(struct hostile *h);
+void store_check(struct hostile *h);
+void store_run(struct hostile *h);
+void hasher_check(struct hostile *h);
+void hasher_run(struct hostile *h);
 /* Of agent.c: its link to a real worker. */
 void agent_check_worker(struct hostile *h);
 void agent_run_worker(struct hostile *h);

@@ -79,16 +79,18 @@ static const struct {
     const char *name;
     void (*check)(struct hostile *h);
     void (*run)(struct hostile *h);
-    unsigned stand_ins, hashers;
+    unsigned stand_ins, hashers, spares;
     bool new_kernel;
 } parts[] = {
     // clang-format off
-    {"matrix",    matrix_check, matrix_run,    WORKERS,                    0,  false},
-    {"fields",    NULL,         fields_run,    WORKERS,                    0,  false},
-    {"across",    NULL,         across_run,    WORKERS,                    0,  false},
-    {"liveness",  NULL,         liveness_run,  WORKERS,                    0,  false},
-    {"endurance", NULL,         endurance_run, WORKERS,                    0,  false},
-    {"agent",     agent_check,  agent_run,     WORKERS | AGENTS,           0,  false},
+    {"matrix",    matrix_check, matrix_run,    WORKERS,                    0, 8, false},
+    {"fields",    NULL,         fields_run,    WORKERS,                    0, 8, false},
+    {"across",    NULL,         across_run,    WORKERS,                    0, 8, false},
+    {"liveness",  NULL,         liveness_run,  WORKERS,                    0, 8, false},
+    {"endurance", NULL,         endurance_run, WORKERS,                    0, 8, false},
+    {"agent",     agent_check,  agent_run,     WORKERS | AGENTS,           0, 8, false},
+    {"store",     store_check,  store_run,     WORKERS | STORE,            0, 1, false},
+    {"hasher",    hasher_check, hasher_run,    WORKERS | HASHERS,          8, 1, false},
     // clang-format on
 };
 #define PARTS (sizeof(parts) / sizeof(parts[0]))
@@ -126,6 +128,7 @@ static void begin(struct hostile *h, size_t part)
     h->stand_ins = parts[part].stand_ins;
     h->by_hand = WORKERS;
     h->hashers = parts[part].hashers;
+    h->spares = parts[part].spares;
     h->new_kernel = parts[part].new_kernel;
     server_start(h);
 }

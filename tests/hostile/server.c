@@ -117,13 +117,13 @@ static void write_config(struct hostile *h, unsigned grace)
         give_up("%s: %s", path, strerror(errno));
     fprintf(f,
             "[server]\nstate_dir = %s/state\nkey_dir = %s/keys\nhome_base = %s/homes\n"
-            "run_dir = %s/run\nprograms = %s/programs\nhash_cost = 1\nspare_workers = 8\n"
+            "run_dir = %s/run\nprograms = %s/programs\nhash_cost = 1\nspare_workers = %u\n"
             "%s%.0u\n"
             "[sftp]\nlisten = 127.0.0.1\nport = %u\n"
             "[limits]\nconnections_per_address = 1000\npenalty_exempt = 127.0.0.1\n"
             "login_grace = %u\n",
-            h->place, h->place, h->place, h->place, h->place, h->hashers != 0 ? "hashers = " : "",
-            h->hashers, (unsigned)h->port, grace);
+            h->place, h->place, h->place, h->place, h->place, h->spares,
+            h->hashers != 0 ? "hashers = " : "", h->hashers, (unsigned)h->port, grace);
     if (fclose(f) != 0)
         give_up("%s: %s", path, strerror(errno));
 }
@@ -369,7 +369,7 @@ static bool is_hasher(struct hostile *h, const char *pid)
            strtol(end + 4, NULL, 10) == (long)h->server;
 }
 
-unsigned server_hold_hashers(struct hostile *h, bool stop)
+static unsigned signal_hashers(struct hostile *h, int signal)
 {
     unsigned n = 0;
     DIR *dir = opendir("/proc");
@@ -377,13 +377,23 @@ unsigned server_hold_hashers(struct hostile *h, bool stop)
     for (struct dirent *e = dir != NULL ? readdir(dir) : NULL; e != NULL; e = readdir(dir)) {
         if (e->d_name[0] < '1' || e->d_name[0] > '9' || !is_hasher(h, e->d_name))
             continue;
-        if (kill((pid_t)strtol(e->d_name, NULL, 10), stop ? SIGSTOP : SIGCONT) < 0)
-            give_up("a hasher cannot be stopped: %s", strerror(errno));
+        if (kill((pid_t)strtol(e->d_name, NULL, 10), signal) < 0)
+            give_up("a hasher cannot be reached: %s", strerror(errno));
         n++;
     }
     if (dir != NULL)
         closedir(dir);
     return n;
+}
+
+unsigned server_hold_hashers(struct hostile *h, bool stop)
+{
+    return signal_hashers(h, stop ? SIGSTOP : SIGCONT);
+}
+
+void server_end_hashers(struct hostile *h)
+{
+    signal_hashers(h, SIGKILL);
 }
 
 /* ------------------------------------------------------------------------- what can be seen */
