@@ -34,7 +34,7 @@ static bool known(enum message_type type, const char *variant)
 
 /* ------------------------------------------------------------------------- a hasher */
 
-static void hasher_take(struct hostile *h, struct child *hasher)
+void hasher_take(struct hostile *h, struct child *hasher)
 {
     const int64_t until = clock_now_ms() + PATIENCE_MS;
 
@@ -46,7 +46,7 @@ static void hasher_take(struct hostile *h, struct child *hasher)
         give_up("a hasher was not set up");
 }
 
-static void hasher_say_ready(struct hostile *h, const struct child *hasher)
+void hasher_say_ready(struct hostile *h, const struct child *hasher)
 {
     const struct hash_ready ready = {.layers = 0xff};
 

@@ -346,10 +346,19 @@ void liveness_run(struct hostile *h);
 void across_run(struct hostile *h);
 void agent_check(struct hostile *h);
 void agent_run(struct hostile *h);
+void files_check(struct hostile *h);
+void files_run(struct hostile *h);
+void rights_run(struct hostile *h);
 void store_check(struct hostile *h);
 void store_run(struct hostile *h);
 void hasher_check(struct hostile *h);
 void hasher_run(struct hostile *h);
+/* Of store.c and hasher.c: end the real one; the next that is started; it says that it is ready. */
+void store_end_real(struct hostile *h);
+void store_take(struct hostile *h, struct child *store);
+void store_say_ready(struct hostile *h, const struct child *store);
+void hasher_take(struct hostile *h, struct child *hasher);
+void hasher_say_ready(struct hostile *h, const struct child *hasher);
 /* Of agent.c: its link to a real worker. */
 void agent_check_worker(struct hostile *h);
 void agent_run_worker(struct hostile *h);

@@ -89,8 +89,10 @@ static const struct {
     {"liveness",  NULL,         liveness_run,  WORKERS,                    0, 8, false},
     {"endurance", NULL,         endurance_run, WORKERS,                    0, 8, false},
     {"agent",     agent_check,  agent_run,     WORKERS | AGENTS,           0, 8, false},
+    {"files",     files_check,  files_run,     WORKERS | AGENTS,           0, 8, false},
     {"store",     store_check,  store_run,     WORKERS | STORE,            0, 1, false},
     {"hasher",    hasher_check, hasher_run,    WORKERS | HASHERS,          8, 1, false},
+    {"rights",    NULL,         rights_run,    WORKERS | AGENTS | STORE | HASHERS, 1, 1, true},
     // clang-format on
 };
 #define PARTS (sizeof(parts) / sizeof(parts[0]))

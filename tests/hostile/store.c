@@ -43,7 +43,7 @@ static bool known(enum message_type type, const char *variant)
 /* ------------------------------------------------------------------------- a store */
 
 /* The next one that is started. The monitor looks once a second, or when it is told to reload. */
-static void store_take(struct hostile *h, struct child *store)
+void store_take(struct hostile *h, struct child *store)
 {
     const int64_t until = clock_now_ms() + PATIENCE_MS;
 
@@ -55,7 +55,7 @@ static void store_take(struct hostile *h, struct child *store)
         give_up("a store was not set up");
 }
 
-static void store_say_ready(struct hostile *h, const struct child *store)
+void store_say_ready(struct hostile *h, const struct child *store)
 {
     const struct store_ready ready = {.layers = 0xff, .schema_version = 1};
 
@@ -89,7 +89,7 @@ static uint32_t store_asked(struct hostile *h, struct actor *a, const struct chi
     give_up("a login asks no store");
 }
 
-static void end_real_store(struct hostile *h)
+void store_end_real(struct hostile *h)
 {
     const pid_t real = (pid_t)server_status(h).store_pid;
 
@@ -386,7 +386,7 @@ void store_run(struct hostile *h)
     home_reset(h);
     actor_make(h, STAND_AGENT, &bystander);
     const unsigned long descriptors = server_descriptors(h);
-    end_real_store(h);
+    store_end_real(h);
     run_matrix(h, &store);
     child_drop(&store);
     try_bytes(h);
