@@ -22,20 +22,26 @@ bool client_exists(void)
     return access(PROGRAM, X_OK) == 0;
 }
 
+static void wait_spares(struct hostile *h, unsigned spares, const char *what)
+{
+    const int64_t until = clock_now_ms() + PATIENCE_MS;
+
+    while (server_status(h).spares != spares) {
+        if (clock_now_ms() > until)
+            give_up("%s: see %s/log", what, h->place);
+        children_wait(h, -1, 0, 1);
+    }
+}
+
 /* The next client gets a real worker: the only one that is ready. */
 static void make_real_spare(struct hostile *h)
 {
-    const int64_t until = clock_now_ms() + PATIENCE_MS;
     struct child worker;
 
     while (!child_next(h, ROLE_WORKER, &worker, 20))
         server_reload(h);
     child_real(&worker, worker.link);
-    while (server_status(h).spares != 1) {
-        if (clock_now_ms() > until)
-            give_up("a real worker does not get ready: see %s/log", h->place);
-        children_wait(h, -1, 0, 1);
-    }
+    wait_spares(h, 1, "a real worker does not get ready");
 }
 
 static void write_askpass(const char *path)
@@ -94,6 +100,7 @@ void client_start(struct hostile *h, struct sftp_client *c)
     }
     close(to[0]);
     close(from[1]);
+    wait_spares(h, 0, "a client does not connect");
 }
 
 void client_say(struct sftp_client *c, const char *command)
