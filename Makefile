@@ -101,6 +101,7 @@ PKG_test_hash   := libcrypt
 SRC_test_files  := tests/unit/files_session.c common/message.c common/secret.c common/spawn.c
 SRC_test_files_edges := $(SRC_test_files)
 SRC_test_message := common/message.c
+SRC_test_message_bare := common/message.c
 SRC_test_wire   := common/sshwire.c common/secret.c common/operations.c common/log.c
 SRC_test_preimage := monitor/preimage.c common/sshwire.c tests/unit/exchange.c
 SRC_test_closed := common/message.c

@@ -42,12 +42,13 @@ static bool known(enum message_type type, const char *variant)
 
 /* ------------------------------------------------------------------------- a store */
 
-/* The next one that is started. The monitor looks once a second, or when it is told to reload. */
+/* The next one that is started: a moment after the last one's end. The monitor looks once a second,
+ * or when it is told to reload. */
 void store_take(struct hostile *h, struct child *store)
 {
     const int64_t until = clock_now_ms() + PATIENCE_MS;
 
-    while (!child_next(h, ROLE_STORE, store, 50)) {
+    while (!child_next(h, ROLE_STORE, store, 105)) {
         if (clock_now_ms() > until || kill(h->server, SIGHUP) < 0)
             give_up("no store was started: see %s/log", h->place);
     }
@@ -367,7 +368,7 @@ static void try_deaths(struct hostile *h)
         if (i < 2)
             child_exit(h, &store, i);
         else
-            child_die(h, &store, SIGSEGV);
+            child_die(h, &store, SIGSYS);
         expect(h, server_status(h).store_pid == 0, "store: a dead one is in office");
     }
 }
