@@ -136,7 +136,9 @@ int sandbox_landlock_abi(void)
 {
     const long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 
-    return abi < 0 ? 0 : (int)abi;
+    if (abi >= 0)
+        return (int)abi;
+    return errno == ENOSYS || errno == EOPNOTSUPP ? 0 : -1;
 }
 
 /* The file system accesses that a version of Landlock knows: 13 in the first, then one each. */
@@ -158,7 +160,7 @@ static int landlock(const struct sandbox *s)
     const size_t size = abi >= 6 ? 24 : abi >= 4 ? 16 : 8;
     int ruleset, r = -1;
 
-    ruleset = (int)syscall(SYS_landlock_create_ruleset, &rules, size, 0);
+    ruleset = abi < 0 ? -1 : (int)syscall(SYS_landlock_create_ruleset, &rules, size, 0);
     if (ruleset < 0)
         return -1;
     for (size_t i = 0; i < s->folder_count; i++) {
@@ -222,7 +224,7 @@ static bool needed(const struct step *step, const struct sandbox *s, bool root)
     case AS_ROOT_WITH_EMPTY:
         return root && s->empty_dir != NULL;
     case WITH_LANDLOCK:
-        return sandbox_landlock_abi() > 0;
+        return sandbox_landlock_abi() != 0;
     default:
         return true;
     }
