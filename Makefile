@@ -119,6 +119,11 @@ PKG_hostile        := libcrypto libcrypt
 SRC_hostile-worker := tests/hostile/worker.c
 PKG_hostile-worker := libcrypto
 
+# Faults: the privileged side's programs, of the same objects as ever, linked with what makes one call
+# fail at a time. They stand in a folder of their own and are not installed either.
+FAULTED := sallyportd sallyport-store sallyport-files sallyport-hash
+SHIM    := $(B)/tests/faults/shim.o
+
 # Fuzz targets: each tests/fuzz/fuzz_X.c is a program with libFuzzer (VARIANT=fuzz), named as the unit tests are.
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 SRC_fuzz_audit    := common/audit_chain.c
@@ -162,7 +167,18 @@ endef
 $(foreach t,$(TESTS),$(eval SRC_$(t) += tests/unit/$(t).c)$(eval PKG_$(t) += $(PKGS_test)))
 $(foreach f,$(FUZZ),$(eval SRC_$(f) += tests/fuzz/$(f).c))
 $(foreach p,$(PROGRAMS) $(TESTS) $(HOSTILE) $(FUZZ),$(eval $(call PROGRAM,$(p))))
+OBJECTS += $(SHIM)
 objects: $(sort $(OBJECTS))
+
+define FAULTED_PROGRAM
+$(B)/faults/$(1): $$(OBJ_$(1)) $$(SHIM)
+	@mkdir -p $$(@D)
+	$$(call SAY,ld $$@)
+	$$(Q)$$(CC) $$(LINKING) -rdynamic -o $$@ $$^ $$$$(pkg-config --libs $$(PKG_$(1))) $$(LDLIBS_$(1))
+endef
+$(foreach p,$(FAULTED),$(eval $(call FAULTED_PROGRAM,$(p))))
+$(SHIM): CFLAGS += -fno-sanitize=all # it runs before the sanitizers are set up
+-include $(SHIM:.o=.d)
 
 $(B)/%.o: %.c $(B)/flags | build/deps-build
 	@mkdir -p $(@D)
@@ -183,7 +199,7 @@ build/deps-%: scripts/packages scripts/deps
 	@scripts/deps $*
 	@touch $@
 
-.PHONY: check unit e2e hostile fuzz fuzz-check fuzz-seeds check-source format budget count boundary check-fresh check-trixie
+.PHONY: check unit e2e hostile faults fuzz fuzz-check fuzz-seeds check-source format budget count boundary check-fresh check-trixie
 check: build/deps-build ## build all variants, run every test, end with the totals
 	@$(MAKE) --no-print-directory build/deps-test || echo 'check: goes on without what is missing'
 	@MAKE='$(MAKE)' PYTHON='$(PYTHON)' scripts/check
@@ -207,6 +223,9 @@ fuzz-seeds: ## write the checked-in inputs anew, after a change of messages or f
 HOSTILE_OPTIONS := $(if $(filter asan,$(VARIANT)),-t 10 -f 2000 -n 200)
 hostile: all $(HOSTILE:%=$(B)/%) ## the boundary under attack (O='-p matrix' for a part, -h for more; VARIANT=asan)
 	@$(B)/hostile $(HOSTILE_OPTIONS) $(O) $(B) tests/hostile/matrix.txt
+
+faults: all $(FAULTED:%=$(B)/faults/%) ## each call of the privileged side that can fail made to, in turn (O='-t 20' for a sample, -h for more; VARIANT=asan)
+	@$(PYTHON) -B tests/faults/run.py $(O) $(B)
 
 check-source: ## rules of the house: sizes, banned functions, comments, layout
 	@scripts/check-source
