@@ -38,6 +38,9 @@ HASHERS = SPARES = 2
 # programs make that call at once when they start.
 LIBCRYPTO_START = ("sign_prepare (", "audit_hash (audit_chain.c")
 LIBCRYPTO_CRASH = re.compile(r"ended by signal 11|an end with a status of its own: -11")
+# Not steps but questions: Landlock's version is asked for twice, and libcap asks how many capabilities there
+# are before it clears all of them.
+QUESTIONS = {("landlock_create_ruleset", "sandbox_landlock_abi"), ("prctl", "clear_capabilities")}
 
 
 def stage(build, place):
@@ -132,9 +135,8 @@ class Lane:
             run.all()
         except AssertionError as trouble:
             wrong.append(str(trouble))
-        if point is not None and point.program == o.AGENT and point.call in o.STEPS and self.orders.fired:
-            if {"login alice", "login bob"} <= run.done.keys():
-                wrong.append("a session was opened though a step of its agent's sandbox failed")
+        if point is not None and self.orders.fired and self.is_step(point) and {"login alice", "login bob"} <= run.done.keys():
+            wrong.append("a session was opened though a step of its agent's sandbox failed")
         self.orders.off()
         self.alive()
         self.settle()
@@ -149,6 +151,12 @@ class Lane:
         wrong += self.left_behind()
         scenario.reset(self.server)
         return wrong, run.failed
+
+    def is_step(self, point):
+        """One of an agent's sandbox, without which it must not go on."""
+        if point.program != o.AGENT or point.call not in o.STEPS:
+            return False
+        return (point.call, point.where(self.programs).split(" ")[0]) not in QUESTIONS
 
     def alive(self):
         if not self.server.running():

@@ -364,14 +364,29 @@ CALL(ssize_t, getdents64, getdents64, -1, (int fd, void *b, size_t n), (fd, b, n
 CALL(DIR *, fdopendir, fdopendir, NULL, (int fd), (fd))
 
 CALL(int, setgroups, setgroups, -1, (size_t n, const gid_t *g), (n, g))
-CALL(int, setresgid, setresgid, -1, (gid_t r, gid_t e, gid_t s), (r, e, s))
-CALL(int, setresuid, setresuid, -1, (uid_t r, uid_t e, uid_t s), (r, e, s))
 CALL(int, setegid, setegid, -1, (gid_t g), (g))
 CALL(int, seteuid, seteuid, -1, (uid_t u), (u))
 CALL(int, chroot, chroot, -1, (const char *p), (p))
 CALL(int, chdir, chdir, -1, (const char *p), (p))
 CALL(int, setrlimit, setrlimit, -1, (__rlimit_resource_t r, const struct rlimit *l), (r, l))
 // clang-format on
+
+/* Going back to root is tried to see that it fails: that is no call to make fail. */
+EXPORT int setresgid(gid_t r, gid_t e, gid_t s)
+{
+    NEXT(setresgid);
+    if (r != 0)
+        PASS_OR(setresgid, -1);
+    return next(r, e, s);
+}
+
+EXPORT int setresuid(uid_t r, uid_t e, uid_t s)
+{
+    NEXT(setresuid);
+    if (r != 0)
+        PASS_OR(setresuid, -1);
+    return next(r, e, s);
+}
 
 /* Of libcap's own declaration, which is in no header of the C library. */
 int capset(void *header, const void *data);
