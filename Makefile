@@ -11,12 +11,12 @@ VARIANT    ?= release
 B          := build/$(VARIANT)
 PYTHON     ?= /usr/bin/python3
 
-PKGS_monitor = libcrypto libcap libseccomp inih
-PKGS_store   = sqlite3 libcap libseccomp jansson libcrypto
-PKGS_files   = libcap libseccomp
-PKGS_hash    = libcrypt libcap libseccomp
+PKGS_monitor = libcrypto libcap inih
+PKGS_store   = sqlite3 libcap jansson libcrypto
+PKGS_files   = libcap
+PKGS_hash    = libcrypt libcap
 PKGS_command = libcrypto libcap inih jansson libcrypt
-PKGS_sftp    = libssh libcrypto libcap libseccomp
+PKGS_sftp    = libssh libcrypto libcap
 PKGS_test    = cmocka
 
 # A line for each file that is made; V=1 shows the commands.
@@ -48,7 +48,7 @@ CFLAGS    := $(HARDENING) $(WARNINGS)
 PROGRAMS := sallyportd sallyport-store sallyport-files sallyport-hash sallyport-sftp sallyport
 
 CONFIG  := common/config.c common/config_print.c
-SANDBOX := common/sandbox.c common/filters.c common/log.c common/message.c common/secret.c
+SANDBOX := common/sandbox.c common/filters.c common/filter_program.c common/log.c common/message.c common/secret.c
 SRC_sallyportd      := $(wildcard monitor/*.c) $(SANDBOX) $(CONFIG) common/spawn.c common/operations.c common/sshwire.c common/hostkey.c
 SRC_sallyport-store := $(wildcard monitor/store/*.c) $(SANDBOX) common/operations.c common/audit_chain.c common/sshwire.c common/utf8.c
 SRC_sallyport-files := $(wildcard monitor/files/*.c) $(SANDBOX) common/operations.c
@@ -88,8 +88,8 @@ SFTP  := $(addprefix sftp-worker/,sftp.c requests.c requests_open.c extensions.c
          answers.c agent_link.c) common/message.c common/sshwire.c common/operations.c tests/unit/sftp_peer.c tests/unit/fake_agent.c
 SRC_test_sftp := $(SFTP)
 PKG_test_sftp := libcrypto
-SRC_test_sftp_hostile := $(SFTP) common/sandbox.c common/filters.c common/log.c common/secret.c
-PKG_test_sftp_hostile := libcrypto libcap libseccomp
+SRC_test_sftp_hostile := $(SFTP) common/sandbox.c common/filters.c common/filter_program.c common/log.c common/secret.c
+PKG_test_sftp_hostile := libcrypto libcap
 PKG_test_store_life  := $(PKG_test_store)
 PKG_test_store_audit := $(PKG_test_store)
 SRC_test_sftp_agent := $(SFTP) tests/unit/files_session.c common/secret.c common/spawn.c
@@ -106,8 +106,8 @@ SRC_test_wire   := common/sshwire.c common/secret.c common/operations.c common/l
 SRC_test_preimage := monitor/preimage.c common/sshwire.c tests/unit/exchange.c
 SRC_test_closed := common/message.c
 PKG_test_closed := libseccomp
-SRC_test_filters := common/sandbox.c common/filters.c
-PKG_test_filters := libcap libseccomp
+SRC_test_filters := common/sandbox.c common/filters.c common/filter_program.c
+PKG_test_filters := libcap
 SRC_test_limits := monitor/limits.c common/log.c
 SRC_test_sign   := monitor/sign.c $(SRC_test_preimage)
 PKG_test_sign   := libcrypto
@@ -118,6 +118,11 @@ HOSTILE := hostile hostile-child
 SRC_hostile        := $(filter-out tests/hostile/child.c,$(wildcard tests/hostile/*.c)) common/message.c common/secret.c common/sshwire.c
 PKG_hostile        := libcrypto libcrypt libseccomp jansson
 SRC_hostile-child  := tests/hostile/child.c
+
+# Faults: the privileged side's programs, of the same objects as ever, linked with what makes one call
+# fail at a time. They stand in a folder of their own and are not installed either.
+FAULTED := sallyportd sallyport-store sallyport-files sallyport-hash
+SHIM    := $(B)/tests/faults/shim.o
 
 # Fuzz targets: each tests/fuzz/fuzz_X.c is a program with libFuzzer (VARIANT=fuzz), named as the unit tests are.
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -162,7 +167,18 @@ endef
 $(foreach t,$(TESTS),$(eval SRC_$(t) += tests/unit/$(t).c)$(eval PKG_$(t) += $(PKGS_test)))
 $(foreach f,$(FUZZ),$(eval SRC_$(f) += tests/fuzz/$(f).c))
 $(foreach p,$(PROGRAMS) $(TESTS) $(HOSTILE) $(FUZZ),$(eval $(call PROGRAM,$(p))))
+OBJECTS += $(SHIM)
 objects: $(sort $(OBJECTS))
+
+define FAULTED_PROGRAM
+$(B)/faults/$(1): $$(OBJ_$(1)) $$(SHIM)
+	@mkdir -p $$(@D)
+	$$(call SAY,ld $$@)
+	$$(Q)$$(CC) $$(LINKING) -rdynamic -o $$@ $$^ $$$$(pkg-config --libs $$(PKG_$(1))) $$(LDLIBS_$(1))
+endef
+$(foreach p,$(FAULTED),$(eval $(call FAULTED_PROGRAM,$(p))))
+$(SHIM): CFLAGS += -fno-sanitize=all # it runs before the sanitizers are set up
+-include $(SHIM:.o=.d)
 
 $(B)/%.o: %.c $(B)/flags | build/deps-build
 	@mkdir -p $(@D)
@@ -183,7 +199,7 @@ build/deps-%: scripts/packages scripts/deps
 	@scripts/deps $*
 	@touch $@
 
-.PHONY: check unit e2e hostile fuzz fuzz-check fuzz-seeds check-source format budget count boundary check-fresh check-trixie
+.PHONY: check unit e2e hostile faults fuzz fuzz-check fuzz-seeds check-source format budget count boundary check-fresh check-trixie
 check: build/deps-build ## build all variants, run every test, end with the totals
 	@$(MAKE) --no-print-directory build/deps-test || echo 'check: goes on without what is missing'
 	@MAKE='$(MAKE)' PYTHON='$(PYTHON)' scripts/check
@@ -207,6 +223,9 @@ fuzz-seeds: ## write the checked-in inputs anew, after a change of messages or f
 HOSTILE_OPTIONS := $(if $(filter asan,$(VARIANT)),-t 10 -f 2000 -n 200)
 hostile: all $(HOSTILE:%=$(B)/%) ## the boundary under attack (O='-p matrix' for a part, -h for more; VARIANT=asan)
 	@$(B)/hostile $(HOSTILE_OPTIONS) $(O) $(B) tests/hostile
+
+faults: all $(FAULTED:%=$(B)/faults/%) ## each call of the privileged side that can fail made to, in turn (O='-t 20' for a sample, -h for more; VARIANT=asan)
+	@$(PYTHON) -B tests/faults/run.py $(O) $(B)
 
 check-source: ## rules of the house: sizes, banned functions, comments, layout
 	@scripts/check-source

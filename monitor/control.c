@@ -99,6 +99,7 @@ static int on_status(struct monitor *m, struct control_client *c, const struct e
                                m->listeners[l].text);
     for (size_t i = 0; i < m->config.server_hashers; i++)
         hashers += m->hashers.each[i].ready;
+    const int abi = sandbox_landlock_abi();
     print_weaker(m, weaker, sizeof(weaker));
     const size_t open = count_sessions(m, STATE_OPEN);
     const struct status_is status = {
@@ -106,7 +107,7 @@ static int on_status(struct monitor *m, struct control_client *c, const struct e
         .pid = (uint32_t)getpid(),
         .started = m->started,
         .privileged = m->root,
-        .landlock_abi = (uint32_t)sandbox_landlock_abi(),
+        .landlock_abi = (uint32_t)(abi > 0 ? abi : 0),
         .layers_monitor = m->layers,
         .layers_store = m->store.layers,
         .layers_hasher = m->hashers.layers,

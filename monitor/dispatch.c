@@ -44,13 +44,20 @@ static int on_sign_exchange(struct monitor *m, struct session *s, struct envelop
     }
     const ssize_t n =
         priv_sign_exchange(&m->keys, &s->exchange, request.preimage, bytes, sizeof(bytes), why);
+    if (n < 0 && *why == NULL) {
+        session_end(m, s, "the server could not sign the key exchange");
+        return 0;
+    }
     if (n < 0)
         return -1;
     const struct signature answer = {.bytes = slice_of(bytes, (size_t)n)};
-    if (send_signature(s->worker.fd, e->id, &answer) < 0) {
+    if (send_signature(s->worker.fd, e->id, &answer) == 0)
+        return 0;
+    if (errno == EAGAIN) {
         *why = "does not read its answers";
         return -1;
     }
+    session_end(m, s, "its worker cannot be answered");
     return 0;
 }
 
@@ -134,7 +141,9 @@ static bool hear_worker(struct monitor *m, struct session *s)
 
     if (r < 0 && errno == EAGAIN)
         return false;
-    if (r == 0) { /* its end follows as SIGCHLD: judged there */
+    /* Its end follows as SIGCHLD: judged there. So does that of one that cannot be heard (no
+     * memory): only what is no message is its own doing. */
+    if (r == 0 || (r < 0 && errno != EPROTO)) {
         const int64_t soon = now_ms() + 1000;
         source_close(m, &s->worker);
         if (s->state != STATE_ENDING && (s->deadline_ms == 0 || s->deadline_ms > soon))
@@ -190,6 +199,10 @@ void dispatch_agent(struct monitor *m, struct source *source, uint32_t events)
     (void)events;
     if (r < 0 && errno == EAGAIN)
         return;
+    if (r < 0 && errno != EPROTO) { /* no memory for it: an agent whose link ends, ends */
+        source_close(m, source);
+        return;
+    }
     if (r == 0) { /* its end follows as SIGCHLD; without a link it could not be told to end */
         source_close(m, source);
         kill_agent(s);

@@ -117,10 +117,12 @@ static int start_one(struct monitor *m, struct hasher *hasher)
         hasher->pid = 0;
         return -1;
     }
-    /* One that ended already takes no setup: its end is heard as any other's. */
+    /* One that is not set up would wait for ever. Its end is heard as any other's. */
     if (source_watch(m, &hasher->source, EPOLLIN) < 0 ||
-        send_hash_setup(hasher->source.fd, 0, &setup) < 0)
+        send_hash_setup(hasher->source.fd, 0, &setup) < 0) {
         log_error("a hasher cannot be set up: %s", strerror(errno));
+        kill(hasher->pid, SIGKILL);
+    }
     return 0;
 }
 

@@ -91,11 +91,16 @@ struct preimage {
 /* Parse to the last byte. Returns 0, or -1 and why. */
 int preimage_parse(struct slice bytes, struct preimage *p, const char **why);
 
+/* libcrypto's random generators, set up before the first session: what fails then stays broken in
+ * it as long as the process lives. Returns 0 or -1. */
+int sign_prepare(void);
+
 /* A fresh nonce for a session. Returns 0 or -1. */
 int exchange_begin(struct exchange *exchange);
 
 /* Sign an exchange: find our key in it, recompute H, keep the first as the session id.
- * signature: at least 1024 bytes. Returns its length, or -1 and why. */
+ * signature: at least 1024 bytes. Returns its length, or -1 and why; why NULL: it is ours, as when
+ * there is no memory. */
 ssize_t priv_sign_exchange(const struct host_keys *keys, struct exchange *exchange,
                            struct slice preimage, uint8_t *signature, size_t size,
                            const char **why);

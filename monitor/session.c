@@ -337,8 +337,9 @@ void session_end(struct monitor *m, struct session *s, const char *reason)
     s->deadline_ms = now_ms() + AGENT_LAST_MS;
     source_close(m, &s->worker);
     kill_child(s->worker_pid);
+    /* It must not go on serving: where it cannot be told, the end of its link tells it. */
     if (s->agent.fd >= 0 && send_agent_finish(s->agent.fd, 0, &finish) < 0)
-        kill_child(s->agent_pid); /* it must not go on serving */
+        source_close(m, &s->agent);
     if (s->agent_link >= 0)
         close(s->agent_link);
     s->agent_link = -1;

@@ -125,6 +125,24 @@ void store_tell(struct monitor *m, enum message_type type, const void *message)
     send_pending(m);
 }
 
+/* Lines that were lost become a line, once there is room again. */
+static void tell_lost(struct monitor *m)
+{
+    struct store_link *store = &m->store;
+    const uint64_t lost = store->lost;
+    char text[80];
+
+    if (lost == 0 || store->pending >= STORE_PENDING_MAX / 2)
+        return;
+    snprintf(text, sizeof(text), "%llu lines of the monitor's found no room and are lost",
+             (unsigned long long)lost);
+    const struct store_audit line = {.event = slice_text("audit-lost"), .text = slice_text(text)};
+    store->lost = 0;
+    store_tell(m, MSG_store_audit, &line);
+    if (store->lost > 0)
+        store->lost += lost - 1; /* not now: the line itself is none of those that were lost */
+}
+
 void store_relay(struct monitor *m, const struct envelope *e, uint64_t who, store_answer answer)
 {
     struct store_request *r = request_new(&m->store, e->len);
@@ -142,6 +160,16 @@ void store_relay(struct monitor *m, const struct envelope *e, uint64_t who, stor
     send_pending(m);
 }
 
+/* A report link that the store did not take, or not in time: another one is to be made. */
+static void on_link_taken(struct monitor *m, uint64_t who, uint32_t id, struct envelope *answer)
+{
+    struct session *s = session_find(m, who);
+
+    (void)id;
+    if (s != NULL && (answer == NULL || answer->type != MSG_store_done))
+        s->report_due = true;
+}
+
 int store_report_link(struct monitor *m, struct session *s)
 {
     const struct store_audit_source about = {
@@ -150,17 +178,27 @@ int store_report_link(struct monitor *m, struct session *s)
         .protocol = slice_text(worker_kind_names[s->kind]),
         .address = slice_text(s->address.text),
     };
+    struct store_request *r = m->store.ready ? request_new(&m->store, 0) : NULL;
     int pair[2];
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-        return -1;
+        pair[0] = pair[1] = -1;
     message_refuse_descriptors(pair[0]);
     message_refuse_descriptors(pair[1]);
     /* Without a store, or one that takes no more now, the agent keeps its reports and gets another
      * link later. */
-    s->report_due = !m->store.ready ||
-                    send_store_audit_source_fds(m->store.source.fd, 0, &about, &pair[1], 1) < 0;
-    close(pair[1]);
+    s->report_due = r == NULL || pair[1] < 0 ||
+                    send_store_audit_source_fds(m->store.source.fd, r->id, &about, &pair[1], 1) < 0;
+    if (r != NULL && s->report_due) {
+        request_free(&m->store, request_take(&m->store, r->id));
+    } else if (r != NULL) {
+        r->sent = true;
+        r->who = s->number;
+        r->answer = on_link_taken;
+        r->deadline_ms = now_ms() + ANSWER_MS;
+    }
+    if (pair[1] >= 0)
+        close(pair[1]);
     return pair[0];
 }
 
@@ -277,10 +315,12 @@ int store_start(struct monitor *m)
         store->pid = 0;
         return -1;
     }
-    /* One that ended already takes no setup: its end is heard as any other's. */
+    /* One that is not set up would wait for ever. Its end is heard as any other's. */
     if (source_watch(m, &store->source, EPOLLIN) < 0 ||
-        send_store_setup(store->source.fd, 0, &setup) < 0)
+        send_store_setup(store->source.fd, 0, &setup) < 0) {
         log_error("the store cannot be set up: %s", strerror(errno));
+        kill(store->pid, SIGKILL);
+    }
     return 0;
 }
 
@@ -340,6 +380,7 @@ void store_tick(struct monitor *m, int64_t now)
     fail_pending(m, false, now);
     if (!m->stop && m->store.restart_ms != 0 && now >= m->store.restart_ms && store_start(m) < 0)
         m->store.restart_ms = now + RESTART_MOST_MS;
+    tell_lost(m);
     send_pending(m);
     if (m->store.ready)
         renew_report_links(m);
