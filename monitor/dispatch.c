@@ -18,6 +18,18 @@
 
 /* ------------------------------------------------------------------------- small handlers */
 
+int answered(struct monitor *m, struct session *s, int sent, const char **why)
+{
+    if (sent == 0)
+        return 0;
+    if (errno == EAGAIN) {
+        *why = "does not read its answers";
+        return -1;
+    }
+    session_end(m, s, "its worker cannot be answered");
+    return 0;
+}
+
 static int on_worker_ready(struct monitor *m, struct session *s, struct envelope *e,
                            const char **why)
 {
@@ -33,17 +45,17 @@ static int on_worker_ready(struct monitor *m, struct session *s, struct envelope
 }
 
 /* The answer to a request for a signature: n bytes of it, or -1. */
-static int answer_signature(struct session *s, const struct envelope *e, const uint8_t *bytes,
-                            ssize_t n, const char **why)
+static int answer_signature(struct monitor *m, struct session *s, const struct envelope *e,
+                            const uint8_t *bytes, ssize_t n, const char **why)
 {
+    if (n < 0 && *why == NULL) {
+        session_end(m, s, "the server could not sign the key exchange");
+        return 0;
+    }
     if (n < 0)
         return -1;
     const struct signature answer = {.bytes = slice_of(bytes, (size_t)n)};
-    if (send_signature(s->worker.fd, e->id, &answer) < 0) {
-        *why = "does not read its answers";
-        return -1;
-    }
-    return 0;
+    return answered(m, s, send_signature(s->worker.fd, e->id, &answer), why);
 }
 
 static int on_sign_exchange(struct monitor *m, struct session *s, struct envelope *e,
@@ -58,7 +70,7 @@ static int on_sign_exchange(struct monitor *m, struct session *s, struct envelop
     }
     const ssize_t n =
         priv_sign_exchange(&m->keys, &s->exchange, request.preimage, bytes, sizeof(bytes), why);
-    return answer_signature(s, e, bytes, n, why);
+    return answer_signature(m, s, e, bytes, n, why);
 }
 
 static int on_sign_tls13(struct monitor *m, struct session *s, struct envelope *e, const char **why)
@@ -66,12 +78,11 @@ static int on_sign_tls13(struct monitor *m, struct session *s, struct envelope *
     struct sign_tls13 request;
     uint8_t bytes[1024];
 
-    (void)m;
     *why = "sent a sign_tls13 that does not decode";
     if (decode_sign_tls13(e, &request) < 0)
         return -1;
     const ssize_t n = priv_sign_tls13(s->tls_key, &request, bytes, sizeof(bytes), why);
-    return answer_signature(s, e, bytes, n, why);
+    return answer_signature(m, s, e, bytes, n, why);
 }
 
 static int on_sign_tls12(struct monitor *m, struct session *s, struct envelope *e, const char **why)
@@ -79,12 +90,11 @@ static int on_sign_tls12(struct monitor *m, struct session *s, struct envelope *
     struct sign_tls12 request;
     uint8_t bytes[1024];
 
-    (void)m;
     *why = "sent a sign_tls12 that does not decode";
     if (decode_sign_tls12(e, &request) < 0)
         return -1;
     const ssize_t n = priv_sign_tls12(s->tls_key, &request, bytes, sizeof(bytes), why);
-    return answer_signature(s, e, bytes, n, why);
+    return answer_signature(m, s, e, bytes, n, why);
 }
 
 static int on_worker_log(struct monitor *m, struct session *s, struct envelope *e, const char **why)
@@ -114,7 +124,8 @@ static int on_worker_end(struct monitor *m, struct session *s, struct envelope *
     }
     char text[256];
     slice_copy(end.reason, text, sizeof(text));
-    snprintf(s->end_reason, sizeof(s->end_reason), "%.180s (in %llu, out %llu bytes)", text,
+    snprintf(s->end_reason, sizeof(s->end_reason),
+             "its worker says: %.180s (in %llu, out %llu bytes)", text,
              (unsigned long long)end.bytes_in, (unsigned long long)end.bytes_out);
     s->deadline_ms = now_ms() + 1000;
     return 0;
@@ -169,11 +180,13 @@ static bool hear_worker(struct monitor *m, struct session *s)
     struct envelope *e = &m->envelope;
     const char *why = "broke the rules";
     char what[160];
-    const int r = message_receive(s->worker.fd, e, MSG_DONTWAIT);
+    const int r = message_receive_bare(s->worker.fd, e, MSG_DONTWAIT);
 
     if (r < 0 && errno == EAGAIN)
         return false;
-    if (r == 0) { /* its end follows as SIGCHLD: judged there */
+    /* Its end follows as SIGCHLD: judged there. So does that of one that cannot be heard (no
+     * memory): only what is no message is its own doing. */
+    if (r == 0 || (r < 0 && errno != EPROTO)) {
         const int64_t soon = now_ms() + 1000;
         source_close(m, &s->worker);
         if (s->state != STATE_ENDING && (s->deadline_ms == 0 || s->deadline_ms > soon))
@@ -211,30 +224,40 @@ void dispatch_worker(struct monitor *m, struct source *source, uint32_t events)
         ;
 }
 
+/* Whoever it is by now, it does not go on serving. */
+static void kill_agent(const struct session *s)
+{
+    if (s->agent_pid > 0)
+        kill(s->agent_pid, SIGKILL);
+}
+
 void dispatch_agent(struct monitor *m, struct source *source, uint32_t events)
 {
     struct session *s = source->owner;
     struct envelope *e = &m->envelope;
     struct agent_ready ready;
     char trouble[256];
-    const int r = message_receive(source->fd, e, MSG_DONTWAIT);
+    const int r = message_receive_bare(source->fd, e, MSG_DONTWAIT);
 
     (void)events;
     if (r < 0 && errno == EAGAIN)
         return;
-    if (r == 0) { /* its end follows as SIGCHLD */
+    if (r < 0 && errno != EPROTO) { /* no memory for it: an agent whose link ends, ends */
         source_close(m, source);
         return;
     }
-    if (s->state == STATE_ENDING) { /* it got ready after the session had ended */
-        envelope_clear(e);
+    if (r == 0) { /* its end follows as SIGCHLD; without a link it could not be told to end */
+        source_close(m, source);
+        kill_agent(s);
         return;
     }
-    if (r < 0 || s->state != STATE_CHECKING || decode_agent_ready(e, &ready) < 0) {
+    const bool first =
+        r > 0 && decode_agent_ready(e, &ready) == 0 && s->heard[MSG_agent_ready]++ == 0;
+    if (!first || (s->state != STATE_CHECKING && s->state != STATE_ENDING)) {
         session_violation(m, s, "has an agent that broke the rules");
-        if (s->agent_pid > 0)
-            kill(s->agent_pid, SIGKILL);
-    } else {
+        source_close(m, source);
+        kill_agent(s);
+    } else if (s->state == STATE_CHECKING) { /* else it got ready after the session had ended */
         slice_copy(ready.trouble, trouble, sizeof(trouble));
         m->agent_layers = ready.layers;
         auth_agent_ready(m, s, trouble[0] != '\0' ? trouble : NULL);

@@ -287,6 +287,7 @@ int priv_session_agent(struct monitor *m, struct session *s)
 
     if (len < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         goto out;
+    message_refuse_descriptors(pair[1]); /* a worker has none to send to its agent */
     s->agent_pid = priv_spawn(m->config.server_programs, "sallyport-files", &link);
     if (s->agent_pid < 0) {
         log_error("cannot start %s/sallyport-files: %s", m->config.server_programs,
@@ -380,8 +381,9 @@ void session_end(struct monitor *m, struct session *s, const char *reason)
     source_close(m, &s->worker);
     data_release(m, s);
     kill_child(s->worker_pid);
+    /* It must not go on serving: where it cannot be told, the end of its link tells it. */
     if (s->agent.fd >= 0 && send_agent_finish(s->agent.fd, 0, &finish) < 0)
-        kill_child(s->agent_pid); /* it must not go on serving */
+        source_close(m, &s->agent);
     if (s->agent_link >= 0)
         close(s->agent_link);
     s->agent_link = -1;
@@ -420,6 +422,20 @@ void session_violation(struct monitor *m, struct session *s, const char *what)
     if (s->has_client)
         limits_penalise(m, &s->address, PENALTY_CRASH);
     session_end(m, s, what);
+}
+
+void child_violation(struct monitor *m, struct source *source, pid_t pid, const char *child,
+                     const char *what)
+{
+    char text[128];
+
+    m->counters.security_events++;
+    snprintf(text, sizeof(text), "%s: %s", child, what);
+    log_warning("security: the %s (pid %d) %s", child, (int)pid, what);
+    const struct store_audit line = {.event = slice_text("security"), .text = slice_text(text)};
+    store_tell(m, MSG_store_audit, &line);
+    source_close(m, source);
+    kill_child(pid);
 }
 
 static void worker_ended(struct monitor *m, struct session *s, int status)
