@@ -183,7 +183,7 @@ build/deps-%: scripts/packages scripts/deps
 	@scripts/deps $*
 	@touch $@
 
-.PHONY: check unit e2e hostile fuzz fuzz-check fuzz-seeds check-source format budget count boundary check-fresh check-trixie
+.PHONY: check unit e2e hostile mutate fuzz fuzz-check fuzz-seeds check-source format budget count boundary check-fresh check-trixie
 check: build/deps-build ## build all variants, run every test, end with the totals
 	@$(MAKE) --no-print-directory build/deps-test || echo 'check: goes on without what is missing'
 	@MAKE='$(MAKE)' PYTHON='$(PYTHON)' scripts/check
@@ -207,6 +207,11 @@ fuzz-seeds: ## write the checked-in inputs anew, after a change of messages or f
 HOSTILE_OPTIONS := $(if $(filter asan,$(VARIANT)),-t 10 -f 2000 -n 200)
 hostile: all $(HOSTILE:%=$(B)/%) ## the boundary under attack (O='-p matrix' for a part, -h for more; VARIANT=asan)
 	@$(B)/hostile $(HOSTILE_OPTIONS) $(O) $(B) tests/hostile/matrix.txt
+
+# SAMPLE=1: a few, of another kind each time (SEED=N: the same ones); ONLY=text: those that it names.
+mutate: all tests ## change each fact of the policy in turn: a test must notice each (SAMPLE=1, ONLY='a name')
+	@CC='$(CC)' $(PYTHON) -B tests/mutate/mutate.py $(B) $(if $(SAMPLE)$(SEED),--sample) $(if $(SEED),--seed $(SEED)) \
+	    $(if $(ONLY),--only '$(ONLY)') $(if $(JOBS),--jobs $(JOBS))
 
 check-source: ## rules of the house: sizes, banned functions, comments, layout
 	@scripts/check-source

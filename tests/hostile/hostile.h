@@ -27,6 +27,9 @@
 #define PASSWORD    "correct horse"
 #define POOL_MAX    512
 #define BLOB_MAX    1200
+#define VARIANT_MAX 24
+
+extern int answer_ms; /* how long an answer is waited for where one is due */
 
 /* Where a worker stands: the monitor's states, GREETED parted by whether there was a key exchange,
  * and the link to its agent. Columns of matrix.txt. */
@@ -61,13 +64,16 @@ struct options {
     const char *build;  /* folder of the programs */
     const char *matrix; /* matrix.txt */
     unsigned long flood, sessions, thin;
-    bool keep; /* leave the server's folder */
+    const char *message; /* only rows of this one; NULL: all */
+    bool keep;           /* leave the server's folder */
+    bool clean;          /* leave it in no case */
 };
 
 struct hostile {
     struct options options;
     unsigned long cases, unexpected;
     unsigned long security; /* events that the test has caused on purpose */
+    bool lets[MSG_COUNT];   /* by the matrix: workers may send it to the monitor, and live */
     /* the server */
     char place[64];
     pid_t server;
@@ -109,6 +115,8 @@ struct status_is server_status(struct hostile *h);
 void server_reload(struct hostile *h);
 /* Write the configuration with another time to log in, and reload. */
 void server_grace(struct hostile *h, unsigned seconds);
+/* Where the session of a worker stands, in the monitor's words. */
+void server_state(struct hostile *h, pid_t worker, char *state, size_t size);
 /* The number of the session that a worker serves; 0: none. agent: its agent's pid, or NULL. */
 uint64_t server_session(struct hostile *h, pid_t worker, pid_t *agent);
 /* Is the text in the log, from this place on? */
@@ -222,6 +230,10 @@ void home_handles(struct hostile *h, struct actor *a, uint32_t *file, uint32_t *
 /* Is the matrix complete? Does not return if not. */
 void matrix_check(struct hostile *h);
 void matrix_run(struct hostile *h);
+/* The message and variant that a row begins with. Does not return if there is none such. */
+enum message_type matrix_message(const char *path, unsigned number, char *word, char *variant);
+bool matrix_skips(const struct hostile *h, enum message_type type);
+void counts_run(struct hostile *h);
 void fields_run(struct hostile *h);
 void liveness_run(struct hostile *h);
 void across_run(struct hostile *h);

@@ -12,10 +12,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/sshwire.h"
 #include "tests/hostile/hostile.h"
 
 /* The one state of this program: too large for a stack; and who it is for give_up and a signal. */
 static struct hostile hostile;
+int answer_ms = PATIENCE_MS;
 
 int64_t clock_now_ms(void)
 {
@@ -53,16 +55,23 @@ void give_up(const char *format, ...)
     va_end(arguments);
     if (hostile.server > 0)
         kill(hostile.server, SIGKILL);
+    if (hostile.options.clean)
+        server_remove(&hostile);
     exit(2);
 }
 
 static void usage(FILE *out)
 {
-    fprintf(out, "usage: hostile [-k] [-f COUNT] [-n COUNT] [-t N] [-p PART] BUILD MATRIX\n"
+    fprintf(out, "usage: hostile [-ck] [-f COUNT] [-m MESSAGE] [-n COUNT] [-p PART] [-t N] [-w "
+                 "SECONDS] BUILD MATRIX\n"
+                 "  -c        leave no folder, even when something was unexpected\n"
                  "  -f COUNT  messages of a flood (100000)\n"
+                 "  -m NAME   of matrix and counts only this message's rows\n"
                  "  -n COUNT  sessions of the endurance run (1000)\n"
                  "  -t N      only every Nth byte to cut at (1)\n"
-                 "  -p PART   only matrix, fields, across, liveness or endurance\n"
+                 "  -p PART   only matrix, counts, fields, across, liveness or endurance; several "
+                 "with commas\n"
+                 "  -w N      wait at most so many seconds for an answer (20)\n"
                  "  -k        keep the server's folder\n");
 }
 
@@ -70,8 +79,8 @@ static const struct {
     const char *name;
     void (*run)(struct hostile *h);
 } parts[] = {
-    {"matrix", matrix_run},     {"fields", fields_run},       {"across", across_run},
-    {"liveness", liveness_run}, {"endurance", endurance_run},
+    {"matrix", matrix_run}, {"counts", counts_run},     {"fields", fields_run},
+    {"across", across_run}, {"liveness", liveness_run}, {"endurance", endurance_run},
 };
 
 /* What must hold of the server after all parts. */
@@ -105,7 +114,7 @@ static void run(struct hostile *h, const char *part)
     EVP_PKEY *other = key_make(h->other_key, &h->other_key_len);
     server_start(h);
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-        if (part != NULL && strcmp(part, parts[i].name) != 0)
+        if (part != NULL && !name_list_has(slice_text(part), slice_text(parts[i].name)))
             continue;
         const int64_t began = clock_now_ms();
         const unsigned long cases = h->cases, bad = h->unexpected;
@@ -140,7 +149,7 @@ int main(int argc, char **argv)
     int option;
 
     h->options = (struct options){.flood = 100000, .sessions = 1000, .thin = 1};
-    while ((option = getopt(argc, argv, "f:n:t:p:kh")) != -1) {
+    while ((option = getopt(argc, argv, "cf:n:m:t:p:w:kh")) != -1) {
         switch (option) {
         case 'f':
             h->options.flood = strtoul(optarg, NULL, 10);
@@ -154,6 +163,15 @@ int main(int argc, char **argv)
         case 'p':
             part = optarg;
             break;
+        case 'm':
+            h->options.message = optarg;
+            break;
+        case 'w':
+            answer_ms = (int)strtoul(optarg, NULL, 10) * 1000;
+            break;
+        case 'c':
+            h->options.clean = true;
+            break;
         case 'k':
             h->options.keep = true;
             break;
@@ -162,7 +180,7 @@ int main(int argc, char **argv)
             return option == 'h' ? 0 : 2;
         }
     }
-    if (argc - optind != 2 || h->options.thin == 0) {
+    if (argc - optind != 2 || h->options.thin == 0 || answer_ms <= 0) {
         usage(stderr);
         return 2;
     }
@@ -171,7 +189,7 @@ int main(int argc, char **argv)
     prepare();
     matrix_check(h);
     run(h, part);
-    if (h->unexpected > 0)
+    if (h->unexpected > 0 && !h->options.clean)
         h->options.keep = true;
     server_remove(h);
     if (h->options.keep)

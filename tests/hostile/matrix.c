@@ -1,5 +1,6 @@
-/* Every message in every state, held against matrix.txt. Called by main.c. Refuses to run when a
- * message of the schema has no row, or a row no message: the matrix is complete or it fails. */
+/* Every message in every state, held against matrix.txt: what comes of it, and where the session
+ * stands afterwards. Called by main.c. Refuses to run when a message of the schema has no row, or a
+ * row no message: the matrix is complete or it fails. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,8 +18,9 @@ static const char *const cell_names[CELL_COUNT] = {"ok", "deny", "bye", "none", 
 
 struct row {
     enum message_type type;
-    char variant[24]; /* empty: plain */
+    char variant[VARIANT_MAX]; /* empty: plain */
     enum cell cells[STAND_COUNT];
+    char after[STAND_COUNT][12]; /* the session's state then; empty: as before */
 };
 
 struct matrix {
@@ -37,24 +39,42 @@ static enum message_type type_of(const char *name)
     return MSG_NONE;
 }
 
+enum message_type matrix_message(const char *path, unsigned number, char *word, char *variant)
+{
+    char *slash = strchr(word, '/');
+
+    *variant = '\0';
+    if (slash != NULL) {
+        *slash = '\0';
+        if (slice_copy(slice_text(slash + 1), variant, VARIANT_MAX) < 0)
+            give_up("%s:%u: a variant with too long a name", path, number);
+    }
+    const enum message_type type = type_of(word);
+    if (type == MSG_NONE || !sample_known(type, slash != NULL ? variant : NULL))
+        give_up("%s:%u: there is no %s %s", path, number, word, variant);
+    return type;
+}
+
+bool matrix_skips(const struct hostile *h, enum message_type type)
+{
+    return h->options.message != NULL && strcmp(h->options.message, message_info(type)->name) != 0;
+}
+
 static void read_row(const char *path, unsigned number, char *line, struct row *row)
 {
     char *rest = line, *word = strsep(&rest, " ");
-    char *slash = strchr(word, '/');
 
     memset(row, 0, sizeof(*row));
-    if (slash != NULL) {
-        *slash = '\0';
-        if (slice_copy(slice_text(slash + 1), row->variant, sizeof(row->variant)) < 0)
-            give_up("%s:%u: a variant with too long a name", path, number);
-    }
-    row->type = type_of(word);
-    if (row->type == MSG_NONE || !sample_known(row->type, slash != NULL ? row->variant : NULL))
-        give_up("%s:%u: there is no %s %s", path, number, word, row->variant);
+    row->type = matrix_message(path, number, word, row->variant);
     for (size_t s = 0; s < STAND_COUNT; s++) {
         do
             word = strsep(&rest, " ");
         while (word != NULL && *word == '\0');
+        char *after = word;
+        word = strsep(&after, ">");
+        if (after != NULL &&
+            slice_copy(slice_text(after), row->after[s], sizeof(row->after[s])) < 0)
+            give_up("%s:%u: %s: there is no such state", path, number, after);
         size_t c = 0;
         while (word != NULL && c < CELL_COUNT && strcmp(word, cell_names[c]) != 0)
             c++;
@@ -116,7 +136,7 @@ static void matrix_read(const struct hostile *h, const char *kind, struct matrix
 
 static bool log_soon(struct hostile *h, off_t from, const char *text)
 {
-    const int64_t until = clock_now_ms() + PATIENCE_MS;
+    const int64_t until = clock_now_ms() + answer_ms;
     const struct timespec nap = {.tv_nsec = 1000 * 1000};
 
     while (!log_has(h, from, text)) {
@@ -128,15 +148,20 @@ static bool log_soon(struct hostile *h, off_t from, const char *text)
 }
 
 /* Beyond what came back: was it heard, or not? Returns what is wrong, or NULL. */
-static const char *proof(struct hostile *h, struct actor *a, const struct row *row, enum cell cell,
-                         off_t log_from)
+static const char *proof(struct hostile *h, struct actor *a, const struct row *row,
+                         enum stand stand, off_t log_from)
 {
+    const enum cell cell = row->cells[stand];
+    const char *before = stand == STAND_KEYED ? stand_names[STAND_GREETED] : stand_names[stand];
     char text[64];
 
     if (cell == CELL_END)
         return actor_ended(h, a, log_from);
-    if (row->type == MSG_worker_ready && cell == CELL_OK && server_status(h).spares != 1)
-        return "the worker is no spare";
+    if ((cell == CELL_OK || cell == CELL_DENY) && stand != STAND_AGENT) {
+        server_state(h, a->pid, text, sizeof(text));
+        if (strcmp(text, row->after[stand][0] != '\0' ? row->after[stand] : before) != 0)
+            return "the session stands elsewhere afterwards";
+    }
     if (row->type == MSG_worker_log && (cell == CELL_OK || cell == CELL_NONE)) {
         snprintf(text, sizeof(text), "its worker says: hostile line %d\n", (int)a->pid);
         if (log_has(h, log_from, text) != (cell == CELL_OK))
@@ -179,7 +204,7 @@ static void run_cell(struct hostile *h, const struct row *row, enum stand stand)
     const uint64_t security = server_status(h).security_events;
     const off_t log_from = log_end(h);
     const int wait_ms = !s.answers                             ? 0
-                        : cell == CELL_OK || cell == CELL_DENY ? PATIENCE_MS
+                        : cell == CELL_OK || cell == CELL_DENY ? answer_ms
                         : cell == CELL_NONE                    ? NO_ANSWER_MS
                                                                : 0;
     const int link = stand == STAND_AGENT ? a.agent : a.link;
@@ -188,7 +213,7 @@ static void run_cell(struct hostile *h, const struct row *row, enum stand stand)
     const enum seen seen = stand == STAND_AGENT ? actor_watch_agent(h, &a, security, s.id)
                                                 : actor_watch(h, &a, security, wait_ms, s.id);
     const bool as_wanted = seen == wanted(cell, s.answers);
-    const char *wrong = as_wanted ? proof(h, &a, row, cell, log_from) : NULL;
+    const char *wrong = as_wanted ? proof(h, &a, row, stand, log_from) : NULL;
     expect(h, as_wanted && wrong == NULL, "matrix: %s%s%s while %s: %s expected; %s%s%s", name,
            variant != NULL ? "/" : "", row->variant, stand_names[stand], cell_names[cell],
            seen_names[seen], wrong != NULL ? ", but " : "", wrong != NULL ? wrong : "");
@@ -200,8 +225,13 @@ void matrix_check(struct hostile *h)
 {
     static struct matrix m;
 
-    for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
+    for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
         matrix_read(h, kinds[k], &m);
+        for (size_t i = 0; i < m.count; i++) {
+            for (int s = 0; s < STAND_AGENT; s++)
+                h->lets[m.rows[i].type] |= m.rows[i].cells[s] == CELL_OK;
+        }
+    }
 }
 
 void matrix_run(struct hostile *h)
@@ -213,8 +243,10 @@ void matrix_run(struct hostile *h)
         for (size_t s = 0; s < STAND_COUNT; s++) {
             if (s == STAND_CHECKING)
                 server_hold(h, true);
-            for (size_t i = 0; i < m.count; i++)
-                run_cell(h, &m.rows[i], (enum stand)s);
+            for (size_t i = 0; i < m.count; i++) {
+                if (!matrix_skips(h, m.rows[i].type))
+                    run_cell(h, &m.rows[i], (enum stand)s);
+            }
             if (s == STAND_CHECKING)
                 server_hold(h, false);
         }
