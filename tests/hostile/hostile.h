@@ -67,6 +67,7 @@ struct options {
     const char *message; /* only rows of this one; NULL: all */
     bool keep;           /* leave the server's folder */
     bool clean;          /* leave it in no case */
+    bool first;          /* end with the first that is unexpected */
 };
 
 struct hostile {

@@ -27,6 +27,17 @@ int64_t clock_now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* Without a word to the server, which may be anything by now; its children end with it. */
+static void __attribute__((noreturn)) end_at_once(struct hostile *h, int status)
+{
+    if (h->server > 0)
+        kill(h->server, SIGKILL);
+    h->server = 0;
+    if (h->options.clean)
+        server_remove(h);
+    exit(status);
+}
+
 bool expect(struct hostile *h, bool held, const char *format, ...)
 {
     va_list arguments;
@@ -41,6 +52,8 @@ bool expect(struct hostile *h, bool held, const char *format, ...)
     printf("\n");
     va_end(arguments);
     fflush(stdout);
+    if (h->options.first)
+        end_at_once(h, 1);
     return false;
 }
 
@@ -53,18 +66,15 @@ void give_up(const char *format, ...)
     vfprintf(stderr, format, arguments);
     fprintf(stderr, "\n");
     va_end(arguments);
-    if (hostile.server > 0)
-        kill(hostile.server, SIGKILL);
-    if (hostile.options.clean)
-        server_remove(&hostile);
-    exit(2);
+    end_at_once(&hostile, 2);
 }
 
 static void usage(FILE *out)
 {
-    fprintf(out, "usage: hostile [-ck] [-f COUNT] [-m MESSAGE] [-n COUNT] [-p PART] [-t N] [-w "
+    fprintf(out, "usage: hostile [-cek] [-f COUNT] [-m MESSAGE] [-n COUNT] [-p PART] [-t N] [-w "
                  "SECONDS] BUILD MATRIX\n"
                  "  -c        leave no folder, even when something was unexpected\n"
+                 "  -e        end with the first that is unexpected\n"
                  "  -f COUNT  messages of a flood (100000)\n"
                  "  -m NAME   of matrix and counts only this message's rows\n"
                  "  -n COUNT  sessions of the endurance run (1000)\n"
@@ -149,7 +159,7 @@ int main(int argc, char **argv)
     int option;
 
     h->options = (struct options){.flood = 100000, .sessions = 1000, .thin = 1};
-    while ((option = getopt(argc, argv, "cf:n:m:t:p:w:kh")) != -1) {
+    while ((option = getopt(argc, argv, "cef:n:m:t:p:w:kh")) != -1) {
         switch (option) {
         case 'f':
             h->options.flood = strtoul(optarg, NULL, 10);
@@ -168,6 +178,9 @@ int main(int argc, char **argv)
             break;
         case 'w':
             answer_ms = (int)strtoul(optarg, NULL, 10) * 1000;
+            break;
+        case 'e':
+            h->options.first = true;
             break;
         case 'c':
             h->options.clean = true;
