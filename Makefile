@@ -101,6 +101,7 @@ PKG_test_hash   := libcrypt
 SRC_test_files  := tests/unit/files_session.c common/message.c common/secret.c common/spawn.c
 SRC_test_files_edges := $(SRC_test_files)
 SRC_test_message := common/message.c
+SRC_test_message_bare := common/message.c
 SRC_test_wire   := common/sshwire.c common/secret.c common/operations.c common/log.c
 SRC_test_preimage := monitor/preimage.c common/sshwire.c tests/unit/exchange.c
 SRC_test_closed := common/message.c
@@ -111,13 +112,12 @@ SRC_test_limits := monitor/limits.c common/log.c
 SRC_test_sign   := monitor/sign.c $(SRC_test_preimage)
 PKG_test_sign   := libcrypto
 
-# The boundary under attack: `hostile` stands in for every worker of a real server, whose programs'
-# folder has hostile-worker in the place of the workers. Neither is installed.
-HOSTILE := hostile hostile-worker
-SRC_hostile        := $(filter-out tests/hostile/worker.c,$(wildcard tests/hostile/*.c)) common/message.c common/secret.c common/sshwire.c
-PKG_hostile        := libcrypto libcrypt
-SRC_hostile-worker := tests/hostile/worker.c
-PKG_hostile-worker := libcrypto
+# The boundary under attack: `hostile` plays the workers, agents, stores and hashers of real servers,
+# whose programs' folder has hostile-child in their place. Neither is installed.
+HOSTILE := hostile hostile-child
+SRC_hostile        := $(filter-out tests/hostile/child.c,$(wildcard tests/hostile/*.c)) common/message.c common/secret.c common/sshwire.c
+PKG_hostile        := libcrypto libcrypt libseccomp jansson
+SRC_hostile-child  := tests/hostile/child.c
 
 # Fuzz targets: each tests/fuzz/fuzz_X.c is a program with libFuzzer (VARIANT=fuzz), named as the unit tests are.
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -206,7 +206,7 @@ fuzz-seeds: ## write the checked-in inputs anew, after a change of messages or f
 # With the sanitizers every start takes long: messages are cut at every 10th byte, floods are shorter.
 HOSTILE_OPTIONS := $(if $(filter asan,$(VARIANT)),-t 10 -f 2000 -n 200)
 hostile: all $(HOSTILE:%=$(B)/%) ## the boundary under attack (O='-p matrix' for a part, -h for more; VARIANT=asan)
-	@$(B)/hostile $(HOSTILE_OPTIONS) $(O) $(B) tests/hostile/matrix.txt
+	@$(B)/hostile $(HOSTILE_OPTIONS) $(O) $(B) tests/hostile
 
 # SAMPLE=1: a few, of another kind each time (SEED=N: the same ones); ONLY=text: those that it names.
 mutate: all tests ## change each fact of the policy in turn: a test must notice each (SAMPLE=1, ONLY='a name')

@@ -219,7 +219,7 @@ static void on_client(struct monitor *m, struct source *source, uint32_t events)
 {
     struct control_client *c = source->owner;
     struct envelope *e = &m->envelope;
-    const int r = message_receive(source->fd, e, MSG_DONTWAIT);
+    const int r = message_receive_bare(source->fd, e, MSG_DONTWAIT);
 
     (void)events;
     if (r < 0 && errno == EAGAIN)
@@ -280,7 +280,10 @@ int control_open(struct monitor *m)
     if (unlink(m->control_path) < 0 && errno != ENOENT)
         goto failed;
     m->control.fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    if (m->control.fd < 0 || bind(m->control.fd, (struct sockaddr *)&at, sizeof(at)) < 0 ||
+    if (m->control.fd < 0)
+        goto failed;
+    message_refuse_descriptors(m->control.fd); /* who connects sends to one that inherits it */
+    if (bind(m->control.fd, (struct sockaddr *)&at, sizeof(at)) < 0 ||
         chmod(m->control_path, 0600) < 0 || listen(m->control.fd, 16) < 0 ||
         source_watch(m, &m->control, EPOLLIN) < 0)
         goto failed;

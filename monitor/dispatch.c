@@ -81,7 +81,8 @@ static int on_worker_end(struct monitor *m, struct session *s, struct envelope *
     }
     char text[256];
     slice_copy(end.reason, text, sizeof(text));
-    snprintf(s->end_reason, sizeof(s->end_reason), "%.180s (in %llu, out %llu bytes)", text,
+    snprintf(s->end_reason, sizeof(s->end_reason),
+             "its worker says: %.180s (in %llu, out %llu bytes)", text,
              (unsigned long long)end.bytes_in, (unsigned long long)end.bytes_out);
     s->deadline_ms = now_ms() + 1000;
     return 0;
@@ -129,7 +130,7 @@ static bool hear_worker(struct monitor *m, struct session *s)
     struct envelope *e = &m->envelope;
     const char *why = "broke the rules";
     char what[160];
-    const int r = message_receive(s->worker.fd, e, MSG_DONTWAIT);
+    const int r = message_receive_bare(s->worker.fd, e, MSG_DONTWAIT);
 
     if (r < 0 && errno == EAGAIN)
         return false;
@@ -171,30 +172,36 @@ void dispatch_worker(struct monitor *m, struct source *source, uint32_t events)
         ;
 }
 
+/* Whoever it is by now, it does not go on serving. */
+static void kill_agent(const struct session *s)
+{
+    if (s->agent_pid > 0)
+        kill(s->agent_pid, SIGKILL);
+}
+
 void dispatch_agent(struct monitor *m, struct source *source, uint32_t events)
 {
     struct session *s = source->owner;
     struct envelope *e = &m->envelope;
     struct agent_ready ready;
     char trouble[256];
-    const int r = message_receive(source->fd, e, MSG_DONTWAIT);
+    const int r = message_receive_bare(source->fd, e, MSG_DONTWAIT);
 
     (void)events;
     if (r < 0 && errno == EAGAIN)
         return;
-    if (r == 0) { /* its end follows as SIGCHLD */
+    if (r == 0) { /* its end follows as SIGCHLD; without a link it could not be told to end */
         source_close(m, source);
+        kill_agent(s);
         return;
     }
-    if (s->state == STATE_ENDING) { /* it got ready after the session had ended */
-        envelope_clear(e);
-        return;
-    }
-    if (r < 0 || s->state != STATE_CHECKING || decode_agent_ready(e, &ready) < 0) {
+    const bool first =
+        r > 0 && decode_agent_ready(e, &ready) == 0 && s->heard[MSG_agent_ready]++ == 0;
+    if (!first || (s->state != STATE_CHECKING && s->state != STATE_ENDING)) {
         session_violation(m, s, "has an agent that broke the rules");
-        if (s->agent_pid > 0)
-            kill(s->agent_pid, SIGKILL);
-    } else {
+        source_close(m, source);
+        kill_agent(s);
+    } else if (s->state == STATE_CHECKING) { /* else it got ready after the session had ended */
         slice_copy(ready.trouble, trouble, sizeof(trouble));
         m->agent_layers = ready.layers;
         auth_agent_ready(m, s, trouble[0] != '\0' ? trouble : NULL);

@@ -130,7 +130,7 @@ struct store_request {
 struct store_link {
     struct source source;
     pid_t pid;
-    bool ready;
+    bool ready, told; /* told: it has said whether it is ready */
     uint32_t next_id, layers;
     int64_t restart_ms; /* when to start it again; 0: running */
     unsigned restarts;
@@ -299,6 +299,9 @@ int priv_session_agent(struct monitor *m, struct session *s);
 void session_end(struct monitor *m, struct session *s, const char *reason);
 /* The worker broke the rules: a security event, a penalty, the end. */
 void session_violation(struct monitor *m, struct session *s, const char *what);
+/* The store or a hasher broke the rules: a security event, its end; another is started. */
+void child_violation(struct monitor *m, struct source *source, pid_t pid, const char *child,
+                     const char *what);
 /* Its worker was told to end: it has a moment to tell its client why, and is not heard any more. */
 void session_goodbye(struct session *s, const char *reason);
 /* Ask the worker to say why and end. */

@@ -243,6 +243,7 @@ int priv_session_agent(struct monitor *m, struct session *s)
 
     if (len < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         goto out;
+    message_refuse_descriptors(pair[1]); /* a worker has none to send to its agent */
     s->agent_pid = priv_spawn(m->config.server_programs, "sallyport-files", &link);
     if (s->agent_pid < 0) {
         log_error("cannot start %s/sallyport-files: %s", m->config.server_programs,
@@ -375,6 +376,20 @@ void session_violation(struct monitor *m, struct session *s, const char *what)
     if (s->has_client)
         limits_penalise(m, &s->address, PENALTY_CRASH);
     session_end(m, s, what);
+}
+
+void child_violation(struct monitor *m, struct source *source, pid_t pid, const char *child,
+                     const char *what)
+{
+    char text[128];
+
+    m->counters.security_events++;
+    snprintf(text, sizeof(text), "%s: %s", child, what);
+    log_warning("security: the %s (pid %d) %s", child, (int)pid, what);
+    const struct store_audit line = {.event = slice_text("security"), .text = slice_text(text)};
+    store_tell(m, MSG_store_audit, &line);
+    source_close(m, source);
+    kill_child(pid);
 }
 
 static void worker_ended(struct monitor *m, struct session *s, int status)

@@ -17,7 +17,7 @@
 
 #define ANSWER_MS       5000 /* then who asked is told that there is none */
 #define ROUND_MOST      256  /* answers heard before others have their turn */
-#define RESTART_MS      500
+#define RESTART_MS      100
 #define RESTART_MOST_MS 30000
 #define LAST_MS         3000 /* at the end, for what is still to be told */
 
@@ -154,6 +154,8 @@ int store_report_link(struct monitor *m, struct session *s)
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return -1;
+    message_refuse_descriptors(pair[0]);
+    message_refuse_descriptors(pair[1]);
     /* Without a store, or one that takes no more now, the agent keeps its reports and gets another
      * link later. */
     s->report_due = !m->store.ready ||
@@ -181,18 +183,20 @@ static void renew_report_links(struct monitor *m)
     }
 }
 
-static void on_store_ready(struct monitor *m, const struct envelope *e)
+/* NULL, or what is wrong. */
+static const char *on_store_ready(struct monitor *m, const struct envelope *e)
 {
     struct store_link *store = &m->store;
     struct store_ready ready;
     char trouble[256];
 
-    if (decode_store_ready(e, &ready) < 0)
-        return;
+    if (store->told || decode_store_ready(e, &ready) < 0)
+        return "sent a store_ready that is none";
+    store->told = true;
     slice_copy(ready.trouble, trouble, sizeof(trouble));
     if (trouble[0] != '\0') {
         log_error("the store: %s", trouble);
-        return; /* it ends by itself, and is tried again */
+        return NULL; /* it ends by itself, and is tried again */
     }
     store->ready = true;
     store->layers = ready.layers;
@@ -200,28 +204,47 @@ static void on_store_ready(struct monitor *m, const struct envelope *e)
     log_info("the store is ready (schema %u)", ready.schema_version);
     send_pending(m);
     renew_report_links(m);
+    return NULL;
+}
+
+/* One message: an answer to the question with its number. What nobody waits for (any more) is
+ * dropped: an answer may come too late. NULL, or what is wrong. */
+static const char *hear_store(struct monitor *m, struct envelope *e)
+{
+    struct store_request *r;
+
+    if (e->type == MSG_store_ready)
+        return on_store_ready(m, e);
+    if (message_info(e->type)->link != FROM_STORE)
+        return "sent a message that is none of a store's";
+    if ((r = request_take(&m->store, e->id)) != NULL) {
+        if (r->answer != NULL)
+            r->answer(m, r->who, r->their_id, e);
+        request_free(&m->store, r);
+    }
+    return NULL;
 }
 
 static void on_store(struct monitor *m, struct source *source, uint32_t events)
 {
     struct envelope *e = &m->envelope;
-    struct store_request *r;
+    const char *wrong = NULL;
     int got = -1;
 
     (void)events;
-    for (int i = 0; i < ROUND_MOST && source->fd >= 0 &&
-                    (got = message_receive(source->fd, e, MSG_DONTWAIT)) > 0;
-         i++) {
-        if (e->type == MSG_store_ready) {
-            on_store_ready(m, e);
-        } else if ((r = request_take(&m->store, e->id)) != NULL) {
-            if (r->answer != NULL)
-                r->answer(m, r->who, r->their_id, e);
-            request_free(&m->store, r);
-        }
+    for (int i = 0; i < ROUND_MOST && wrong == NULL && source->fd >= 0; i++) {
+        got = message_receive_bare(source->fd, e, MSG_DONTWAIT);
+        if (got < 0 && errno == EPROTO)
+            wrong = "sent bytes that are no message";
+        if (got <= 0)
+            break;
+        wrong = hear_store(m, e);
         envelope_clear(e);
     }
-    if (source->fd >= 0 && got == 0) {
+    if (wrong != NULL) {
+        m->store.ready = false;
+        child_violation(m, source, m->store.pid, "store", wrong);
+    } else if (source->fd >= 0 && got == 0) {
         source_close(m, source); /* its end follows as SIGCHLD */
         if (m->store.pid > 0)
             kill(m->store.pid, SIGKILL);
@@ -246,6 +269,7 @@ int store_start(struct monitor *m)
     };
 
     store->restart_ms = 0;
+    store->told = false;
     store->source = (struct source){.fd = -1, .ready = on_store, .owner = store};
     store->pid = priv_spawn(c->server_programs, "sallyport-store", &store->source.fd);
     if (store->pid < 0) {
@@ -295,10 +319,10 @@ void store_gone(struct monitor *m, int status)
 
     for (unsigned i = 0; i < store->restarts && wait < RESTART_MOST_MS; i++)
         wait *= 2;
+    store->pid = 0; /* another process may have it from now on */
     for (int i = 0; i < ROUND_MOST && store->source.fd >= 0; i++)
         on_store(m, &store->source, EPOLLIN); /* its last words */
     source_close(m, &store->source);
-    store->pid = 0;
     store->ready = false;
     store->restarts++;
     store->restart_ms = now_ms() + wait;

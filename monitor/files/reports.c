@@ -134,7 +134,7 @@ void reports_read(struct reports *q, struct envelope *envelope)
     struct report_taken taken;
     int r;
 
-    while ((r = message_receive(q->link, envelope, MSG_DONTWAIT)) == 1) {
+    while ((r = message_receive_bare(q->link, envelope, MSG_DONTWAIT)) == 1) {
         const bool good = decode_report_taken(envelope, &taken) == 0 && taken.number <= q->number;
         envelope_clear(envelope);
         if (!good) {

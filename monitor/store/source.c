@@ -150,7 +150,7 @@ static bool receive(struct store *s, struct source *source)
     struct envelope *e = &s->envelope;
     struct report_batch batch;
     const char *trouble;
-    const int r = message_receive(source->fd, e, MSG_DONTWAIT);
+    const int r = message_receive_bare(source->fd, e, MSG_DONTWAIT);
 
     if (r < 0 && errno == EAGAIN)
         return false;

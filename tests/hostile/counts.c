@@ -23,7 +23,7 @@ static bool read_count(const char *path, unsigned number, char *line, struct cou
     char stand[16], most[16];
     char *rest = line, *word = strsep(&rest, " ");
 
-    c->type = matrix_message(path, number, word, c->variant);
+    c->type = row_message(path, number, word, c->variant, sample_known);
     char *const words[] = {stand, most};
     for (size_t i = 0; i < 2; i++) {
         do
@@ -69,13 +69,13 @@ static void run_count(struct hostile *h, const struct count *c)
 
 void counts_run(struct hostile *h)
 {
-    const char *path = h->options.matrix;
     bool counted[MSG_COUNT] = {false}, inside = false;
-    char line[256];
+    char path[4352], line[256];
     unsigned number = 0;
     struct count c;
-    FILE *f = fopen(path, "re");
 
+    snprintf(path, sizeof(path), "%s/matrix.txt", h->options.matrices);
+    FILE *f = fopen(path, "re");
     if (f == NULL)
         give_up("%s: %s", path, strerror(errno));
     while (fgets(line, sizeof(line), f) != NULL) {
@@ -87,7 +87,7 @@ void counts_run(struct hostile *h)
             if (!read_count(path, number, line, &c))
                 give_up("%s:%u: message, state, how often", path, number);
             counted[c.type] = true;
-            if (!matrix_skips(h, c.type))
+            if (!row_skips(h, c.type))
                 run_count(h, &c);
         }
     }

@@ -22,7 +22,7 @@ SAMPLE = {"dispatch": 3, "filters": 8, "sandbox": 1}  # seconds of make check
 PATIENCE_S = 300  # of a test, which has its own
 CHILDREN = ("sallyport-store", "sallyport-files", "sallyport-hash", "sallyport-sftp")
 PROGRAMS = ("sallyportd", *CHILDREN)
-TESTS = ("test_filters", "test_closed", "hostile", "hostile-worker")
+TESTS = ("test_filters", "test_closed", "hostile", "hostile-child")
 
 
 class Failed(Exception):
@@ -74,7 +74,7 @@ def run(line):
 def test(kind, build, place, all_of_it=True):
     """Run a test over the programs of a folder, or only until something fails. Returns its exit status and what it said."""
     command = {
-        "hostile": lambda message: [f"{build}/hostile", "-c" if all_of_it else "-ce", "-w", "5", "-p", "matrix,counts", "-m", message, place, "tests/hostile/matrix.txt"],
+        "hostile": lambda message: [f"{build}/hostile", "-c" if all_of_it else "-ce", "-w", "5", "-p", "matrix", "-p", "counts", "-m", message, place, "tests/hostile"],
         "filters": lambda program, call: [f"{place}/test_filters", program, call],
         "closed": lambda: [f"{build}/test_closed"],
     }[kind[0]](*kind[1:])
