@@ -209,9 +209,9 @@ hostile: all $(HOSTILE:%=$(B)/%) ## the boundary under attack (O='-p matrix' for
 	@$(B)/hostile $(HOSTILE_OPTIONS) $(O) $(B) tests/hostile
 
 # SAMPLE=1: a few, of another kind each time (SEED=N: the same ones); ONLY=text: those that it names.
-mutate: all tests ## change each fact of the policy in turn: a test must notice each (SAMPLE=1, ONLY='a name')
+mutate: all tests ## change each fact of the policy in turn: a test must notice each (SAMPLE=1, ONLY='a name', V=1)
 	@CC='$(CC)' $(PYTHON) -B tests/mutate/mutate.py $(B) $(if $(SAMPLE)$(SEED),--sample) $(if $(SEED),--seed $(SEED)) \
-	    $(if $(ONLY),--only '$(ONLY)') $(if $(JOBS),--jobs $(JOBS))
+	    $(if $(ONLY),--only '$(ONLY)') $(if $(JOBS),--jobs $(JOBS)) $(if $(V),--verbose)
 
 check-source: ## rules of the house: sizes, banned functions, comments, layout
 	@scripts/check-source

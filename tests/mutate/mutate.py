@@ -3,10 +3,11 @@
 notice each. A mutant is the product, compiled as make compiles it but for one source, so that nothing of
 this is in the product. Prints a line for each that survives, ends with "N mutants, N survived"; exit
 status 1 if any did, 2 if it could not be tried.
-  mutate.py BUILD [--sample] [--seed N] [--only TEXT] [--jobs N] [--list]"""
+  mutate.py BUILD [--sample] [--seed N] [--only TEXT] [--jobs N] [--verbose] [--list]"""
 import argparse
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from pathlib import Path
 import mutants
 from mutants import TOP
 
-SAMPLE = {"dispatch": 3, "filters": 8, "sandbox": 1}  # seconds of make check
+SAMPLE = {"dispatch": 3, "filters": 6, "sandbox": 1}  # seconds of make check
 PATIENCE_S = 300  # of a test, which has its own
 CHILDREN = ("sallyport-store", "sallyport-files", "sallyport-hash", "sallyport-sftp")
 PROGRAMS = ("sallyportd", *CHILDREN)
@@ -113,8 +114,8 @@ class Slot:
         for program in programs:
             self.commands.link(program, self.place, target)
 
-    def survivors(self, mutant):
-        """The names of what was not noticed."""
+    def survivors(self, mutant, verbose):
+        """The names of what was not noticed; what noticed is printed if asked for."""
         try:
             self.make(mutant)
             status, said = test(mutant.test, self.commands.build, self.place, bool(mutant.cells))
@@ -122,6 +123,9 @@ class Slot:
             self.clear()
         if status == 0:
             return [mutant.name]
+        if verbose:
+            telling = [line for line in said.splitlines() if re.search("unexpected: |hostile: |does not|passes|only$|FAILED", line)]
+            print(f"noticed: {mutant.name}: exit status {status}: {telling[0] if telling else said[-200:]}", flush=True)
         return [f"{mutant.name}: nothing said of {cell}" for cell in mutant.cells if f"unexpected: {cell}" not in said]
 
 
@@ -146,7 +150,7 @@ def choose(all_of_them, options):
     return [m for group, n in SAMPLE.items() for of in [[m for m in chosen if m.group == group]] for m in pick.sample(of, min(n, len(of)))]
 
 
-def try_all(commands, chosen, jobs):
+def try_all(commands, chosen, jobs, verbose):
     """Every mutant, some at a time. Returns how many there were and how many survived."""
     free, lock, survived = [Slot(commands, n) for n in range(jobs)], threading.Lock(), []
     tried = 0
@@ -156,7 +160,7 @@ def try_all(commands, chosen, jobs):
         with lock:
             slot = free.pop()
         try:
-            left = slot.survivors(mutant)
+            left = slot.survivors(mutant, verbose)
         except Failed as e:
             raise Failed(f"{mutant.path}: {mutant.name}: {e}") from e
         finally:
@@ -183,6 +187,7 @@ def main():
     parser.add_argument("--seed", type=int, help="which few")
     parser.add_argument("--only", default="", help="those whose name has this text")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--verbose", action="store_true", help="what noticed each")
     parser.add_argument("--list", action="store_true", help="print their names")
     options = parser.parse_args()
     began = time.monotonic()
@@ -200,7 +205,7 @@ def main():
         commands = Commands(options.build)
         tests = {(m.test if not options.sample else m.test[0]): m.test for m in chosen}
         check_unchanged(commands, tests.values(), options.jobs)
-        total, survived = try_all(commands, chosen, min(options.jobs, len(chosen) or 1))
+        total, survived = try_all(commands, chosen, min(options.jobs, len(chosen) or 1), options.verbose)
     except (Failed, mutants.Unreadable) as e:
         print(f"mutate: {e}", file=sys.stderr)
         return 2
