@@ -45,7 +45,8 @@ static struct matrix to_store = {.file = "agent.txt",
 
 static bool known_to_monitor(enum message_type type, const char *variant)
 {
-    return type == MSG_agent_ready && strcmp(variant, "trouble") == 0;
+    return type == MSG_agent_ready &&
+           (strcmp(variant, "trouble") == 0 || strcmp(variant, "twice") == 0);
 }
 
 /* A batch with one thing wrong, or a lie in good form. */
@@ -117,7 +118,8 @@ static void make_sample(struct hostile *h, const struct actor *a, const struct a
                         const struct row *row, struct sample *s)
 {
     const struct agent_ready ready = {
-        .layers = 0xff, .trouble = slice_text(row->variant[0] != '\0' ? "hostile trouble" : "")};
+        .layers = 0xff,
+        .trouble = slice_text(strcmp(row->variant, "trouble") == 0 ? "hostile trouble" : "")};
     struct actor no_agent = *a;
     size_t kind = 0;
 
@@ -185,7 +187,9 @@ static void run_monitor(struct hostile *h, const struct row *row, size_t column)
     make_sample(h, &a, &g, row, &s);
     const uint64_t security = server_status(h).security_events;
     const off_t log_from = log_end(h);
-    if (raw_send(g.child.link, s.bytes, s.len, s.fds, s.fd_count, 0) < 0)
+    const bool twice = strcmp(row->variant, "twice") == 0;
+    if (raw_send(g.child.link, s.bytes, s.len, s.fds, s.fd_count, 0) < 0 ||
+        (twice && raw_send(g.child.link, s.bytes, s.len, NULL, 0, 0) < 0 && errno != EPIPE))
         give_up("%s cannot be sent: %s", message_info(row->type)->name, strerror(errno));
     row_judge(h, &to_monitor, row, column,
               judge_monitor(h, &a, &g, row, column, security, log_from));

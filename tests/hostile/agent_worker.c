@@ -126,7 +126,7 @@ void agent_check_worker(struct hostile *h)
 void agent_run_worker(struct hostile *h)
 {
     if (!client_exists()) {
-        printf("skipped: no sftp here: agents' answers to a real worker\n");
+        printf("skipped: no sftp for this user here: agents' answers to a real worker\n");
         return;
     }
     for (size_t i = 0; i < to_worker.count; i++) {

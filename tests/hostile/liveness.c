@@ -53,7 +53,7 @@ static void others_begin(struct hostile *h, struct others *o)
     if (o->real)
         client_start(h, &o->client);
     else
-        printf("skipped: no sftp here: a session of the test's is the bystander\n");
+        printf("skipped: no sftp for this user here: a session of the test's is the bystander\n");
 }
 
 static void others_end(struct others *o)

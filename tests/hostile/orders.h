@@ -5,7 +5,7 @@
 #include <sys/types.h>
 
 #define ORDERS_NAME "orders" /* a SOCK_SEQPACKET socket in the programs' folder */
-#define REAL_NAME   "real"   /* the folder beside it with the programs that are stood in for */
+#define REAL_NAME   "real"   /* a folder beside it: the programs that are stood in for */
 
 /* The first message of a stand-in, with its link to the monitor as a descriptor. */
 struct child_hello {

@@ -59,8 +59,8 @@ static void install(const struct hostile *h, const char *program, const char *as
 
 static void make_folders(struct hostile *h)
 {
-    static const char *const folders[] = {"state", "keys",     "run",
-                                          "homes", "programs", "programs/" REAL_NAME};
+    static const char real[] = "programs/" REAL_NAME;
+    static const char *const folders[] = {"state", "keys", "run", "homes", "programs", real};
     char path[256];
 
     if (snprintf(h->place, sizeof(h->place), "/tmp/sallyport-hostile-XXXXXX") < 0 ||
@@ -74,9 +74,9 @@ static void make_folders(struct hostile *h)
     install(h, "sallyportd", "sallyportd");
     for (size_t i = 0; i < ROLE_COUNT; i++) {
         const bool stand_in = (h->stand_ins & 1u << i) != 0;
-        char real[64];
-        snprintf(real, sizeof(real), "%s%s", stand_in ? REAL_NAME "/" : "", role_programs[i]);
-        install(h, role_programs[i], real);
+        char as[64];
+        snprintf(as, sizeof(as), "%s%s", stand_in ? REAL_NAME "/" : "", role_programs[i]);
+        install(h, role_programs[i], as);
         if (stand_in)
             install(h, "hostile-child", role_programs[i]);
     }
@@ -131,16 +131,18 @@ static void write_config(struct hostile *h, unsigned grace)
 /* As on a kernel before 6.16: descriptors are refused by who receives them. */
 static int forget_passrights(bool root)
 {
+    const struct scmp_arg_cmp passrights[] = {
+        {.arg = 1, .op = SCMP_CMP_EQ, .datum_a = SOL_SOCKET},
+        {.arg = 2, .op = SCMP_CMP_EQ, .datum_a = SO_PASSRIGHTS},
+    };
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
-    const int r =
-        filter != NULL && seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, root ? 0 : 1) == 0 &&
-                seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOPROTOOPT), SCMP_SYS(setsockopt), 2,
-                                 SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET),
-                                 SCMP_A2(SCMP_CMP_EQ, SO_PASSRIGHTS)) == 0 &&
-                seccomp_load(filter) == 0
-            ? 0
-            : -1;
+    int r = filter != NULL ? seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, root ? 0 : 1) : -1;
 
+    if (r == 0)
+        r = seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(ENOPROTOOPT), SCMP_SYS(setsockopt), 2,
+                                   passrights);
+    if (r == 0)
+        r = seccomp_load(filter);
     seccomp_release(filter);
     return r;
 }
