@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,8 +30,8 @@ int64_t clock_now_ms(void)
 /* Without a word to the server, which may be anything by now; its children end with it. */
 static void __attribute__((noreturn)) end_at_once(struct hostile *h, int status)
 {
-    if (h->server > 0)
-        kill(h->server, SIGKILL);
+    if (h->server > 0 && kill(h->server, SIGKILL) == 0)
+        waitpid(h->server, NULL, 0);
     h->server = 0;
     if (h->options.clean)
         server_remove(h, false);
