@@ -106,7 +106,7 @@ static const struct rule {
     session_handler handler;
     enum session_state next;  /* set before the handler runs, which may go on from there */
 } rules[] = {
-    {MSG_worker_ready,  K_ALL,   S(STARTING),                    1,         on_worker_ready,  STAY},
+    {MSG_worker_ready,  K_ALL,   S(STARTING),                    1,         on_worker_ready,  STATE_SPARE},
     {MSG_sign_exchange, K(SFTP), S(GREETED),                     4,         on_sign_exchange, STAY},
     {MSG_sign_exchange, K(SFTP), S(OPEN),                        UNBOUNDED, on_sign_exchange, STAY},
     {MSG_auth_query,    K(SFTP), S(GREETED),                     64,        on_auth_query,    STATE_CHECKING},

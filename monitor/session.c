@@ -162,7 +162,6 @@ static int assign(struct monitor *m, struct session *s, int fd, const struct add
 
 void session_worker_ready(struct monitor *m, struct session *s)
 {
-    s->state = STATE_SPARE;
     s->deadline_ms = 0;
     for (size_t i = 0; i < m->waiting_count; i++) {
         const struct waiting_client w = m->waiting[i];
