@@ -112,7 +112,7 @@ SRC_test_preimage := monitor/preimage.c common/sshwire.c tests/unit/exchange.c
 SRC_test_closed := common/message.c
 PKG_test_closed := libseccomp
 SRC_test_filters := common/sandbox.c common/filters.c common/filter_program.c
-PKG_test_filters := libcap
+PKG_test_filters := libcap libseccomp
 SRC_test_limits := monitor/limits.c common/log.c common/network.c
 SRC_test_sign   := monitor/sign.c $(SRC_test_preimage)
 PKG_test_sign   := libcrypto
@@ -206,7 +206,7 @@ build/deps-%: scripts/packages scripts/deps
 	@scripts/deps $*
 	@touch $@
 
-.PHONY: check unit e2e hostile faults fuzz fuzz-check fuzz-seeds check-source format budget count boundary check-fresh check-trixie
+.PHONY: check unit e2e hostile faults mutate fuzz fuzz-check fuzz-seeds check-source format budget count boundary check-fresh check-trixie
 check: build/deps-build ## build all variants, run every test, end with the totals
 	@$(MAKE) --no-print-directory build/deps-test || echo 'check: goes on without what is missing'
 	@MAKE='$(MAKE)' PYTHON='$(PYTHON)' scripts/check
@@ -233,6 +233,11 @@ hostile: all $(HOSTILE:%=$(B)/%) ## the boundary under attack (O='-p matrix' for
 
 faults: all $(FAULTED:%=$(B)/faults/%) ## each call of the privileged side that can fail made to, in turn (O='-t 20' for a sample, -h for more; VARIANT=asan)
 	@$(PYTHON) -B tests/faults/run.py $(O) $(B)
+
+# SAMPLE=1: a few, of another kind each time (SEED=N: the same ones); ONLY=text: those that it names.
+mutate: all tests ## change each fact of the policy in turn: a test must notice each (SAMPLE=1, ONLY='a name', V=1)
+	@CC='$(CC)' $(PYTHON) -B tests/mutate/mutate.py $(B) $(if $(SAMPLE)$(SEED),--sample) $(if $(SEED),--seed $(SEED)) \
+	    $(if $(ONLY),--only '$(ONLY)') $(if $(JOBS),--jobs $(JOBS)) $(if $(V),--verbose)
 
 check-source: ## rules of the house: sizes, banned functions, comments, layout
 	@scripts/check-source

@@ -141,22 +141,21 @@ static const struct rule {
     unsigned most;            /* how often in one session */
     session_handler handler;
     enum session_state next;  /* set before the handler runs, which may go on from there */
-    bool alone;               /* takes long (milliseconds, with RSA): a round by itself */
 } rules[] = {
-    {MSG_worker_ready,  K_ALL,   S(STARTING),                    1,         on_worker_ready,  STAY,           false},
-    {MSG_sign_exchange, K(SFTP), S(GREETED),                     4,         on_sign_exchange, STAY,           true},
-    {MSG_sign_exchange, K(SFTP), S(OPEN),                        UNBOUNDED, on_sign_exchange, STAY,           true},
-    {MSG_sign_tls13,    K(FTPS), S(GREETED),                     1,         on_sign_tls13,    STAY,           true},
-    {MSG_sign_tls13,    K(FTPS), S(OPEN),                        UNBOUNDED, on_sign_tls13,    STAY,           true},
-    {MSG_sign_tls12,    K(FTPS), S(GREETED),                     1,         on_sign_tls12,    STAY,           true},
-    {MSG_sign_tls12,    K(FTPS), S(OPEN),                        UNBOUNDED, on_sign_tls12,    STAY,           true},
-    {MSG_auth_query,    K(SFTP), S(GREETED),                     64,        on_auth_query,    STATE_CHECKING, false},
-    {MSG_auth_key,      K(SFTP), S(GREETED),                     100,       on_auth_key,      STATE_CHECKING, false},
-    {MSG_auth_password, K_ALL,   S(GREETED),                     100,       on_auth_password, STATE_CHECKING, false},
-    {MSG_data_passive,  K(FTPS), S(OPEN),                        UNBOUNDED, on_data_passive,  STAY,           false},
-    {MSG_data_active,   K(FTPS), S(OPEN),                        UNBOUNDED, on_data_active,   STAY,           false},
-    {MSG_worker_log,    K_ALL,   S(STARTING)|S(SPARE)|S(GREETED)|S(OPEN), 1000, on_worker_log, STAY,          false},
-    {MSG_worker_end,    K_ALL,   S(GREETED)|S(OPEN),             1,         on_worker_end,    STATE_ENDING,   false},
+    {MSG_worker_ready,  K_ALL,   S(STARTING),                    1,         on_worker_ready,  STATE_SPARE},
+    {MSG_sign_exchange, K(SFTP), S(GREETED),                     4,         on_sign_exchange, STAY},
+    {MSG_sign_exchange, K(SFTP), S(OPEN),                        UNBOUNDED, on_sign_exchange, STAY},
+    {MSG_sign_tls13,    K(FTPS), S(GREETED),                     1,         on_sign_tls13,    STAY},
+    {MSG_sign_tls13,    K(FTPS), S(OPEN),                        UNBOUNDED, on_sign_tls13,    STAY},
+    {MSG_sign_tls12,    K(FTPS), S(GREETED),                     1,         on_sign_tls12,    STAY},
+    {MSG_sign_tls12,    K(FTPS), S(OPEN),                        UNBOUNDED, on_sign_tls12,    STAY},
+    {MSG_auth_query,    K(SFTP), S(GREETED),                     64,        on_auth_query,    STATE_CHECKING},
+    {MSG_auth_key,      K(SFTP), S(GREETED),                     100,       on_auth_key,      STATE_CHECKING},
+    {MSG_auth_password, K_ALL,   S(GREETED),                     100,       on_auth_password, STATE_CHECKING},
+    {MSG_data_passive,  K(FTPS), S(OPEN),                        UNBOUNDED, on_data_passive,  STAY},
+    {MSG_data_active,   K(FTPS), S(OPEN),                        UNBOUNDED, on_data_active,   STAY},
+    {MSG_worker_log,    K_ALL,   S(STARTING)|S(SPARE)|S(GREETED)|S(OPEN), 1000, on_worker_log, STAY},
+    {MSG_worker_end,    K_ALL,   S(GREETED)|S(OPEN),             1,         on_worker_end,    STATE_ENDING},
 };
 // clang-format on
 
@@ -170,6 +169,12 @@ static const struct rule *find_rule(const struct session *s, enum message_type t
             return rule;
     }
     return NULL;
+}
+
+static bool signs(const struct rule *rule)
+{
+    return rule->handler == on_sign_exchange || rule->handler == on_sign_tls13 ||
+           rule->handler == on_sign_tls12;
 }
 
 /* One message from a worker. Returns false when there is no more to hear in this round: a signature
@@ -214,7 +219,7 @@ static bool hear_worker(struct monitor *m, struct session *s)
             session_violation(m, s, why);
     }
     envelope_clear(e);
-    return s->worker.fd >= 0 && (rule == NULL || !rule->alone);
+    return s->worker.fd >= 0 && (rule == NULL || !signs(rule));
 }
 
 void dispatch_worker(struct monitor *m, struct source *source, uint32_t events)

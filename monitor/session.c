@@ -199,7 +199,6 @@ static int assign(struct monitor *m, struct session *s, const struct arrival *ar
 
 void session_worker_ready(struct monitor *m, struct session *s)
 {
-    s->state = STATE_SPARE;
     s->deadline_ms = 0;
     for (size_t i = 0; i < m->waiting_count; i++) {
         struct arrival *w = &m->waiting[i];

@@ -202,7 +202,7 @@ enum verdict_outcome actor_verdict(struct hostile *h, struct actor *a)
 {
     struct verdict verdict;
 
-    if (raw_receive(h, a->link, PATIENCE_MS) != 1 || decode_verdict(&h->envelope, &verdict) < 0)
+    if (raw_receive(h, a->link, answer_ms) != 1 || decode_verdict(&h->envelope, &verdict) < 0)
         give_up("a login got no verdict: see %s/log", h->place);
     if (verdict.outcome == VERDICT_OPEN)
         a->agent = envelope_take_fd(&h->envelope, 0);
@@ -285,7 +285,7 @@ void actor_make(struct hostile *h, enum stand stand, struct actor *a)
         return;
     }
     actor_greet(h, a, address_next(h).s_addr);
-    if (stand == STAND_KEYED || stand == STAND_OPEN || stand == STAND_AGENT)
+    if (stand != STAND_GREETED && stand != STAND_ENDING) /* or a login would be refused for that */
         exchange_do(h, a);
     if (stand == STAND_OPEN || stand == STAND_AGENT)
         log_in(h, a);

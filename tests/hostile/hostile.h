@@ -31,6 +31,9 @@
 #define PASSWORD    "correct horse"
 #define POOL_MAX    512
 #define BLOB_MAX    1200
+#define VARIANT_MAX 24
+
+extern int answer_ms; /* how long an answer is waited for where one is due */
 
 /* Where a worker stands: the monitor's states, GREETED parted by whether there was a key exchange,
  * and the link to its agent. Columns of matrix.txt. */
@@ -77,7 +80,10 @@ struct options {
     const char *build;    /* folder of the programs */
     const char *matrices; /* folder of matrix.txt and the others */
     unsigned long flood, sessions, thin;
-    bool keep; /* leave the server's folder */
+    const char *message; /* only rows of this one; NULL: all */
+    bool keep;           /* leave the server's folder */
+    bool clean;          /* leave it in no case */
+    bool first;          /* end with the first that is unexpected */
 };
 
 struct hostile {
@@ -85,6 +91,7 @@ struct hostile {
     unsigned long cases, unexpected;
     unsigned long security; /* events that the test has caused on purpose: the monitor's */
     unsigned long offences; /* and the store's, about agents' report links */
+    bool lets[MSG_COUNT];   /* by the matrix: workers may send it to the monitor, and live */
     /* the server */
     char place[64];
     unsigned stand_ins; /* 1 << ROLE_*: whose programs are stand-ins */
@@ -131,6 +138,8 @@ struct status_is server_status(struct hostile *h);
 void server_reload(struct hostile *h);
 /* Write the configuration with another time to log in, and reload. */
 void server_grace(struct hostile *h, unsigned seconds);
+/* Where the session of a worker stands, in the monitor's words. */
+void server_state(struct hostile *h, pid_t worker, char *state, size_t size);
 /* The number of the session that a worker serves; 0: none. agent: its agent's pid, or NULL. */
 uint64_t server_session(struct hostile *h, pid_t worker, pid_t *agent);
 /* Is the text in the log, from this place on? Soon: it may take a moment. */
@@ -315,8 +324,9 @@ extern const char *const cell_names[CELL_COUNT];
 
 struct row {
     enum message_type type;
-    char variant[24]; /* empty: plain */
+    char variant[VARIANT_MAX]; /* empty: plain */
     enum cell cells[COLUMNS_MAX];
+    char after[COLUMNS_MAX][12]; /* the session's state then; empty: as before */
 };
 
 struct matrix {
@@ -328,6 +338,11 @@ struct matrix {
     size_t count;
 };
 
+/* The message and variant that a row begins with. Does not return if there is none such. */
+enum message_type row_message(const char *path, unsigned number, char *word, char *variant,
+                              bool (*known)(enum message_type type, const char *variant));
+/* Is another message asked for by the command line? */
+bool row_skips(const struct hostile *h, enum message_type type);
 /* Does not return if it is not complete. */
 void matrix_read(const struct hostile *h, struct matrix *m);
 /* Is this cell's turn? All are, but in a short run. */
@@ -341,6 +356,7 @@ void row_judge(struct hostile *h, const struct matrix *m, const struct row *row,
 /* Are the matrices complete? Do not return if not. */
 void matrix_check(struct hostile *h);
 void matrix_run(struct hostile *h);
+void counts_run(struct hostile *h);
 void fields_run(struct hostile *h);
 void liveness_run(struct hostile *h);
 void across_run(struct hostile *h);

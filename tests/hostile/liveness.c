@@ -344,37 +344,6 @@ static void try_tries(struct hostile *h)
     actor_drop(&a);
 }
 
-/* One after the other, each answered: as many as the monitor grants before the login, no more. */
-static void try_limits(struct hostile *h)
-{
-    static struct sample s;
-    static const struct {
-        enum message_type type;
-        enum stand stand;
-        unsigned most;
-    } limits[] = {{MSG_sign_exchange, STAND_GREETED, 4}, {MSG_auth_query, STAND_GREETED, 64}};
-
-    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-        struct actor a;
-        unsigned answered = 0;
-        enum seen seen = SEEN_GOOD;
-        actor_make(h, limits[i].stand, &a);
-        while (seen == SEEN_GOOD && answered <= 2 * limits[i].most) {
-            const uint64_t security = server_status(h).security_events;
-            sample_make(h, &a, limits[i].type, NULL, &s);
-            if (raw_send(a.link, s.bytes, s.len, NULL, 0, 0) < 0)
-                give_up("%s cannot be sent: %s", message_info(s.type)->name, strerror(errno));
-            seen = actor_watch(h, &a, security, PATIENCE_MS, s.id);
-            answered += seen == SEEN_GOOD;
-            sample_free(&s);
-        }
-        expect(h, seen == SEEN_ENDED && answered == limits[i].most,
-               "liveness: %u of %s before the login, %u expected, then: %s", answered,
-               message_info(limits[i].type)->name, limits[i].most, seen_names[seen]);
-        actor_drop(&a);
-    }
-}
-
 /* More passwords than can be hashed: those too many are told, the others get their turn, and who
  * logs in with a key notices nothing. */
 static void try_hashers(struct hostile *h)
@@ -450,7 +419,6 @@ void liveness_run(struct hostile *h)
     try_never_reading(h);
     try_silence(h);
     try_tries(h);
-    try_limits(h);
     try_hashers(h);
     try_spares(h);
     home_reset(h);

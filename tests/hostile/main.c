@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 
 /* The one state of this program: too large for a stack; and who it is for give_up and a signal. */
 static struct hostile hostile;
+int answer_ms = PATIENCE_MS;
 
 int64_t clock_now_ms(void)
 {
@@ -23,6 +25,17 @@ int64_t clock_now_ms(void)
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Without a word to the server, which may be anything by now; its children end with it. */
+static void __attribute__((noreturn)) end_at_once(struct hostile *h, int status)
+{
+    if (h->server > 0 && kill(h->server, SIGKILL) == 0)
+        waitpid(h->server, NULL, 0);
+    h->server = 0;
+    if (h->options.clean)
+        server_remove(h, false);
+    exit(status);
 }
 
 bool expect(struct hostile *h, bool held, const char *format, ...)
@@ -39,6 +52,8 @@ bool expect(struct hostile *h, bool held, const char *format, ...)
     printf("\n");
     va_end(arguments);
     fflush(stdout);
+    if (h->options.first)
+        end_at_once(h, 1);
     return false;
 }
 
@@ -51,22 +66,26 @@ void give_up(const char *format, ...)
     vfprintf(stderr, format, arguments);
     fprintf(stderr, "\n");
     va_end(arguments);
-    if (hostile.server > 0)
-        kill(hostile.server, SIGKILL);
-    exit(2);
+    end_at_once(&hostile, 2);
 }
 
 static void usage(FILE *out)
 {
-    fprintf(out,
-            "usage: hostile [-k] [-f COUNT] [-n COUNT] [-t N] [-p PART]... BUILD MATRICES\n"
-            "  -f COUNT  messages of a flood (100000)\n"
-            "  -n COUNT  sessions of the endurance run (1000)\n"
-            "  -t N      only every Nth byte to cut at, only every Nth foreign message (1)\n"
-            "  -p PART   only this part (matrix fields across liveness endurance rights files\n"
-            "            agent store hasher)\n"
-            "  -k        keep the servers' folders\n"
-            "BUILD: the programs' folder. MATRICES: that of matrix.txt and the others.\n");
+    fprintf(
+        out,
+        "usage: hostile [-cek] [-f COUNT] [-m MESSAGE] [-n COUNT] [-p PART]... [-t N]\n"
+        "               [-w SECONDS] BUILD MATRICES\n"
+        "  -c        leave no folder, even when something was unexpected\n"
+        "  -e        end with the first that is unexpected\n"
+        "  -f COUNT  messages of a flood (100000)\n"
+        "  -m NAME   of matrix and counts only this message's rows\n"
+        "  -n COUNT  sessions of the endurance run (1000)\n"
+        "  -t N      only every Nth byte to cut at, only every Nth foreign message (1)\n"
+        "  -p PART   only this part (matrix counts fields across liveness endurance rights files\n"
+        "            agent store hasher)\n"
+        "  -w N      wait at most so many seconds for an answer (20)\n"
+        "  -k        keep the servers' folders\n"
+        "BUILD: the programs' folder. MATRICES: that of matrix.txt and the others.\n");
 }
 
 #define WORKERS (1u << ROLE_WORKER)
@@ -84,6 +103,7 @@ static const struct {
 } parts[] = {
     // clang-format off
     {"matrix",    matrix_check, matrix_run,    WORKERS,                    0, 8, false},
+    {"counts",    NULL,         counts_run,    WORKERS,                    0, 8, false},
     {"fields",    NULL,         fields_run,    WORKERS,                    0, 8, false},
     {"across",    NULL,         across_run,    WORKERS,                    0, 8, false},
     {"liveness",  NULL,         liveness_run,  WORKERS,                    0, 8, false},
@@ -145,9 +165,10 @@ static void end(struct hostile *h, unsigned long unexpected)
 {
     server_stop(h);
     judge_log(h);
-    if (h->options.keep || h->unexpected > unexpected)
+    const bool keep = !h->options.clean && (h->options.keep || h->unexpected > unexpected);
+    if (keep)
         printf("  the server's folder: %s\n", h->place);
-    server_remove(h, h->options.keep || h->unexpected > unexpected);
+    server_remove(h, keep);
 }
 
 static void run(struct hostile *h, const bool *wanted)
@@ -209,7 +230,7 @@ static void read_options(struct hostile *h, int argc, char **argv, bool *wanted)
     int option;
 
     h->options = (struct options){.flood = 100000, .sessions = 1000, .thin = 1};
-    while ((option = getopt(argc, argv, "f:n:t:p:kh")) != -1) {
+    while ((option = getopt(argc, argv, "cef:n:m:t:p:w:kh")) != -1) {
         switch (option) {
         case 'f':
             h->options.flood = strtoul(optarg, NULL, 10);
@@ -224,6 +245,18 @@ static void read_options(struct hostile *h, int argc, char **argv, bool *wanted)
             want(wanted, optarg);
             some = true;
             break;
+        case 'm':
+            h->options.message = optarg;
+            break;
+        case 'w':
+            answer_ms = (int)strtoul(optarg, NULL, 10) * 1000;
+            break;
+        case 'e':
+            h->options.first = true;
+            break;
+        case 'c':
+            h->options.clean = true;
+            break;
         case 'k':
             h->options.keep = true;
             break;
@@ -232,7 +265,7 @@ static void read_options(struct hostile *h, int argc, char **argv, bool *wanted)
             exit(option == 'h' ? 0 : 2);
         }
     }
-    if (argc - optind != 2 || h->options.thin == 0) {
+    if (argc - optind != 2 || h->options.thin == 0 || answer_ms <= 0) {
         usage(stderr);
         exit(2);
     }

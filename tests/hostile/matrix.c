@@ -1,5 +1,5 @@
-/* Every message of a worker's in every state, held against matrix.txt. Called by main.c. What is
- * expected comes from that file alone. */
+/* Every message of a worker's in every state, held against matrix.txt: what comes of it, and where
+ * the session stands afterwards. Called by main.c. What is expected comes from that file alone. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,15 +20,20 @@ static struct matrix kinds[] = {
 /* ------------------------------------------------------------------------- running */
 
 /* Beyond what came back: was it heard, or not? Returns what is wrong, or NULL. */
-static const char *proof(struct hostile *h, struct actor *a, const struct row *row, enum cell cell,
-                         off_t log_from)
+static const char *proof(struct hostile *h, struct actor *a, const struct row *row,
+                         enum stand stand, off_t log_from)
 {
+    const enum cell cell = row->cells[stand];
+    const char *before = stand == STAND_KEYED ? stand_names[STAND_GREETED] : stand_names[stand];
     char text[64];
 
     if (cell == CELL_END)
         return actor_ended(h, a, log_from);
-    if (row->type == MSG_worker_ready && cell == CELL_OK && server_status(h).spares != 1)
-        return "the worker is no spare";
+    if ((cell == CELL_OK || cell == CELL_DENY) && stand != STAND_AGENT) {
+        server_state(h, a->pid, text, sizeof(text));
+        if (strcmp(text, row->after[stand][0] != '\0' ? row->after[stand] : before) != 0)
+            return "the session stands elsewhere afterwards";
+    }
     if (row->type == MSG_worker_log && (cell == CELL_OK || cell == CELL_NONE)) {
         snprintf(text, sizeof(text), "its worker says: hostile line %d\n", (int)a->pid);
         if (log_has(h, log_from, text) != (cell == CELL_OK))
@@ -71,7 +76,7 @@ static void run_cell(struct hostile *h, const struct row *row, enum stand stand)
     const uint64_t security = server_status(h).security_events;
     const off_t log_from = log_end(h);
     const int wait_ms = !s.answers                             ? 0
-                        : cell == CELL_OK || cell == CELL_DENY ? PATIENCE_MS
+                        : cell == CELL_OK || cell == CELL_DENY ? answer_ms
                         : cell == CELL_NONE                    ? NO_ANSWER_MS
                                                                : 0;
     const int link = stand == STAND_AGENT ? a.agent : a.link;
@@ -80,7 +85,7 @@ static void run_cell(struct hostile *h, const struct row *row, enum stand stand)
     const enum seen seen = stand == STAND_AGENT ? actor_watch_agent(h, &a, security, s.id)
                                                 : actor_watch(h, &a, security, wait_ms, s.id);
     const bool as_wanted = seen == wanted(cell, s.answers);
-    const char *wrong = as_wanted ? proof(h, &a, row, cell, log_from) : NULL;
+    const char *wrong = as_wanted ? proof(h, &a, row, stand, log_from) : NULL;
     expect(h, as_wanted && wrong == NULL, "matrix: %s%s%s while %s: %s expected; %s%s%s", name,
            variant != NULL ? "/" : "", row->variant, stand_names[stand], cell_names[cell],
            seen_names[seen], wrong != NULL ? ", but " : "", wrong != NULL ? wrong : "");
@@ -90,8 +95,14 @@ static void run_cell(struct hostile *h, const struct row *row, enum stand stand)
 
 void matrix_check(struct hostile *h)
 {
-    for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
+    for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+        const struct matrix *m = &kinds[k];
         matrix_read(h, &kinds[k]);
+        for (size_t i = 0; i < m->count; i++) {
+            for (int s = 0; s < STAND_AGENT; s++)
+                h->lets[m->rows[i].type] |= m->rows[i].cells[s] == CELL_OK;
+        }
+    }
 }
 
 void matrix_run(struct hostile *h)
@@ -100,8 +111,10 @@ void matrix_run(struct hostile *h)
         for (size_t s = 0; s < STAND_COUNT; s++) {
             if (s == STAND_CHECKING)
                 server_hold(h, true);
-            for (size_t i = 0; i < kinds[k].count; i++)
-                run_cell(h, &kinds[k].rows[i], (enum stand)s);
+            for (size_t i = 0; i < kinds[k].count; i++) {
+                if (!row_skips(h, kinds[k].rows[i].type))
+                    run_cell(h, &kinds[k].rows[i], (enum stand)s);
+            }
             if (s == STAND_CHECKING)
                 server_hold(h, false);
         }

@@ -18,25 +18,44 @@ static enum message_type type_of(const char *name)
     return MSG_NONE;
 }
 
+enum message_type row_message(const char *path, unsigned number, char *word, char *variant,
+                              bool (*known)(enum message_type type, const char *variant))
+{
+    char *slash = strchr(word, '/');
+
+    *variant = '\0';
+    if (slash != NULL) {
+        *slash = '\0';
+        if (slice_copy(slice_text(slash + 1), variant, VARIANT_MAX) < 0)
+            give_up("%s:%u: a variant with too long a name", path, number);
+    }
+    const enum message_type type = type_of(word);
+    if (type == MSG_NONE || (slash != NULL && !known(type, variant)))
+        give_up("%s:%u: there is no %s %s", path, number, word, variant);
+    return type;
+}
+
+bool row_skips(const struct hostile *h, enum message_type type)
+{
+    return h->options.message != NULL && strcmp(h->options.message, message_info(type)->name) != 0;
+}
+
 static void read_row(const char *path, unsigned number, char *line, const struct matrix *m,
                      struct row *row)
 {
     char *rest = line, *word = strsep(&rest, " ");
-    char *slash = strchr(word, '/');
 
     memset(row, 0, sizeof(*row));
-    if (slash != NULL) {
-        *slash = '\0';
-        if (slice_copy(slice_text(slash + 1), row->variant, sizeof(row->variant)) < 0)
-            give_up("%s:%u: a variant with too long a name", path, number);
-    }
-    row->type = type_of(word);
-    if (row->type == MSG_NONE || (slash != NULL && !m->known(row->type, row->variant)))
-        give_up("%s:%u: there is no %s %s", path, number, word, row->variant);
+    row->type = row_message(path, number, word, row->variant, m->known);
     for (size_t s = 0; s < m->column_count; s++) {
         do
             word = strsep(&rest, " ");
         while (word != NULL && *word == '\0');
+        char *after = word;
+        word = strsep(&after, ">");
+        if (after != NULL &&
+            slice_copy(slice_text(after), row->after[s], sizeof(row->after[s])) < 0)
+            give_up("%s:%u: %s: there is no such state", path, number, after);
         size_t c = 0;
         while (word != NULL && c < CELL_COUNT && strcmp(word, cell_names[c]) != 0)
             c++;

@@ -242,6 +242,16 @@ uint64_t server_session(struct hostile *h, pid_t worker, pid_t *agent)
     return 0;
 }
 
+void server_state(struct hostile *h, pid_t worker, char *state, size_t size)
+{
+    struct session_is is;
+
+    if (server_session(h, worker, NULL) == 0) /* it has no client */
+        snprintf(state, size, "%s", server_status(h).spares == 1 ? "spare" : "starting");
+    else if (decode_session_is(&h->answer, &is) < 0 || slice_copy(is.state, state, size) < 0)
+        give_up("a session without a state");
+}
+
 static void make_account(struct hostile *h, const char *name, uint32_t flags)
 {
     struct crypt_data data = {0};
