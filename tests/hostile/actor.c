@@ -1,6 +1,6 @@
 /* A compromised worker brought into a state of its session, and what the monitor makes of what it
- * sends. Called by the parts. The drivers that the monitor has started wait in a pool, all of them
- * not ready yet, so that the next client is always the next ready worker's. */
+ * sends. Called by the parts. The stand-ins that the monitor has started wait in a pool, all of
+ * them not ready yet, so that the next client is always the next ready worker's. */
 #include <errno.h>
 #include <linux/sockios.h>
 #include <poll.h>

@@ -278,22 +278,27 @@ static void new_report_link(struct middle *m)
     m->reports = ends[0];
 }
 
-/* What a store says, to one agent after the other. Its worker goes on in any case; after what is no
- * receipt that link is heard no more, and another one gets all that was done. */
+/* What a store says while reports wait for their receipt, to one agent after the other. Its worker
+ * goes on in any case; after what is no receipt that link is heard no more, and another one gets
+ * all that was done. */
 static void run_report(struct hostile *h, struct middle *m, const struct row *row, uint64_t *taken)
 {
+    const struct file_stat ask = {.path = slice_text("/f")};
+    const struct report_taken all = {.number = *taken + 2}; /* good, but too late */
     struct sample *s = make_sample(h, &m->actor, row);
-    const enum cell cell = row->cells[AT_REPORT];
+    const char *wrong = work(h, m);
 
     if (raw_send(m->reports, s->bytes, s->len, s->fds, s->fd_count, 0) < 0)
         give_up("an agent takes no receipt: %s", strerror(errno));
     raw_wait(h, m->reports);
-    const char *wrong = work(h, m);
-    if (wrong == NULL && cell == CELL_NONE) {
-        if (raw_receive(h, m->reports, 0) == 1)
-            wrong = "a report comes over the link";
+    if (row->cells[AT_REPORT] == CELL_NONE && send_report_taken(m->reports, 0, &all) < 0 &&
+        errno != EPIPE)
+        give_up("an agent takes no receipt: %s", strerror(errno));
+    if (wrong == NULL &&
+        (send_file_stat(m->worker, 3, &ask) < 0 || raw_receive(h, m->worker, PATIENCE_MS) != 1))
+        wrong = "its worker is not served any more";
+    if (row->cells[AT_REPORT] == CELL_NONE)
         new_report_link(m);
-    }
     if (wrong == NULL)
         wrong = take_reports(h, m, taken);
     row_judge(h, &to_agent, row, AT_REPORT, wrong);
