@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "common/log.h"
-#include "common/network.h"
 #include "monitor/monitor.h"
 
 #define BACKLOG      8
@@ -222,7 +221,6 @@ int on_data_passive(struct monitor *m, struct session *s, struct envelope *e, co
 {
     struct data_passive request;
     struct passive_port *port;
-    char address[64];
 
     if (decode_data_passive(e, &request) < 0) {
         *why = "sent a data_passive that does not decode";
@@ -240,10 +238,8 @@ int on_data_passive(struct monitor *m, struct session *s, struct envelope *e, co
         log_warning("session %llu: no passive port: %s", (unsigned long long)s->number,
                     strerror(errno));
     }
-    if (mapping_find(m->config.ftps_public_address, s->address.bytes, address, sizeof(address)) < 0)
-        slice_copy(slice_text(s->local.text), address, sizeof(address));
     const struct data_port answer = {
-        .address = slice_text(address),
+        .address = slice_text(s->told),
         .port = port != NULL ? port->port : 0,
         .reason = slice_text(port != NULL ? "" : "no port of the server's range is free"),
     };

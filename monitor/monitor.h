@@ -256,6 +256,7 @@ struct arrival {
     enum worker_kind kind;
     bool implicit;
     struct address address, local;
+    char told[64]; /* FTPS: our address as its client is told it */
     int64_t since_ms;
 };
 
@@ -321,6 +322,7 @@ struct session {
     pid_t worker_pid, agent_pid;
     uint32_t worker_uid;           /* of the range; 0 as an ordinary user */
     struct address address, local; /* of the client, and of ours that it came to */
+    char told[64];                 /* FTPS: the latter as the client is told it */
     struct evp_pkey_st *tls_key;   /* of the certificate that its worker has; counted; or NULL */
     struct data_wait data;
     bool has_client, ended;
@@ -445,6 +447,7 @@ struct monitor {
     int64_t listen_again_ms;
     struct session *sessions;
     uint64_t next_number;
+    bool spares_due;
     unsigned spare_failures; /* one after the other */
     int64_t spares_again_ms; /* no worker is started before */
     uint32_t next_worker_uid;

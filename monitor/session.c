@@ -189,6 +189,7 @@ static int assign(struct monitor *m, struct session *s, const struct arrival *ar
     m->spare_failures = 0;
     s->address = arrival->address;
     s->local = arrival->local;
+    slice_copy(slice_text(arrival->told), s->told, sizeof(s->told));
     s->has_client = true;
     s->state = STATE_GREETED;
     s->began_ms = now_ms();
@@ -210,7 +211,7 @@ void session_worker_ready(struct monitor *m, struct session *s)
         }
         break;
     }
-    sessions_spares(m);
+    m->spares_due = true; /* the loop starts them: no message of a worker does */
 }
 
 void session_take_client(struct monitor *m, const struct arrival *arrival)
@@ -248,6 +249,7 @@ void sessions_spares(struct monitor *m)
     };
     size_t starting = 0, have[WORKER_KINDS] = {0}, wanted[WORKER_KINDS] = {0};
 
+    m->spares_due = false;
     if (m->stop || now_ms() < m->spares_again_ms)
         return;
     for (const struct session *s = m->sessions; s != NULL; s = s->next) {
