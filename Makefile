@@ -100,8 +100,10 @@ FTPS  := $(FTPS_TEXT) $(addprefix ftps-worker/,verbs.c reply.c login.c about.c n
          $(addprefix common/,agent_link.c message.c operations.c pace.c) tests/unit/ftps_fake.c
 SRC_test_ftps_text := $(FTPS_TEXT)
 PKG_test_ftps_text := libcrypto
-SRC_test_ftps := $(FTPS) tests/unit/fake_agent.c
+SRC_test_ftps := $(FTPS) tests/unit/fake_agent.c tests/unit/ftps_session.c
 PKG_test_ftps := libcrypto
+SRC_test_ftps_transfers := $(SRC_test_ftps)
+PKG_test_ftps_transfers := libcrypto
 PKG_test_store_life  := $(PKG_test_store)
 PKG_test_store_audit := $(PKG_test_store)
 SRC_test_sftp_agent := $(SFTP) tests/unit/files_session.c common/secret.c common/spawn.c

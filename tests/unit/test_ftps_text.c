@@ -483,14 +483,15 @@ static void test_ls_line(void **state)
 /* ---- digests -------------------------------------------------------------------------------- */
 static void test_digests(void **state)
 {
+    // clang-format off
     static const char *const of_abc[] = {
         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
-        "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3"
-        "feebbd454d4423643ce80e2a9ac94fa54ca49f",
+        "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
         "a9993e364706816aba3e25717850c26c9cd0d89d",
         "900150983cd24fb0d6963f7d28e17f72",
         "352441c2",
     };
+    // clang-format on
     uint8_t check[] = "123456789";
     struct digest d;
     char text[DIGEST_TEXT];
