@@ -95,6 +95,15 @@ SRC_test_sftp := $(SFTP)
 PKG_test_sftp := libcrypto
 SRC_test_sftp_hostile := $(SFTP) common/sandbox.c common/filters.c common/filter_program.c common/log.c common/secret.c
 PKG_test_sftp_hostile := libcrypto libcap
+FTPS_TEXT := $(addprefix ftps-worker/,line.c path.c address.c wildcard.c ascii.c facts.c digest.c) common/calendar.c common/ls_line.c
+FTPS  := $(FTPS_TEXT) $(addprefix ftps-worker/,verbs.c reply.c login.c about.c names.c attributes.c transfer.c list.c listing.c work.c) \
+         $(addprefix common/,agent_link.c message.c operations.c pace.c) tests/unit/ftps_fake.c
+SRC_test_ftps_text := $(FTPS_TEXT)
+PKG_test_ftps_text := libcrypto
+SRC_test_ftps := $(FTPS) tests/unit/fake_agent.c tests/unit/ftps_session.c
+PKG_test_ftps := libcrypto
+SRC_test_ftps_transfers := $(SRC_test_ftps)
+PKG_test_ftps_transfers := libcrypto
 PKG_test_store_life  := $(PKG_test_store)
 PKG_test_store_audit := $(PKG_test_store)
 SRC_test_sftp_agent := $(SFTP) tests/unit/files_session.c common/secret.c common/spawn.c
@@ -141,6 +150,8 @@ SRC_fuzz_dispatch := $(addprefix monitor/,dispatch.c auth.c sign.c preimage.c se
                      $(CONFIG) common/message.c common/secret.c common/log.c common/sshwire.c $(HOSTKEY) common/operations.c
 SRC_fuzz_dispatch += tests/fuzz/dispatch_model.c
 PKG_fuzz_dispatch := libcrypto inih
+SRC_fuzz_ftps     := $(FTPS)
+PKG_fuzz_ftps     := libcrypto
 SRC_fuzz_message  := common/message.c
 SRC_fuzz_preimage := monitor/preimage.c common/sshwire.c
 SRC_fuzz_report   := $(addprefix monitor/store/,source.c audit.c audit_line.c validate.c) \

@@ -39,7 +39,7 @@ static int list_one(struct worker *w, const struct path *path, struct slice text
     l->len = (size_t)len;
     l->last = l->all = true;
     l->prefix_len = text.len > entry.name.len ? text.len - entry.name.len : 0;
-    memcpy(l->prefix, text.data, l->prefix_len);
+    memcpy(l->prefix, text.len > 0 ? (const char *)text.data : "", l->prefix_len);
     return path_join(&l->folder, path_slice(path), slice_text(".."));
 }
 

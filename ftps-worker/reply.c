@@ -29,6 +29,8 @@ static char *make_room(struct worker *w, size_t *room)
 
 /* A line: its beginning ("250 "), its text, its end. What does not fit is cut. */
 static void put_line(struct worker *w, const char *begin, const char *format, va_list list)
+    __attribute__((format(printf, 3, 0)));
+static void put_line(struct worker *w, const char *begin, const char *format, va_list list)
 {
     size_t room;
     char *line = make_room(w, &room);

@@ -231,6 +231,35 @@ def sftp():
     yield "no-init", b"\1\0" + struct.pack(">IBI", 5, 1, 3) + requests["listing"]
 
 
+def ftps():
+    """Four bytes: how it begins, pieces of the data connection, length of the upload; the upload; pieces of the control connection."""
+    def session(text, how=0, piece=0, upload=b"", pieces=0):
+        return bytes([how, piece, len(upload)]) + upload + bytes([pieces]) + text.replace(b"\n", b"\r\n")
+
+    verbs = re.findall(r'^VERB\("(\w+)", \w+, \w+, (\w+)', (TOP / "ftps-worker/verbs.def").read_text(), re.M)
+    every = b"".join(verb.encode() + (b"\n" if kind == "NONE" else b" x\n") for verb, kind in verbs if verb != "QUIT")
+    for name, how in (("open", 0), ("clear", 2), ("secure", 3)):
+        yield f"every-verb-{name}", session(every, how)
+    yield "login", session(b"FEAT\nAUTH TLS\nPBSZ 0\nPROT P\nUSER alice\nPASS secret\nPWD\nQUIT\n", 2 | 2 << 6)
+    yield "login-refused", session(b"USER alice\nPASS x\nUSER alice\nPASS x\n", 3)
+    yield "download", session(b"TYPE I\nEPSV\nRETR a\nEPSV\nREST 4990\nRETR a\nPASV\nRANG 1 9\nRETR a\nTYPE A\nEPSV\nRETR a\n" * 2)
+    yield "download-in-pieces", session(b"TYPE A\nEPSV\nRETR a\n" * 3, 0, 7, b"", 3)
+    yield "upload", session(b"TYPE I\nEPSV\nSTOR a\nPASV\nREST 3\nSTOR a\nEPSV\nAPPE a\nEPSV\nSTOU\n" * 2, 0, 0, b"a\r\nb\r")
+    yield "upload-ascii", session(b"EPSV\nSTOR a\n" * 4, 0, 1, b"a\r\nb\r\rc\n\r")
+    yield "upload-cut", session(b"EPSV\nSTOR a\n" * 4, 8, 3, b"abcdef")
+    yield "not-resumed", session(b"EPSV\nRETR a\n" * 4, 4)
+    yield "client-leaves", session(b"EPSV\nRETR a\nEPSV\nLIST\n" * 3, 32)
+    yield "listings", session(b"EPSV\nLIST\nEPSV\nNLST -a *a*\nEPSV\nMLSD\nSTAT /\nMLST\nOPTS MLST size;\nEPSV\nMLSD\nEPSV\nNLST a/[!b-d]?\n" * 3)
+    yield "names", session(b'MKD a "b"\nCWD a\nPWD\nCDUP\nRNFR a\nRNTO ../b\nDELE a\nRMD a\n' * 3)
+    yield "attributes", session(b"SIZE a\nMDTM a\nMDTM 20200102030405 a\nMFMT 20200102030405.5 a\nMFF modify=20200102030405;UNIX.mode=0600; a\n"
+                                b"SITE CHMOD 644 a\nSITE UTIME 20200102030405 a\nSITE UTIME a 20200102030405 20200102030405 20200102030405 UTC\n" * 2)
+    yield "hash", session(b"HASH a\nOPTS HASH CRC32\nHASH a\nRANG 1 5\nHASH a\n" * 3)
+    yield "ports", session(b"PORT 192,0,2,7,4,1\nRETR a\nEPRT |1|192.0.2.7|1025|\nEPRT |2|::1|1025|\nEPSV 1\nEPSV 2\nEPSV ALL\nPASV\n")
+    yield "ports-v6", session(b"PORT 192,0,2,7,4,1\nEPRT |2|::1|1025|\nEPSV 1\nEPSV 2\nPASV\n", 16)
+    yield "telnet", session(b"\xff\xf4\xff\xf2ABOR\n\xff\xfb\x01NOOP\nCWD a\xff\xff\nCWD a\r\0b\nCWD a\rb\nCWD a\0b\n", 0, 0, b"", 1)
+    yield "long-line", session(b"CWD " + b"a" * 8190 + b"\nPWD\nCWD /" + b"b/" * 2047 + b"\nMLST\nMKD c\n")
+
+
 def dispatch():
     def step(what, how=0, data=b""):
         return bytes([what, how]) + struct.pack("<H", len(data)) + data
@@ -275,7 +304,7 @@ def dispatch():
 
 
 TARGETS = {"message": messages, "preimage": preimages, "userauth": userauth, "sshkey": sshkeys, "wire": wire, "config": config,
-           "audit": audit, "report": report, "sftp": sftp, "dispatch": dispatch}
+           "audit": audit, "report": report, "sftp": sftp, "ftps": ftps, "dispatch": dispatch}
 
 
 def main():
