@@ -11,13 +11,13 @@ VARIANT    ?= release
 B          := build/$(VARIANT)
 PYTHON     ?= /usr/bin/python3
 
-PKGS_monitor = libcrypto libcap libseccomp inih
-PKGS_store   = sqlite3 libcap libseccomp jansson libcrypto
-PKGS_files   = libcap libseccomp
-PKGS_hash    = libcrypt libcap libseccomp
+PKGS_monitor = libcrypto libcap inih
+PKGS_store   = sqlite3 libcap jansson libcrypto
+PKGS_files   = libcap
+PKGS_hash    = libcrypt libcap
 PKGS_command = libcrypto libcap inih jansson libcrypt
-PKGS_sftp    = libssh libcrypto libcap libseccomp
-PKGS_ftps    = libssl libcrypto libcap libseccomp
+PKGS_sftp    = libssh libcrypto libcap
+PKGS_ftps    = libssl libcrypto libcap
 PKGS_test    = cmocka
 
 # A line for each file that is made; V=1 shows the commands.
@@ -50,7 +50,7 @@ PROGRAMS := sallyportd sallyport-store sallyport-files sallyport-hash sallyport-
 
 CONFIG  := common/config.c common/config_print.c common/network.c
 HOSTKEY := common/hostkey.c common/keyfile.c
-SANDBOX := common/sandbox.c common/filters.c common/log.c common/message.c common/secret.c
+SANDBOX := common/sandbox.c common/filters.c common/filter_program.c common/log.c common/message.c common/secret.c
 SRC_sallyportd      := $(wildcard monitor/*.c) $(SANDBOX) $(CONFIG) common/spawn.c common/operations.c common/sshwire.c $(HOSTKEY)
 SRC_sallyport-store := $(wildcard monitor/store/*.c) $(SANDBOX) common/operations.c common/audit_chain.c common/sshwire.c common/utf8.c
 SRC_sallyport-files := $(wildcard monitor/files/*.c) $(SANDBOX) common/operations.c
@@ -93,8 +93,8 @@ SFTP  := $(addprefix sftp-worker/,sftp.c requests.c requests_open.c extensions.c
          answers.c) $(addprefix common/,agent_link.c calendar.c ls_line.c) common/message.c common/sshwire.c common/operations.c tests/unit/sftp_peer.c tests/unit/fake_agent.c
 SRC_test_sftp := $(SFTP)
 PKG_test_sftp := libcrypto
-SRC_test_sftp_hostile := $(SFTP) common/sandbox.c common/filters.c common/log.c common/secret.c
-PKG_test_sftp_hostile := libcrypto libcap libseccomp
+SRC_test_sftp_hostile := $(SFTP) common/sandbox.c common/filters.c common/filter_program.c common/log.c common/secret.c
+PKG_test_sftp_hostile := libcrypto libcap
 FTPS_TEXT := $(addprefix ftps-worker/,line.c path.c address.c wildcard.c ascii.c facts.c digest.c) common/calendar.c common/ls_line.c
 FTPS  := $(FTPS_TEXT) $(addprefix ftps-worker/,verbs.c reply.c login.c about.c names.c attributes.c transfer.c list.c listing.c work.c) \
          $(addprefix common/,agent_link.c message.c operations.c pace.c) tests/unit/ftps_fake.c
@@ -115,11 +115,12 @@ PKG_test_hash   := libcrypt
 SRC_test_files  := tests/unit/files_session.c common/message.c common/secret.c common/spawn.c
 SRC_test_files_edges := $(SRC_test_files)
 SRC_test_message := common/message.c
+SRC_test_message_bare := common/message.c
 SRC_test_wire   := common/sshwire.c common/secret.c common/operations.c common/log.c
 SRC_test_preimage := monitor/preimage.c common/sshwire.c tests/unit/exchange.c
 SRC_test_closed := common/message.c
 PKG_test_closed := libseccomp
-SRC_test_filters := common/sandbox.c common/filters.c
+SRC_test_filters := common/sandbox.c common/filters.c common/filter_program.c
 PKG_test_filters := libcap libseccomp
 SRC_test_limits := monitor/limits.c common/log.c common/network.c
 SRC_test_sign   := monitor/sign.c $(SRC_test_preimage)
@@ -127,13 +128,17 @@ PKG_test_sign   := libcrypto
 SRC_test_tls    := common/tls.c common/tls_provider.c common/monitor_link.c monitor/sign_tls.c common/message.c common/secret.c common/sshwire.c
 PKG_test_tls    := libssl libcrypto
 
-# The boundary under attack: `hostile` stands in for every worker of a real server, whose programs'
-# folder has hostile-worker in the place of the workers. Neither is installed.
-HOSTILE := hostile hostile-worker
-SRC_hostile        := $(filter-out tests/hostile/worker.c,$(wildcard tests/hostile/*.c)) common/message.c common/secret.c common/sshwire.c
-PKG_hostile        := libcrypto libcrypt
-SRC_hostile-worker := tests/hostile/worker.c
-PKG_hostile-worker := libcrypto
+# The boundary under attack: `hostile` plays the workers, agents, stores and hashers of real servers,
+# whose programs' folder has hostile-child in their place. Neither is installed.
+HOSTILE := hostile hostile-child
+SRC_hostile        := $(filter-out tests/hostile/child.c,$(wildcard tests/hostile/*.c)) common/message.c common/secret.c common/sshwire.c
+PKG_hostile        := libcrypto libcrypt libseccomp jansson
+SRC_hostile-child  := tests/hostile/child.c
+
+# Faults: the privileged side's programs, of the same objects as ever, linked with what makes one call
+# fail at a time. They stand in a folder of their own and are not installed either.
+FAULTED := sallyportd sallyport-store sallyport-files sallyport-hash
+SHIM    := $(B)/tests/faults/shim.o
 
 # Fuzz targets: each tests/fuzz/fuzz_X.c is a program with libFuzzer (VARIANT=fuzz), named as the unit tests are.
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -180,7 +185,18 @@ endef
 $(foreach t,$(TESTS),$(eval SRC_$(t) += tests/unit/$(t).c)$(eval PKG_$(t) += $(PKGS_test)))
 $(foreach f,$(FUZZ),$(eval SRC_$(f) += tests/fuzz/$(f).c))
 $(foreach p,$(PROGRAMS) $(TESTS) $(HOSTILE) $(FUZZ),$(eval $(call PROGRAM,$(p))))
+OBJECTS += $(SHIM)
 objects: $(sort $(OBJECTS))
+
+define FAULTED_PROGRAM
+$(B)/faults/$(1): $$(OBJ_$(1)) $$(SHIM)
+	@mkdir -p $$(@D)
+	$$(call SAY,ld $$@)
+	$$(Q)$$(CC) $$(LINKING) -rdynamic -o $$@ $$^ $$$$(pkg-config --libs $$(PKG_$(1))) $$(LDLIBS_$(1))
+endef
+$(foreach p,$(FAULTED),$(eval $(call FAULTED_PROGRAM,$(p))))
+$(SHIM): CFLAGS += -fno-sanitize=all # it runs before the sanitizers are set up
+-include $(SHIM:.o=.d)
 
 $(B)/%.o: %.c $(B)/flags | build/deps-build
 	@mkdir -p $(@D)
@@ -201,7 +217,7 @@ build/deps-%: scripts/packages scripts/deps
 	@scripts/deps $*
 	@touch $@
 
-.PHONY: check unit e2e hostile fuzz fuzz-check fuzz-seeds check-source format budget count boundary check-fresh check-trixie
+.PHONY: check unit e2e hostile faults mutate fuzz fuzz-check fuzz-seeds check-source format budget count boundary check-fresh check-trixie
 check: build/deps-build ## build all variants, run every test, end with the totals
 	@$(MAKE) --no-print-directory build/deps-test || echo 'check: goes on without what is missing'
 	@MAKE='$(MAKE)' PYTHON='$(PYTHON)' scripts/check
@@ -224,7 +240,15 @@ fuzz-seeds: ## write the checked-in inputs anew, after a change of messages or f
 # With the sanitizers every start takes long: messages are cut at every 10th byte, floods are shorter.
 HOSTILE_OPTIONS := $(if $(filter asan,$(VARIANT)),-t 10 -f 2000 -n 200)
 hostile: all $(HOSTILE:%=$(B)/%) ## the boundary under attack (O='-p matrix' for a part, -h for more; VARIANT=asan)
-	@$(B)/hostile $(HOSTILE_OPTIONS) $(O) $(B) tests/hostile/matrix.txt
+	@$(B)/hostile $(HOSTILE_OPTIONS) $(O) $(B) tests/hostile
+
+faults: all $(FAULTED:%=$(B)/faults/%) ## each call of the privileged side that can fail made to, in turn (O='-t 20' for a sample, -h for more; VARIANT=asan)
+	@$(PYTHON) -B tests/faults/run.py $(O) $(B)
+
+# SAMPLE=1: a few, of another kind each time (SEED=N: the same ones); ONLY=text: those that it names.
+mutate: all tests ## change each fact of the policy in turn: a test must notice each (SAMPLE=1, ONLY='a name', V=1)
+	@CC='$(CC)' $(PYTHON) -B tests/mutate/mutate.py $(B) $(if $(SAMPLE)$(SEED),--sample) $(if $(SEED),--seed $(SEED)) \
+	    $(if $(ONLY),--only '$(ONLY)') $(if $(JOBS),--jobs $(JOBS)) $(if $(V),--verbose)
 
 check-source: ## rules of the house: sizes, banned functions, comments, layout
 	@scripts/check-source

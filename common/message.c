@@ -8,6 +8,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83 /* Linux 6.16: newer than headers; asm-generic/socket.h */
+#endif
+
 /* What stands before the fields. */
 struct header {
     uint32_t type;
@@ -269,17 +273,13 @@ static void collect_descriptors(struct msghdr *header, struct envelope *e)
     }
 }
 
-int message_receive(int socket, struct envelope *e, int flags)
+/* One message, with room for descriptors or without. Where there is none (or too little) and some
+ * were attached, the kernel says MSG_CTRUNC, and they are gone. */
+static int receive(int socket, struct envelope *e, int flags, void *control, size_t control_size)
 {
-    union {
-        char space[CMSG_SPACE(sizeof(int) * MESSAGE_FDS_MAX)];
-        struct cmsghdr align;
-    } control;
     struct iovec part = {.iov_base = e->bytes, .iov_len = sizeof(e->bytes)};
-    struct msghdr header = {.msg_iov = &part,
-                            .msg_iovlen = 1,
-                            .msg_control = control.space,
-                            .msg_controllen = sizeof(control.space)};
+    struct msghdr header = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = control_size};
     struct header head;
     ssize_t n;
 
@@ -292,7 +292,8 @@ int message_receive(int socket, struct envelope *e, int flags)
     if (n < 0)
         return -1;
     collect_descriptors(&header, e);
-    if (n == 0 && e->fd_count == 0) /* an empty datagram may carry descriptors; the end does not */
+    /* An empty datagram may carry descriptors; the end does not. */
+    if (n == 0 && e->fd_count == 0 && (header.msg_flags & MSG_CTRUNC) == 0)
         return 0;
     e->len = (size_t)n;
     if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 || e->len < sizeof(head))
@@ -308,6 +309,29 @@ int message_receive(int socket, struct envelope *e, int flags)
 refused:
     envelope_clear(e);
     return refuse();
+}
+
+int message_receive(int socket, struct envelope *e, int flags)
+{
+    union {
+        char space[CMSG_SPACE(sizeof(int) * MESSAGE_FDS_MAX)];
+        struct cmsghdr align;
+    } control;
+
+    return receive(socket, e, flags, control.space, sizeof(control.space));
+}
+
+int message_receive_bare(int socket, struct envelope *e, int flags)
+{
+    return receive(socket, e, flags, NULL, 0);
+}
+
+void message_refuse_descriptors(int socket)
+{
+    const int none = 0;
+
+    /* Best effort: kernels that do not know it say ENOPROTOOPT. */
+    (void)setsockopt(socket, SOL_SOCKET, SO_PASSRIGHTS, &none, sizeof(none));
 }
 
 void envelope_clear(struct envelope *e)

@@ -111,6 +111,15 @@ int message_send(int socket, enum message_type type, uint32_t id, const void *me
                  const int *fds, size_t fd_count);
 int message_receive(int socket, struct envelope *e, int flags);
 
+/* The same from a sender whose messages never carry descriptors: the kernel is given no room for
+ * them, so that none ever gets into this process; an attached one is EPROTO. */
+int message_receive_bare(int socket, struct envelope *e, int flags);
+
+/* Nobody may send descriptors to this socket: the kernel refuses them at the sender, EPERM (Linux
+ * 6.16; before, nothing happens here and message_receive_bare refuses). Set it before the sender
+ * has its end. */
+void message_refuse_descriptors(int socket);
+
 /* Pass on what was received, under another id, without decoding it (the monitor's relay between
  * the operator's command and the store). Descriptors are not passed. */
 int message_forward(int socket, const struct envelope *e, uint32_t id);

@@ -7,17 +7,17 @@
 #include <errno.h>
 #include <grp.h>
 #include <linux/landlock.h>
-#include <seccomp.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/capability.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/facts.h"
+#include "common/filter_program.h"
 #include "common/filters.h"
 
 static const struct {
@@ -136,7 +136,9 @@ int sandbox_landlock_abi(void)
 {
     const long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 
-    return abi < 0 ? 0 : (int)abi;
+    if (abi >= 0)
+        return (int)abi;
+    return errno == ENOSYS || errno == EOPNOTSUPP ? 0 : -1;
 }
 
 /* The file system accesses that a version of Landlock knows: 13 in the first, then one each. */
@@ -158,7 +160,7 @@ static int landlock(const struct sandbox *s)
     const size_t size = abi >= 6 ? 24 : abi >= 4 ? 16 : 8;
     int ruleset, r = -1;
 
-    ruleset = (int)syscall(SYS_landlock_create_ruleset, &rules, size, 0);
+    ruleset = abi < 0 ? -1 : (int)syscall(SYS_landlock_create_ruleset, &rules, size, 0);
     if (ruleset < 0)
         return -1;
     for (size_t i = 0; i < s->folder_count; i++) {
@@ -176,86 +178,22 @@ out:
     return r;
 }
 
-/* (argument & mask) == value, over all 64 bits. */
-static struct scmp_arg_cmp masked(unsigned argument, uint64_t mask, uint64_t value)
-{
-    return (struct scmp_arg_cmp){
-        .arg = argument, .op = SCMP_CMP_MASKED_EQ, .datum_a = mask, .datum_b = value};
-}
-
-static int add_rule(scmp_filter_ctx filter, int number, unsigned n, const struct scmp_arg_cmp *c)
-{
-    const int r = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, number, n, c);
-
-    return r == -EEXIST ? 0 : r;
-}
-
-/* Descriptors from a number up. A plain >= would also take values with bits above an int's, which
- * the kernel cuts off: so aligned blocks of powers of two, compared over all 64 bits. */
-static int add_descriptors_from(scmp_filter_ctx filter, const struct filter_row *row)
-{
-    int r = 0;
-
-    for (uint64_t v = row->condition.value; v < 65536 && r == 0; v += v & -v) {
-        const struct scmp_arg_cmp block = masked(row->condition.argument, ~((v & -v) - 1), v);
-        r = add_rule(filter, row->number, 1, &block);
-    }
-    return r;
-}
-
-/* One row into the filter; libseccomp gives a negative errno. */
-static int add_row(scmp_filter_ctx filter, const struct filter_row *row)
-{
-    const struct condition *c = &row->condition;
-    struct scmp_arg_cmp compare[2];
-    unsigned n = 1;
-
-    switch (c->kind) {
-    case COND_ANY:
-        n = 0;
-        break;
-    case COND_EQ:
-        compare[0] = masked(c->argument, UINT64_MAX, c->value);
-        break;
-    case COND_GE:
-        return add_descriptors_from(filter, row);
-    case COND_MASKED:
-        compare[0] = masked(c->argument, c->mask, c->value);
-        break;
-    case COND_MAP:
-        compare[0] = masked(2, PROT_EXEC, 0);
-        compare[1] = masked(3, MAP_TYPE | MAP_ANONYMOUS, MAP_PRIVATE | MAP_ANONYMOUS);
-        n = 2;
-        break;
-    }
-    return add_rule(filter, row->number, n, compare);
-}
-
-static int add_rows(scmp_filter_ctx filter, enum process process)
+static void allow_rows(struct filter_program *filter, enum process process, bool by_number)
 {
     size_t count;
     const struct filter_row *rows = filter_rows(process, &count);
-    int r = 0;
 
-    for (size_t i = 0; i < count && r == 0; i++)
-        r = add_row(filter, &rows[i]);
-    return r;
+    for (size_t i = 0; i < count; i++)
+        filter_allow(filter, &rows[i], by_number);
 }
 
 static int seccomp(const struct sandbox *s)
 {
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-    int r = -ENOMEM;
+    struct filter_program filter;
 
-    if (filter == NULL)
-        goto out;
-    if ((r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0)) == 0 &&
-        (r = add_rows(filter, s->process)) == 0)
-        r = seccomp_load(filter);
-out:
-    seccomp_release(filter);
-    errno = -r;
-    return r == 0 ? 0 : -1;
+    filter_begin(&filter);
+    allow_rows(&filter, s->process, false);
+    return filter_load(&filter, SECCOMP_RET_KILL_PROCESS);
 }
 
 /* ------------------------------------------------------------------------------- the table */
@@ -286,7 +224,7 @@ static bool needed(const struct step *step, const struct sandbox *s, bool root)
     case AS_ROOT_WITH_EMPTY:
         return root && s->empty_dir != NULL;
     case WITH_LANDLOCK:
-        return sandbox_landlock_abi() > 0;
+        return sandbox_landlock_abi() != 0;
     default:
         return true;
     }
@@ -389,30 +327,17 @@ static int monitor_reduce_capabilities(void)
  * back when a child starts. Children's own filters kill. */
 static int monitor_filter(bool root)
 {
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
-    int r = -ENOMEM;
+    struct filter_program filter;
 
-    if (filter == NULL)
-        goto out;
     /* Without no_new_privs as root: a mail command started later may be setgid, as Postfix's is.
      * Loading needs CAP_SYS_ADMIN then, which goes right after. */
-    if ((r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, root ? 0 : 1)) < 0)
-        goto out;
-    r = add_rows(filter, PROCESS_MONITOR);
-    for (int p = PROCESS_MONITOR + 1; p < PROCESS_COUNT && r == 0; p++) {
-        size_t count;
-        const struct filter_row *rows = filter_rows((enum process)p, &count);
-        for (size_t i = 0; i < count && r == 0; i++) {
-            const struct filter_row plain = {.number = rows[i].number, .condition = ANY};
-            r = add_row(filter, &plain);
-        }
-    }
-    if (r == 0)
-        r = seccomp_load(filter);
-out:
-    seccomp_release(filter);
-    errno = -r;
-    return r == 0 ? 0 : -1;
+    if (!root && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return -1;
+    filter_begin(&filter);
+    allow_rows(&filter, PROCESS_MONITOR, false);
+    for (int p = PROCESS_MONITOR + 1; p < PROCESS_COUNT; p++)
+        allow_rows(&filter, (enum process)p, true);
+    return filter_load(&filter, SECCOMP_RET_ERRNO | ENOSYS);
 }
 
 int sandbox_monitor(uint32_t *layers, char *trouble, size_t size)

@@ -52,7 +52,7 @@ int sandbox_act_no_more(char *trouble, size_t size);
 /* The monitor's own reduction: capabilities to the few it names, its filter. */
 int sandbox_monitor(uint32_t *layers, char *trouble, size_t size);
 
-/* Landlock's version in this kernel, 0 for none. */
+/* Landlock's version in this kernel, 0 for none, -1 with errno when it cannot be asked. */
 int sandbox_landlock_abi(void);
 
 /* The filters as tables for people: sallyportd --print-policy. */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/facts.h"
+#include "common/message.h"
 
 static int child_actions(posix_spawn_file_actions_t *actions, int link)
 {
@@ -58,6 +59,7 @@ pid_t priv_spawn(const char *directory, const char *program, int *link)
     }
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return -1;
+    message_refuse_descriptors(pair[0]); /* no child has one to send to who started it */
     if ((r = posix_spawn_file_actions_init(&actions)) != 0)
         goto close_pair;
     if ((r = posix_spawnattr_init(&attributes)) != 0)

@@ -99,6 +99,7 @@ static int on_status(struct monitor *m, struct control_client *c, const struct e
                                m->listeners[l].text);
     for (size_t i = 0; i < m->config.server_hashers; i++)
         hashers += m->hashers.each[i].ready;
+    const int abi = sandbox_landlock_abi();
     print_weaker(m, weaker, sizeof(weaker));
     const size_t open = count_sessions(m, STATE_OPEN);
     const struct status_is status = {
@@ -106,7 +107,7 @@ static int on_status(struct monitor *m, struct control_client *c, const struct e
         .pid = (uint32_t)getpid(),
         .started = m->started,
         .privileged = m->root,
-        .landlock_abi = (uint32_t)sandbox_landlock_abi(),
+        .landlock_abi = (uint32_t)(abi > 0 ? abi : 0),
         .layers_monitor = m->layers,
         .layers_store = m->store.layers,
         .layers_hasher = m->hashers.layers,
@@ -219,7 +220,7 @@ static void on_client(struct monitor *m, struct source *source, uint32_t events)
 {
     struct control_client *c = source->owner;
     struct envelope *e = &m->envelope;
-    const int r = message_receive(source->fd, e, MSG_DONTWAIT);
+    const int r = message_receive_bare(source->fd, e, MSG_DONTWAIT);
 
     (void)events;
     if (r < 0 && errno == EAGAIN)
@@ -280,7 +281,10 @@ int control_open(struct monitor *m)
     if (unlink(m->control_path) < 0 && errno != ENOENT)
         goto failed;
     m->control.fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    if (m->control.fd < 0 || bind(m->control.fd, (struct sockaddr *)&at, sizeof(at)) < 0 ||
+    if (m->control.fd < 0)
+        goto failed;
+    message_refuse_descriptors(m->control.fd); /* who connects sends to one that inherits it */
+    if (bind(m->control.fd, (struct sockaddr *)&at, sizeof(at)) < 0 ||
         chmod(m->control_path, 0600) < 0 || listen(m->control.fd, 16) < 0 ||
         source_watch(m, &m->control, EPOLLIN) < 0)
         goto failed;

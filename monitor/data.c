@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "common/log.h"
-#include "common/network.h"
 #include "monitor/monitor.h"
 
 #define BACKLOG      8
@@ -72,13 +71,19 @@ static int bound_socket(const struct address *local, uint16_t port)
 
 /* ------------------------------------------------------------------------- telling the worker */
 
-/* fd: its connection, or -1 and why there is none. */
-static void tell(struct monitor *m, struct session *s, uint32_t id, int fd, const char *reason)
+/* fd: its connection, or -1 and why there is none. Returns 0, or -1 with errno. */
+static int tell(struct session *s, uint32_t id, int fd, const char *reason)
 {
     const struct data_connection connection = {.reason = slice_text(reason)};
 
-    if (send_data_connection_fds(s->worker.fd, id, &connection, &fd, fd >= 0 ? 1 : 0) < 0)
-        session_end(m, s, "its worker does not read its answers");
+    return send_data_connection_fds(s->worker.fd, id, &connection, &fd, fd >= 0 ? 1 : 0);
+}
+
+/* Unasked. */
+static void bring(struct monitor *m, struct session *s, uint32_t id, int fd, const char *reason)
+{
+    if (tell(s, id, fd, reason) < 0)
+        session_end(m, s, "its worker cannot be told of a data connection");
 }
 
 void data_release(struct monitor *m, struct session *s)
@@ -111,7 +116,7 @@ void data_tick(struct monitor *m, int64_t now)
             continue;
         const uint32_t id = s->data.id;
         data_release(m, s);
-        tell(m, s, id, -1, "no data connection came in time");
+        bring(m, s, id, -1, "no data connection came in time");
     }
 }
 
@@ -144,7 +149,7 @@ static void on_data_port(struct monitor *m, struct source *source, uint32_t even
             if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) < 0)
                 log_debug("TCP_NODELAY: %s", strerror(errno));
             data_release(m, s);
-            tell(m, s, id, fd, "");
+            bring(m, s, id, fd, "");
         }
         close(fd);
     }
@@ -216,7 +221,6 @@ int on_data_passive(struct monitor *m, struct session *s, struct envelope *e, co
 {
     struct data_passive request;
     struct passive_port *port;
-    char address[64];
 
     if (decode_data_passive(e, &request) < 0) {
         *why = "sent a data_passive that does not decode";
@@ -234,18 +238,12 @@ int on_data_passive(struct monitor *m, struct session *s, struct envelope *e, co
         log_warning("session %llu: no passive port: %s", (unsigned long long)s->number,
                     strerror(errno));
     }
-    if (mapping_find(m->config.ftps_public_address, s->address.bytes, address, sizeof(address)) < 0)
-        slice_copy(slice_text(s->local.text), address, sizeof(address));
     const struct data_port answer = {
-        .address = slice_text(address),
+        .address = slice_text(s->told),
         .port = port != NULL ? port->port : 0,
         .reason = slice_text(port != NULL ? "" : "no port of the server's range is free"),
     };
-    if (send_data_port(s->worker.fd, e->id, &answer) < 0) {
-        *why = "does not read its answers";
-        return -1;
-    }
-    return 0;
+    return answered(m, s, send_data_port(s->worker.fd, e->id, &answer), why);
 }
 
 /* ------------------------------------------------------------------------- active */
@@ -264,12 +262,12 @@ int on_data_active(struct monitor *m, struct session *s, struct envelope *e, con
     data_release(m, s);
     const socklen_t len = socket_address(&s->address, (uint16_t)request.port, &to);
     fd = bound_socket(&s->local, 0);
-    if (fd < 0 || (connect(fd, (struct sockaddr *)&to, len) < 0 && errno != EINPROGRESS)) {
-        tell(m, s, e->id, -1, strerror(errno));
-    } else {
-        tell(m, s, e->id, fd, "");
-    }
+    const bool begun =
+        fd >= 0 && (connect(fd, (struct sockaddr *)&to, len) == 0 || errno == EINPROGRESS);
+    const int sent = tell(s, e->id, begun ? fd : -1, begun ? "" : strerror(errno));
+    const int saved = errno;
     if (fd >= 0)
         close(fd);
-    return 0;
+    errno = saved;
+    return answered(m, s, sent, why);
 }

@@ -18,6 +18,18 @@
 
 /* ------------------------------------------------------------------------- small handlers */
 
+int answered(struct monitor *m, struct session *s, int sent, const char **why)
+{
+    if (sent == 0)
+        return 0;
+    if (errno == EAGAIN) {
+        *why = "does not read its answers";
+        return -1;
+    }
+    session_end(m, s, "its worker cannot be answered");
+    return 0;
+}
+
 static int on_worker_ready(struct monitor *m, struct session *s, struct envelope *e,
                            const char **why)
 {
@@ -33,17 +45,17 @@ static int on_worker_ready(struct monitor *m, struct session *s, struct envelope
 }
 
 /* The answer to a request for a signature: n bytes of it, or -1. */
-static int answer_signature(struct session *s, const struct envelope *e, const uint8_t *bytes,
-                            ssize_t n, const char **why)
+static int answer_signature(struct monitor *m, struct session *s, const struct envelope *e,
+                            const uint8_t *bytes, ssize_t n, const char **why)
 {
+    if (n < 0 && *why == NULL) {
+        session_end(m, s, "the server could not sign the key exchange");
+        return 0;
+    }
     if (n < 0)
         return -1;
     const struct signature answer = {.bytes = slice_of(bytes, (size_t)n)};
-    if (send_signature(s->worker.fd, e->id, &answer) < 0) {
-        *why = "does not read its answers";
-        return -1;
-    }
-    return 0;
+    return answered(m, s, send_signature(s->worker.fd, e->id, &answer), why);
 }
 
 static int on_sign_exchange(struct monitor *m, struct session *s, struct envelope *e,
@@ -58,7 +70,7 @@ static int on_sign_exchange(struct monitor *m, struct session *s, struct envelop
     }
     const ssize_t n =
         priv_sign_exchange(&m->keys, &s->exchange, request.preimage, bytes, sizeof(bytes), why);
-    return answer_signature(s, e, bytes, n, why);
+    return answer_signature(m, s, e, bytes, n, why);
 }
 
 static int on_sign_tls13(struct monitor *m, struct session *s, struct envelope *e, const char **why)
@@ -66,12 +78,11 @@ static int on_sign_tls13(struct monitor *m, struct session *s, struct envelope *
     struct sign_tls13 request;
     uint8_t bytes[1024];
 
-    (void)m;
     *why = "sent a sign_tls13 that does not decode";
     if (decode_sign_tls13(e, &request) < 0)
         return -1;
     const ssize_t n = priv_sign_tls13(s->tls_key, &request, bytes, sizeof(bytes), why);
-    return answer_signature(s, e, bytes, n, why);
+    return answer_signature(m, s, e, bytes, n, why);
 }
 
 static int on_sign_tls12(struct monitor *m, struct session *s, struct envelope *e, const char **why)
@@ -79,12 +90,11 @@ static int on_sign_tls12(struct monitor *m, struct session *s, struct envelope *
     struct sign_tls12 request;
     uint8_t bytes[1024];
 
-    (void)m;
     *why = "sent a sign_tls12 that does not decode";
     if (decode_sign_tls12(e, &request) < 0)
         return -1;
     const ssize_t n = priv_sign_tls12(s->tls_key, &request, bytes, sizeof(bytes), why);
-    return answer_signature(s, e, bytes, n, why);
+    return answer_signature(m, s, e, bytes, n, why);
 }
 
 static int on_worker_log(struct monitor *m, struct session *s, struct envelope *e, const char **why)
@@ -114,7 +124,8 @@ static int on_worker_end(struct monitor *m, struct session *s, struct envelope *
     }
     char text[256];
     slice_copy(end.reason, text, sizeof(text));
-    snprintf(s->end_reason, sizeof(s->end_reason), "%.180s (in %llu, out %llu bytes)", text,
+    snprintf(s->end_reason, sizeof(s->end_reason),
+             "its worker says: %.180s (in %llu, out %llu bytes)", text,
              (unsigned long long)end.bytes_in, (unsigned long long)end.bytes_out);
     s->deadline_ms = now_ms() + 1000;
     return 0;
@@ -130,22 +141,21 @@ static const struct rule {
     unsigned most;            /* how often in one session */
     session_handler handler;
     enum session_state next;  /* set before the handler runs, which may go on from there */
-    bool alone;               /* takes long (milliseconds, with RSA): a round by itself */
 } rules[] = {
-    {MSG_worker_ready,  K_ALL,   S(STARTING),                    1,         on_worker_ready,  STAY,           false},
-    {MSG_sign_exchange, K(SFTP), S(GREETED),                     4,         on_sign_exchange, STAY,           true},
-    {MSG_sign_exchange, K(SFTP), S(OPEN),                        UNBOUNDED, on_sign_exchange, STAY,           true},
-    {MSG_sign_tls13,    K(FTPS), S(GREETED),                     1,         on_sign_tls13,    STAY,           true},
-    {MSG_sign_tls13,    K(FTPS), S(OPEN),                        UNBOUNDED, on_sign_tls13,    STAY,           true},
-    {MSG_sign_tls12,    K(FTPS), S(GREETED),                     1,         on_sign_tls12,    STAY,           true},
-    {MSG_sign_tls12,    K(FTPS), S(OPEN),                        UNBOUNDED, on_sign_tls12,    STAY,           true},
-    {MSG_auth_query,    K(SFTP), S(GREETED),                     64,        on_auth_query,    STATE_CHECKING, false},
-    {MSG_auth_key,      K(SFTP), S(GREETED),                     100,       on_auth_key,      STATE_CHECKING, false},
-    {MSG_auth_password, K_ALL,   S(GREETED),                     100,       on_auth_password, STATE_CHECKING, false},
-    {MSG_data_passive,  K(FTPS), S(OPEN),                        UNBOUNDED, on_data_passive,  STAY,           false},
-    {MSG_data_active,   K(FTPS), S(OPEN),                        UNBOUNDED, on_data_active,   STAY,           false},
-    {MSG_worker_log,    K_ALL,   S(STARTING)|S(SPARE)|S(GREETED)|S(OPEN), 1000, on_worker_log, STAY,          false},
-    {MSG_worker_end,    K_ALL,   S(GREETED)|S(OPEN),             1,         on_worker_end,    STATE_ENDING,   false},
+    {MSG_worker_ready,  K_ALL,   S(STARTING),                    1,         on_worker_ready,  STATE_SPARE},
+    {MSG_sign_exchange, K(SFTP), S(GREETED),                     4,         on_sign_exchange, STAY},
+    {MSG_sign_exchange, K(SFTP), S(OPEN),                        UNBOUNDED, on_sign_exchange, STAY},
+    {MSG_sign_tls13,    K(FTPS), S(GREETED),                     1,         on_sign_tls13,    STAY},
+    {MSG_sign_tls13,    K(FTPS), S(OPEN),                        UNBOUNDED, on_sign_tls13,    STAY},
+    {MSG_sign_tls12,    K(FTPS), S(GREETED),                     1,         on_sign_tls12,    STAY},
+    {MSG_sign_tls12,    K(FTPS), S(OPEN),                        UNBOUNDED, on_sign_tls12,    STAY},
+    {MSG_auth_query,    K(SFTP), S(GREETED),                     64,        on_auth_query,    STATE_CHECKING},
+    {MSG_auth_key,      K(SFTP), S(GREETED),                     100,       on_auth_key,      STATE_CHECKING},
+    {MSG_auth_password, K_ALL,   S(GREETED),                     100,       on_auth_password, STATE_CHECKING},
+    {MSG_data_passive,  K(FTPS), S(OPEN),                        UNBOUNDED, on_data_passive,  STAY},
+    {MSG_data_active,   K(FTPS), S(OPEN),                        UNBOUNDED, on_data_active,   STAY},
+    {MSG_worker_log,    K_ALL,   S(STARTING)|S(SPARE)|S(GREETED)|S(OPEN), 1000, on_worker_log, STAY},
+    {MSG_worker_end,    K_ALL,   S(GREETED)|S(OPEN),             1,         on_worker_end,    STATE_ENDING},
 };
 // clang-format on
 
@@ -161,6 +171,12 @@ static const struct rule *find_rule(const struct session *s, enum message_type t
     return NULL;
 }
 
+static bool signs(const struct rule *rule)
+{
+    return rule->handler == on_sign_exchange || rule->handler == on_sign_tls13 ||
+           rule->handler == on_sign_tls12;
+}
+
 /* One message from a worker. Returns false when there is no more to hear in this round: a signature
  * (milliseconds with RSA) is a round by itself, or a worker that floods would hold up the others by
  * many of them. */
@@ -169,11 +185,13 @@ static bool hear_worker(struct monitor *m, struct session *s)
     struct envelope *e = &m->envelope;
     const char *why = "broke the rules";
     char what[160];
-    const int r = message_receive(s->worker.fd, e, MSG_DONTWAIT);
+    const int r = message_receive_bare(s->worker.fd, e, MSG_DONTWAIT);
 
     if (r < 0 && errno == EAGAIN)
         return false;
-    if (r == 0) { /* its end follows as SIGCHLD: judged there */
+    /* Its end follows as SIGCHLD: judged there. So does that of one that cannot be heard (no
+     * memory): only what is no message is its own doing. */
+    if (r == 0 || (r < 0 && errno != EPROTO)) {
         const int64_t soon = now_ms() + 1000;
         source_close(m, &s->worker);
         if (s->state != STATE_ENDING && (s->deadline_ms == 0 || s->deadline_ms > soon))
@@ -201,7 +219,7 @@ static bool hear_worker(struct monitor *m, struct session *s)
             session_violation(m, s, why);
     }
     envelope_clear(e);
-    return s->worker.fd >= 0 && (rule == NULL || !rule->alone);
+    return s->worker.fd >= 0 && (rule == NULL || !signs(rule));
 }
 
 void dispatch_worker(struct monitor *m, struct source *source, uint32_t events)
@@ -211,30 +229,40 @@ void dispatch_worker(struct monitor *m, struct source *source, uint32_t events)
         ;
 }
 
+/* Whoever it is by now, it does not go on serving. */
+static void kill_agent(const struct session *s)
+{
+    if (s->agent_pid > 0)
+        kill(s->agent_pid, SIGKILL);
+}
+
 void dispatch_agent(struct monitor *m, struct source *source, uint32_t events)
 {
     struct session *s = source->owner;
     struct envelope *e = &m->envelope;
     struct agent_ready ready;
     char trouble[256];
-    const int r = message_receive(source->fd, e, MSG_DONTWAIT);
+    const int r = message_receive_bare(source->fd, e, MSG_DONTWAIT);
 
     (void)events;
     if (r < 0 && errno == EAGAIN)
         return;
-    if (r == 0) { /* its end follows as SIGCHLD */
+    if (r < 0 && errno != EPROTO) { /* no memory for it: an agent whose link ends, ends */
         source_close(m, source);
         return;
     }
-    if (s->state == STATE_ENDING) { /* it got ready after the session had ended */
-        envelope_clear(e);
+    if (r == 0) { /* its end follows as SIGCHLD; without a link it could not be told to end */
+        source_close(m, source);
+        kill_agent(s);
         return;
     }
-    if (r < 0 || s->state != STATE_CHECKING || decode_agent_ready(e, &ready) < 0) {
+    const bool first =
+        r > 0 && decode_agent_ready(e, &ready) == 0 && s->heard[MSG_agent_ready]++ == 0;
+    if (!first || (s->state != STATE_CHECKING && s->state != STATE_ENDING)) {
         session_violation(m, s, "has an agent that broke the rules");
-        if (s->agent_pid > 0)
-            kill(s->agent_pid, SIGKILL);
-    } else {
+        source_close(m, source);
+        kill_agent(s);
+    } else if (s->state == STATE_CHECKING) { /* else it got ready after the session had ended */
         slice_copy(ready.trouble, trouble, sizeof(trouble));
         m->agent_layers = ready.layers;
         auth_agent_ready(m, s, trouble[0] != '\0' ? trouble : NULL);

@@ -11,7 +11,7 @@
 #include "common/spawn.h"
 #include "monitor/monitor.h"
 
-#define RESTART_MS 500
+#define RESTART_MS 100
 #define ROUND_MOST 16 /* messages heard before others have their turn */
 
 static void job_free(struct hash_job *job)
@@ -45,35 +45,54 @@ static void hand_out(struct monitor *m)
     }
 }
 
+/* One message: it is ready, once, and then one answer a question. NULL, or what is wrong. */
+static const char *hear_hasher(struct monitor *m, struct hasher *hasher, struct envelope *e)
+{
+    struct hash_job *job = hasher->job;
+    struct secret hash = {0};
+    struct hash_ready ready;
+    struct hashed answer;
+
+    if (!hasher->ready) {
+        if (decode_hash_ready(e, &ready) < 0)
+            return "sent another message than that it is ready";
+        hasher->ready = true;
+        m->hashers.layers = ready.layers;
+        return NULL;
+    }
+    if (job == NULL || decode_hashed(e, &answer) < 0)
+        return "sent what it was not asked for";
+    /* The handler may ask again and receive into the same envelope: copy first. */
+    hasher->job = NULL;
+    secret_set(&hash, answer.hash);
+    envelope_clear(e);
+    job->answer(m, job->session, secret_slice(&hash));
+    secret_clear(&hash);
+    job_free(job);
+    return NULL;
+}
+
 static void on_hasher(struct monitor *m, struct source *source, uint32_t events)
 {
     struct hasher *hasher = source->owner;
     struct envelope *e = &m->envelope;
-    struct hash_ready ready;
-    struct hashed answer;
+    const char *wrong = NULL;
     int got = -1;
 
     (void)events;
-    for (int i = 0; i < ROUND_MOST && source->fd >= 0 &&
-                    (got = message_receive(source->fd, e, MSG_DONTWAIT)) > 0;
-         i++) {
-        struct hash_job *job = hasher->job;
-        if (decode_hash_ready(e, &ready) == 0) {
-            hasher->ready = true;
-            m->hashers.layers = ready.layers;
-        } else if (job != NULL && decode_hashed(e, &answer) == 0) {
-            /* The handler may ask again and receive into the same envelope: copy first. */
-            struct secret hash = {0};
-            hasher->job = NULL;
-            secret_set(&hash, answer.hash);
-            envelope_clear(e);
-            job->answer(m, job->session, secret_slice(&hash));
-            secret_clear(&hash);
-            job_free(job);
-        }
+    for (int i = 0; i < ROUND_MOST && wrong == NULL && source->fd >= 0; i++) {
+        got = message_receive_bare(source->fd, e, MSG_DONTWAIT);
+        if (got < 0 && errno == EPROTO)
+            wrong = "sent bytes that are no message";
+        if (got <= 0)
+            break;
+        wrong = hear_hasher(m, hasher, e);
         envelope_clear(e);
     }
-    if (source->fd >= 0 && got == 0) {
+    if (wrong != NULL) {
+        hasher->ready = false;
+        child_violation(m, source, hasher->pid, "hasher", wrong);
+    } else if (source->fd >= 0 && got == 0) {
         source_close(m, source); /* its end follows as SIGCHLD */
         if (hasher->pid > 0)
             kill(hasher->pid, SIGKILL);
@@ -98,10 +117,12 @@ static int start_one(struct monitor *m, struct hasher *hasher)
         hasher->pid = 0;
         return -1;
     }
-    /* One that ended already takes no setup: its end is heard as any other's. */
+    /* One that is not set up would wait for ever. Its end is heard as any other's. */
     if (source_watch(m, &hasher->source, EPOLLIN) < 0 ||
-        send_hash_setup(hasher->source.fd, 0, &setup) < 0)
+        send_hash_setup(hasher->source.fd, 0, &setup) < 0) {
         log_error("a hasher cannot be set up: %s", strerror(errno));
+        kill(hasher->pid, SIGKILL);
+    }
     return 0;
 }
 

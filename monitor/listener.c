@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/network.h"
 #include "monitor/monitor.h"
 
 #define BACKLOG      512
@@ -80,6 +81,9 @@ static void on_listener(struct monitor *m, struct source *source, uint32_t event
         set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
         set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
         address_of(&to, &arrival.local);
+        if (mapping_find(m->config.ftps_public_address, arrival.address.bytes, arrival.told,
+                         sizeof(arrival.told)) < 0)
+            memcpy(arrival.told, arrival.local.text, sizeof(arrival.told));
         arrival.fd = fd;
         arrival.since_ms = now_ms();
         session_take_client(m, &arrival);

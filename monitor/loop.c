@@ -123,6 +123,8 @@ int loop_run(struct monitor *m)
         sessions_bury(m);
         data_bury(m);
         control_bury(m);
+        if (m->spares_due)
+            sessions_spares(m);
         if (now_ms() >= tick || m->reload || m->stop) {
             tick = now_ms() + (m->stop ? 50 : TICK_MS);
             monitor_tick(m, now_ms());

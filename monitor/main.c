@@ -176,6 +176,10 @@ static int start(struct monitor *m)
                     "seccomp and no_new_privs hold");
     if (sandbox_landlock_abi() == 0)
         log_warning("this kernel has no Landlock: file access is bounded by uid and seccomp only");
+    if (sign_prepare() < 0) {
+        log_error("libcrypto gives no random bytes");
+        return -1;
+    }
     if (make_folders(m) < 0 || priv_host_keys_load(&m->keys, m->config.server_key_dir, true) < 0 ||
         (m->config.ftps_enabled && priv_tls_identity_load(&m->tls, &m->config, true) < 0) ||
         control_open(m) < 0 || listeners_open(m) < 0)

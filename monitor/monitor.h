@@ -93,11 +93,16 @@ struct preimage {
 /* Parse to the last byte. Returns 0, or -1 and why. */
 int preimage_parse(struct slice bytes, struct preimage *p, const char **why);
 
+/* libcrypto's random generators, set up before the first session: what fails then stays broken in
+ * it as long as the process lives. Returns 0 or -1. */
+int sign_prepare(void);
+
 /* A fresh nonce for a session. Returns 0 or -1. */
 int exchange_begin(struct exchange *exchange);
 
 /* Sign an exchange: find our key in it, recompute H, keep the first as the session id.
- * signature: at least 1024 bytes. Returns its length, or -1 and why. */
+ * signature: at least 1024 bytes. Returns its length, or -1 and why; why NULL: it is ours, as when
+ * there is no memory. */
 ssize_t priv_sign_exchange(const struct host_keys *keys, struct exchange *exchange,
                            struct slice preimage, uint8_t *signature, size_t size,
                            const char **why);
@@ -152,7 +157,7 @@ struct store_request {
 struct store_link {
     struct source source;
     pid_t pid;
-    bool ready;
+    bool ready, told; /* told: it has said whether it is ready */
     uint32_t next_id, layers;
     int64_t restart_ms; /* when to start it again; 0: running */
     unsigned restarts;
@@ -251,6 +256,7 @@ struct arrival {
     enum worker_kind kind;
     bool implicit;
     struct address address, local;
+    char told[64]; /* FTPS: our address as its client is told it */
     int64_t since_ms;
 };
 
@@ -316,6 +322,7 @@ struct session {
     pid_t worker_pid, agent_pid;
     uint32_t worker_uid;           /* of the range; 0 as an ordinary user */
     struct address address, local; /* of the client, and of ours that it came to */
+    char told[64];                 /* FTPS: the latter as the client is told it */
     struct evp_pkey_st *tls_key;   /* of the certificate that its worker has; counted; or NULL */
     struct data_wait data;
     bool has_client, ended;
@@ -344,6 +351,9 @@ int priv_session_agent(struct monitor *m, struct session *s);
 void session_end(struct monitor *m, struct session *s, const char *reason);
 /* The worker broke the rules: a security event, a penalty, the end. */
 void session_violation(struct monitor *m, struct session *s, const char *what);
+/* The store or a hasher broke the rules: a security event, its end; another is started. */
+void child_violation(struct monitor *m, struct source *source, pid_t pid, const char *child,
+                     const char *what);
 /* Its worker was told to end: it has a moment to tell its client why, and is not heard any more. */
 void session_goodbye(struct session *s, const char *reason);
 /* Ask the worker to say why and end. */
@@ -366,6 +376,9 @@ void data_bury(struct monitor *m);
 
 /* ---- dispatch.c --------------------------------------------------------------------------- */
 
+/* What a handler returns after its answer: sent 0, or -1 with errno. A worker that does not read
+ * breaks the rules; what fails here is not held against it. */
+int answered(struct monitor *m, struct session *s, int sent, const char **why);
 void dispatch_worker(struct monitor *m, struct source *source, uint32_t events);
 void dispatch_agent(struct monitor *m, struct source *source, uint32_t events);
 void dispatch_print(FILE *out);
@@ -434,6 +447,7 @@ struct monitor {
     int64_t listen_again_ms;
     struct session *sessions;
     uint64_t next_number;
+    bool spares_due;
     unsigned spare_failures; /* one after the other */
     int64_t spares_again_ms; /* no worker is started before */
     uint32_t next_worker_uid;

@@ -189,6 +189,7 @@ static int assign(struct monitor *m, struct session *s, const struct arrival *ar
     m->spare_failures = 0;
     s->address = arrival->address;
     s->local = arrival->local;
+    slice_copy(slice_text(arrival->told), s->told, sizeof(s->told));
     s->has_client = true;
     s->state = STATE_GREETED;
     s->began_ms = now_ms();
@@ -199,7 +200,6 @@ static int assign(struct monitor *m, struct session *s, const struct arrival *ar
 
 void session_worker_ready(struct monitor *m, struct session *s)
 {
-    s->state = STATE_SPARE;
     s->deadline_ms = 0;
     for (size_t i = 0; i < m->waiting_count; i++) {
         struct arrival *w = &m->waiting[i];
@@ -211,7 +211,7 @@ void session_worker_ready(struct monitor *m, struct session *s)
         }
         break;
     }
-    sessions_spares(m);
+    m->spares_due = true; /* the loop starts them: no message of a worker does */
 }
 
 void session_take_client(struct monitor *m, const struct arrival *arrival)
@@ -249,6 +249,7 @@ void sessions_spares(struct monitor *m)
     };
     size_t starting = 0, have[WORKER_KINDS] = {0}, wanted[WORKER_KINDS] = {0};
 
+    m->spares_due = false;
     if (m->stop || now_ms() < m->spares_again_ms)
         return;
     for (const struct session *s = m->sessions; s != NULL; s = s->next) {
@@ -287,6 +288,7 @@ int priv_session_agent(struct monitor *m, struct session *s)
 
     if (len < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         goto out;
+    message_refuse_descriptors(pair[1]); /* a worker has none to send to its agent */
     s->agent_pid = priv_spawn(m->config.server_programs, "sallyport-files", &link);
     if (s->agent_pid < 0) {
         log_error("cannot start %s/sallyport-files: %s", m->config.server_programs,
@@ -380,8 +382,9 @@ void session_end(struct monitor *m, struct session *s, const char *reason)
     source_close(m, &s->worker);
     data_release(m, s);
     kill_child(s->worker_pid);
+    /* It must not go on serving: where it cannot be told, the end of its link tells it. */
     if (s->agent.fd >= 0 && send_agent_finish(s->agent.fd, 0, &finish) < 0)
-        kill_child(s->agent_pid); /* it must not go on serving */
+        source_close(m, &s->agent);
     if (s->agent_link >= 0)
         close(s->agent_link);
     s->agent_link = -1;
@@ -420,6 +423,20 @@ void session_violation(struct monitor *m, struct session *s, const char *what)
     if (s->has_client)
         limits_penalise(m, &s->address, PENALTY_CRASH);
     session_end(m, s, what);
+}
+
+void child_violation(struct monitor *m, struct source *source, pid_t pid, const char *child,
+                     const char *what)
+{
+    char text[128];
+
+    m->counters.security_events++;
+    snprintf(text, sizeof(text), "%s: %s", child, what);
+    log_warning("security: the %s (pid %d) %s", child, (int)pid, what);
+    const struct store_audit line = {.event = slice_text("security"), .text = slice_text(text)};
+    store_tell(m, MSG_store_audit, &line);
+    source_close(m, source);
+    kill_child(pid);
 }
 
 static void worker_ended(struct monitor *m, struct session *s, int status)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <openssl/core_names.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
 #include <openssl/rand.h>
@@ -69,11 +70,9 @@ static const struct host_key *find_host_key(const struct host_keys *keys, struct
     return NULL;
 }
 
-/* Keep the first exchange's hash as the session id; a rekey has other KEXINITs than the first. */
-static bool keep_session_id(struct exchange *x, const struct preimage *p, const uint8_t *h,
-                            size_t h_len)
+/* SHA-256 of both KEXINITs, 32 bytes. */
+static bool hash_inits(const struct preimage *p, uint8_t inits[32])
 {
-    uint8_t inits[32];
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     const bool hashed = ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1 &&
                         EVP_DigestUpdate(ctx, p->i_c.data, p->i_c.len) == 1 &&
@@ -81,14 +80,28 @@ static bool keep_session_id(struct exchange *x, const struct preimage *p, const 
                         EVP_DigestFinal_ex(ctx, inits, NULL) == 1;
 
     EVP_MD_CTX_free(ctx);
-    if (!hashed || h_len > sizeof(x->session_id))
+    return hashed;
+}
+
+/* Keep the first exchange's hash as the session id; a rekey has other KEXINITs than the first. */
+static bool keep_session_id(struct exchange *x, const uint8_t inits[32], const uint8_t *h,
+                            size_t h_len)
+{
+    if (h_len > sizeof(x->session_id))
         return false;
     if (x->session_id_len > 0)
-        return memcmp(x->first_inits, inits, sizeof(inits)) != 0;
+        return memcmp(x->first_inits, inits, 32) != 0;
     memcpy(x->session_id, h, h_len);
-    memcpy(x->first_inits, inits, sizeof(inits));
+    memcpy(x->first_inits, inits, 32);
     x->session_id_len = h_len;
     return true;
+}
+
+int sign_prepare(void)
+{
+    uint8_t byte;
+
+    return RAND_bytes(&byte, 1) == 1 && RAND_priv_bytes(&byte, 1) == 1 ? 0 : -1;
 }
 
 int exchange_begin(struct exchange *exchange)
@@ -120,7 +133,7 @@ ssize_t priv_sign_exchange(const struct host_keys *keys, struct exchange *exchan
                            struct slice bytes, uint8_t *signature, size_t size, const char **why)
 {
     struct preimage p;
-    uint8_t h[EVP_MAX_MD_SIZE];
+    uint8_t h[EVP_MAX_MD_SIZE], inits[32];
     size_t h_len = 0;
     EVP_MD_CTX *ctx = NULL;
     ssize_t r = -1;
@@ -131,11 +144,14 @@ ssize_t priv_sign_exchange(const struct host_keys *keys, struct exchange *exchan
     const struct host_key *key = find_host_key(keys, p.k_s, p.signature);
     if (key == NULL || !is_our_version(exchange, p.v_s))
         goto out;
-    *why = "asked to sign an exchange that cannot be hashed, or the first one again";
+    *why = NULL; /* what fails now is no fault of the worker's */
     if (EVP_Q_digest(NULL, p.hash, NULL, bytes.data, bytes.len, h, &h_len) != 1 ||
-        !keep_session_id(exchange, &p, h, h_len))
+        !hash_inits(&p, inits))
         goto out;
-    *why = "asked for a signature that could not be made";
+    *why = "asked to sign its first exchange again";
+    if (!keep_session_id(exchange, inits, h, h_len))
+        goto out;
+    *why = NULL;
     if ((ctx = EVP_MD_CTX_new()) != NULL &&
         EVP_DigestSignInit_ex(ctx, NULL, find_algorithm(p.signature)->hash, NULL, NULL, key->key,
                               NULL) == 1 &&
@@ -144,6 +160,7 @@ ssize_t priv_sign_exchange(const struct host_keys *keys, struct exchange *exchan
 out:
     EVP_MD_CTX_free(ctx);
     OPENSSL_cleanse(h, sizeof(h));
+    ERR_clear_error(); /* nobody asks libcrypto why */
     return r;
 }
 
@@ -290,5 +307,6 @@ int verify_login_signature(const struct exchange *exchange, const struct auth_ke
 out:
     EVP_MD_CTX_free(ctx);
     EVP_PKEY_free(key);
+    ERR_clear_error();
     return r;
 }

@@ -71,7 +71,7 @@ ssize_t priv_sign_tls13(EVP_PKEY *key, const struct sign_tls13 *request, uint8_t
     w.len = 64;
     wire_put_bytes(&w, slice_of(context, sizeof(context)));
     wire_put_bytes(&w, request->hash);
-    *why = "asked for a signature that could not be made";
+    *why = NULL; /* what fails from here on is ours */
     return w.bad ? -1 : sign(key, scheme, slice_of(tbs, w.len), signature, size);
 }
 
@@ -106,6 +106,6 @@ ssize_t priv_sign_tls12(EVP_PKEY *key, const struct sign_tls12 *request, uint8_t
     wire_put_bytes(&w, request->client_random);
     wire_put_bytes(&w, request->server_random);
     wire_put_bytes(&w, request->params);
-    *why = "asked for a signature that could not be made";
+    *why = NULL; /* what fails from here on is ours */
     return w.bad ? -1 : sign(key, scheme, slice_of(tbs, w.len), signature, size);
 }

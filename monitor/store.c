@@ -17,7 +17,7 @@
 
 #define ANSWER_MS       5000 /* then who asked is told that there is none */
 #define ROUND_MOST      256  /* answers heard before others have their turn */
-#define RESTART_MS      500
+#define RESTART_MS      100
 #define RESTART_MOST_MS 30000
 #define LAST_MS         3000 /* at the end, for what is still to be told */
 
@@ -125,6 +125,24 @@ void store_tell(struct monitor *m, enum message_type type, const void *message)
     send_pending(m);
 }
 
+/* Lines that were lost become a line, once there is room again. */
+static void tell_lost(struct monitor *m)
+{
+    struct store_link *store = &m->store;
+    const uint64_t lost = store->lost;
+    char text[80];
+
+    if (lost == 0 || store->pending >= STORE_PENDING_MAX / 2)
+        return;
+    snprintf(text, sizeof(text), "%llu lines of the monitor's found no room and are lost",
+             (unsigned long long)lost);
+    const struct store_audit line = {.event = slice_text("audit-lost"), .text = slice_text(text)};
+    store->lost = 0;
+    store_tell(m, MSG_store_audit, &line);
+    if (store->lost > 0)
+        store->lost += lost - 1; /* not now: the line itself is none of those that were lost */
+}
+
 void store_relay(struct monitor *m, const struct envelope *e, uint64_t who, store_answer answer)
 {
     struct store_request *r = request_new(&m->store, e->len);
@@ -142,6 +160,16 @@ void store_relay(struct monitor *m, const struct envelope *e, uint64_t who, stor
     send_pending(m);
 }
 
+/* A report link that the store did not take, or not in time: another one is to be made. */
+static void on_link_taken(struct monitor *m, uint64_t who, uint32_t id, struct envelope *answer)
+{
+    struct session *s = session_find(m, who);
+
+    (void)id;
+    if (s != NULL && (answer == NULL || answer->type != MSG_store_done))
+        s->report_due = true;
+}
+
 int store_report_link(struct monitor *m, struct session *s)
 {
     const struct store_audit_source about = {
@@ -150,15 +178,27 @@ int store_report_link(struct monitor *m, struct session *s)
         .protocol = slice_text(worker_kind_names[s->kind]),
         .address = slice_text(s->address.text),
     };
+    struct store_request *r = m->store.ready ? request_new(&m->store, 0) : NULL;
     int pair[2];
 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-        return -1;
+        pair[0] = pair[1] = -1;
+    message_refuse_descriptors(pair[0]);
+    message_refuse_descriptors(pair[1]);
     /* Without a store, or one that takes no more now, the agent keeps its reports and gets another
      * link later. */
-    s->report_due = !m->store.ready ||
-                    send_store_audit_source_fds(m->store.source.fd, 0, &about, &pair[1], 1) < 0;
-    close(pair[1]);
+    s->report_due = r == NULL || pair[1] < 0 ||
+                    send_store_audit_source_fds(m->store.source.fd, r->id, &about, &pair[1], 1) < 0;
+    if (r != NULL && s->report_due) {
+        request_free(&m->store, request_take(&m->store, r->id));
+    } else if (r != NULL) {
+        r->sent = true;
+        r->who = s->number;
+        r->answer = on_link_taken;
+        r->deadline_ms = now_ms() + ANSWER_MS;
+    }
+    if (pair[1] >= 0)
+        close(pair[1]);
     return pair[0];
 }
 
@@ -181,18 +221,20 @@ static void renew_report_links(struct monitor *m)
     }
 }
 
-static void on_store_ready(struct monitor *m, const struct envelope *e)
+/* NULL, or what is wrong. */
+static const char *on_store_ready(struct monitor *m, const struct envelope *e)
 {
     struct store_link *store = &m->store;
     struct store_ready ready;
     char trouble[256];
 
-    if (decode_store_ready(e, &ready) < 0)
-        return;
+    if (store->told || decode_store_ready(e, &ready) < 0)
+        return "sent a store_ready that is none";
+    store->told = true;
     slice_copy(ready.trouble, trouble, sizeof(trouble));
     if (trouble[0] != '\0') {
         log_error("the store: %s", trouble);
-        return; /* it ends by itself, and is tried again */
+        return NULL; /* it ends by itself, and is tried again */
     }
     store->ready = true;
     store->layers = ready.layers;
@@ -200,28 +242,47 @@ static void on_store_ready(struct monitor *m, const struct envelope *e)
     log_info("the store is ready (schema %u)", ready.schema_version);
     send_pending(m);
     renew_report_links(m);
+    return NULL;
+}
+
+/* One message: an answer to the question with its number. What nobody waits for (any more) is
+ * dropped: an answer may come too late. NULL, or what is wrong. */
+static const char *hear_store(struct monitor *m, struct envelope *e)
+{
+    struct store_request *r;
+
+    if (e->type == MSG_store_ready)
+        return on_store_ready(m, e);
+    if (message_info(e->type)->link != FROM_STORE)
+        return "sent a message that is none of a store's";
+    if ((r = request_take(&m->store, e->id)) != NULL) {
+        if (r->answer != NULL)
+            r->answer(m, r->who, r->their_id, e);
+        request_free(&m->store, r);
+    }
+    return NULL;
 }
 
 static void on_store(struct monitor *m, struct source *source, uint32_t events)
 {
     struct envelope *e = &m->envelope;
-    struct store_request *r;
+    const char *wrong = NULL;
     int got = -1;
 
     (void)events;
-    for (int i = 0; i < ROUND_MOST && source->fd >= 0 &&
-                    (got = message_receive(source->fd, e, MSG_DONTWAIT)) > 0;
-         i++) {
-        if (e->type == MSG_store_ready) {
-            on_store_ready(m, e);
-        } else if ((r = request_take(&m->store, e->id)) != NULL) {
-            if (r->answer != NULL)
-                r->answer(m, r->who, r->their_id, e);
-            request_free(&m->store, r);
-        }
+    for (int i = 0; i < ROUND_MOST && wrong == NULL && source->fd >= 0; i++) {
+        got = message_receive_bare(source->fd, e, MSG_DONTWAIT);
+        if (got < 0 && errno == EPROTO)
+            wrong = "sent bytes that are no message";
+        if (got <= 0)
+            break;
+        wrong = hear_store(m, e);
         envelope_clear(e);
     }
-    if (source->fd >= 0 && got == 0) {
+    if (wrong != NULL) {
+        m->store.ready = false;
+        child_violation(m, source, m->store.pid, "store", wrong);
+    } else if (source->fd >= 0 && got == 0) {
         source_close(m, source); /* its end follows as SIGCHLD */
         if (m->store.pid > 0)
             kill(m->store.pid, SIGKILL);
@@ -246,6 +307,7 @@ int store_start(struct monitor *m)
     };
 
     store->restart_ms = 0;
+    store->told = false;
     store->source = (struct source){.fd = -1, .ready = on_store, .owner = store};
     store->pid = priv_spawn(c->server_programs, "sallyport-store", &store->source.fd);
     if (store->pid < 0) {
@@ -253,10 +315,12 @@ int store_start(struct monitor *m)
         store->pid = 0;
         return -1;
     }
-    /* One that ended already takes no setup: its end is heard as any other's. */
+    /* One that is not set up would wait for ever. Its end is heard as any other's. */
     if (source_watch(m, &store->source, EPOLLIN) < 0 ||
-        send_store_setup(store->source.fd, 0, &setup) < 0)
+        send_store_setup(store->source.fd, 0, &setup) < 0) {
         log_error("the store cannot be set up: %s", strerror(errno));
+        kill(store->pid, SIGKILL);
+    }
     return 0;
 }
 
@@ -295,10 +359,10 @@ void store_gone(struct monitor *m, int status)
 
     for (unsigned i = 0; i < store->restarts && wait < RESTART_MOST_MS; i++)
         wait *= 2;
+    store->pid = 0; /* another process may have it from now on */
     for (int i = 0; i < ROUND_MOST && store->source.fd >= 0; i++)
         on_store(m, &store->source, EPOLLIN); /* its last words */
     source_close(m, &store->source);
-    store->pid = 0;
     store->ready = false;
     store->restarts++;
     store->restart_ms = now_ms() + wait;
@@ -316,6 +380,7 @@ void store_tick(struct monitor *m, int64_t now)
     fail_pending(m, false, now);
     if (!m->stop && m->store.restart_ms != 0 && now >= m->store.restart_ms && store_start(m) < 0)
         m->store.restart_ms = now + RESTART_MOST_MS;
+    tell_lost(m);
     send_pending(m);
     if (m->store.ready)
         renew_report_links(m);

@@ -264,7 +264,10 @@ static void serve(struct worker *w)
         if (allow_time(&said_ms) < 0)
             worker_stop_because(w, "no timer");
         const int wanted = channels_pump(w);
-        if (ssh_event_dopoll(w->event, wait_ms(w, wanted)) == SSH_ERROR || client_gone(w)) {
+        /* Looked at before too: a write of the last words may have found the connection gone, and
+         * then nothing is left that would end the wait. */
+        if (client_gone(w) || ssh_event_dopoll(w->event, wait_ms(w, wanted)) == SSH_ERROR ||
+            client_gone(w)) {
             channels_pump(w);
             worker_stop_because(w, "the client closed the connection");
         }

@@ -121,6 +121,15 @@ static bool left_out(const struct part *p, const char *name)
     return h->path[1] == '\0' && view_find_folder(&p->agent->view, name, len) != NULL;
 }
 
+/* The attributes of a name. False: it is gone meanwhile. One that cannot be looked at (its disk
+ * fails) is listed all the same, with its kind alone: nobody is to believe that it is not there. */
+static bool look_at(const struct part *p, const struct dirent64 *d, struct stat *st)
+{
+    *st = (struct stat){.st_mode = DTTOIF(d->d_type)};
+    return p->names_only || fstatat(p->handle->fd, d->d_name, st, AT_SYMLINK_NOFOLLOW) == 0 ||
+           errno != ENOENT;
+}
+
 /* The names in the buffer. */
 static bool put_buffer(struct part *p)
 {
@@ -129,10 +138,7 @@ static bool put_buffer(struct part *p)
 
     while (l->at < l->end) {
         const struct dirent64 *d = (const struct dirent64 *)(const void *)(l->buffer + l->at);
-        const bool shown =
-            !left_out(p, d->d_name) &&
-            (p->names_only || fstatat(p->handle->fd, d->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0);
-        if (shown && !put(p, d->d_name, &st))
+        if (!left_out(p, d->d_name) && look_at(p, d, &st) && !put(p, d->d_name, &st))
             return false;
         l->at += d->d_reclen;
     }

@@ -73,7 +73,7 @@ int links_wait(struct agent *a, short events, int most_ms)
 static void serve(struct agent *a)
 {
     for (int i = 0; i < BURST && !a->worker_gone; i++) {
-        const int r = message_receive(FD_WORKER, &a->request, MSG_DONTWAIT);
+        const int r = message_receive_bare(FD_WORKER, &a->request, MSG_DONTWAIT);
         if (r < 0 && errno == EAGAIN)
             return;
         if (r == 1) {

@@ -11,6 +11,8 @@
 
 #include "common/log.h"
 
+#define RECORD_MOST 9216 /* bytes: a report of the longest paths */
+
 static uint64_t now_ms(clockid_t clock)
 {
     struct timespec t = {0};
@@ -29,6 +31,31 @@ uint64_t wall_ms(void)
     return now_ms(CLOCK_REALTIME);
 }
 
+int reports_open(struct reports *q, int link)
+{
+    q->link = link;
+    q->reserve = malloc(sizeof(*q->reserve) + RECORD_MOST);
+    if (q->reserve == NULL)
+        return -1;
+    q->reserve->reserve = true;
+    return 0;
+}
+
+/* Room for a record. What was done is done: where there is no memory to tell it, the place that was
+ * kept for that is taken. */
+static struct record *record_new(struct reports *q, size_t len)
+{
+    struct record *r = malloc(sizeof(*r) + len);
+
+    if (r != NULL) {
+        r->reserve = false;
+    } else if (len <= RECORD_MOST) {
+        r = q->reserve;
+        q->reserve = NULL;
+    }
+    return r;
+}
+
 static void drop_first(struct reports *q)
 {
     struct record *r = q->first;
@@ -42,7 +69,10 @@ static void drop_first(struct reports *q)
         q->last = NULL;
     q->count--;
     q->bytes -= r->len;
-    free(r);
+    if (r->reserve)
+        q->reserve = r;
+    else
+        free(r);
 }
 
 static void lost(struct reports *q)
@@ -59,7 +89,7 @@ void reports_add(struct reports *q, const struct report *report)
     stamped.time_ms = wall_ms();
     q->number++;
     const ssize_t len = nest_report(&stamped, bytes, 0, sizeof(q->batch));
-    struct record *r = len > 0 ? malloc(sizeof(*r) + (size_t)len) : NULL;
+    struct record *r = len > 0 ? record_new(q, (size_t)len) : NULL;
     if (r == NULL) {
         lost(q);
         return;
@@ -134,7 +164,7 @@ void reports_read(struct reports *q, struct envelope *envelope)
     struct report_taken taken;
     int r;
 
-    while ((r = message_receive(q->link, envelope, MSG_DONTWAIT)) == 1) {
+    while ((r = message_receive_bare(q->link, envelope, MSG_DONTWAIT)) == 1) {
         const bool good = decode_report_taken(envelope, &taken) == 0 && taken.number <= q->number;
         envelope_clear(envelope);
         if (!good) {
@@ -146,7 +176,7 @@ void reports_read(struct reports *q, struct envelope *envelope)
         while (q->first != NULL && q->first->number <= taken.number)
             drop_first(q);
     }
-    if (r == 0 || errno != EAGAIN)
+    if (r == 0 || errno == EPROTO) /* else nothing is there, or no memory to take it */
         q->dead = true;
 }
 

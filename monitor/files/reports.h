@@ -20,6 +20,7 @@ struct record {
     struct record *next;
     uint64_t number; /* from 1 in a session */
     size_t len;
+    bool reserve;    /* the one that is kept for when there is no memory */
     uint8_t bytes[]; /* as it stands in a batch: length and report message */
 };
 
@@ -28,6 +29,7 @@ struct reports {
     bool dead; /* the store is gone: wait for another link */
     bool full; /* the link took no more: wait until it is writable */
     struct record *first, *last, *unsent;
+    struct record *reserve; /* NULL: in use */
     size_t count, bytes, unsent_bytes;
     uint64_t number;  /* of the newest record */
     uint64_t taken;   /* up to here the store has them */
@@ -35,6 +37,9 @@ struct reports {
     uint64_t due_ms;  /* monotonic: when the oldest unsent record must go */
     uint8_t batch[60000];
 };
+
+/* Ready for records. Returns 0, or -1: no memory. */
+int reports_open(struct reports *reports, int link);
 
 /* Keep a record. Its number and time are set here. */
 void reports_add(struct reports *reports, const struct report *report);

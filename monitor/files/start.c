@@ -211,9 +211,9 @@ int agent_start(struct agent *a)
     log_open("sallyport-files", LOG_TO_STDERR,
              setup.log_level <= LOG_LEVEL_DEBUG ? setup.log_level : LOG_LEVEL_INFO);
     a->flags = setup.flags;
-    a->reports.link = FD_REPORTS;
     umask(setup.umask & 0777);
-    if (open_descriptors(a) < 0 || take_links(&a->request) < 0)
+    if (reports_open(&a->reports, FD_REPORTS) < 0 || open_descriptors(a) < 0 ||
+        take_links(&a->request) < 0)
         snprintf(trouble, sizeof(trouble), "links: %s", strerror(errno));
     else if (sandbox_act_as(setup.uid, setup.gid, trouble, sizeof(trouble)) == 0 &&
              open_folders(a, setup.folders, trouble) == 0 &&

@@ -81,7 +81,7 @@ static int set_up(void)
     char empty_dir[4096], trouble[256];
     int r = -1;
 
-    if (message_receive(FD_MONITOR, &hasher.envelope, 0) != 1 ||
+    if (message_receive_bare(FD_MONITOR, &hasher.envelope, 0) != 1 ||
         decode_hash_setup(&hasher.envelope, &setup) < 0 ||
         slice_copy(setup.empty_dir, empty_dir, sizeof(empty_dir)) < 0 || setup.cost < COST_LEAST ||
         setup.cost > COST_MOST) {
@@ -115,7 +115,7 @@ int main(void)
     if (set_up() < 0)
         return EXIT_FAILURE;
     /* From here on nothing is logged (the filter has no write) and no exit handlers are run. */
-    while ((received = message_receive(FD_MONITOR, &hasher.envelope, 0)) == 1) {
+    while ((received = message_receive_bare(FD_MONITOR, &hasher.envelope, 0)) == 1) {
         struct hash_password request;
         const int r = decode_hash_password(&hasher.envelope, &request) < 0
                           ? -1

@@ -156,11 +156,14 @@ static int enter_sandbox(struct store *s, int dir, const struct store_setup *set
 static int start(struct store *s, const struct store_setup *setup, uint32_t *layers,
                  struct refusal *why)
 {
-    char path[4096];
+    char path[4096], hash[AUDIT_HASH_SIZE];
 
     umask(077);
     if (ignore_signals() < 0)
         return refuse(why, errno, "signals: %s", strerror(errno));
+    /* libcrypto sets itself up with its first hash: what fails then stays broken. */
+    if (audit_hash(slice_text(""), hash) < 0)
+        return refuse(why, errno, "libcrypto makes no hash");
     if (slice_copy(setup->state_dir, path, sizeof(path)) < 0 || path[0] != '/')
         return refuse(why, EINVAL, "the state folder must be an absolute path");
     why->error = EPERM;

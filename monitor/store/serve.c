@@ -12,55 +12,59 @@
 
 /* ------------------------------------------------------------------------------- answers */
 
-/* A monitor that is gone shows as the end of its link, behind what it still sent. */
-static void sent(int r)
+/* A monitor that is gone shows as the end of its link, behind what it still sent. Any other answer
+ * that is lost would be waited for in vain, and what was told would be kept in the monitor: then
+ * this store ends, and the next one is told all that again. */
+static void sent(struct store *s, int r)
 {
-    if (r < 0 && errno != EPIPE && errno != ECONNRESET)
-        log_error("an answer could not be sent: %s", strerror(errno));
+    if (r == 0 || errno == EPIPE || errno == ECONNRESET)
+        return;
+    log_error("an answer could not be sent, the store begins anew: %s", strerror(errno));
+    s->ended = true;
 }
 
-static void answer_done(uint32_t id, uint64_t number)
+static void answer_done(struct store *s, uint32_t id, uint64_t number)
 {
     const struct store_done done = {.number = number};
 
-    sent(send_store_done(FD_MONITOR, id, &done));
+    sent(s, send_store_done(FD_MONITOR, id, &done));
 }
 
-static void answer_refused(uint32_t id, const struct refusal *why)
+static void answer_refused(struct store *s, uint32_t id, const struct refusal *why)
 {
     const struct store_refused refused = {.error = (uint32_t)why->error,
                                           .text = slice_text(why->text)};
 
-    sent(send_store_refused(FD_MONITOR, id, &refused));
+    sent(s, send_store_refused(FD_MONITOR, id, &refused));
 }
 
-static void answer_nothing(uint32_t id)
+static void answer_nothing(struct store *s, uint32_t id)
 {
     const struct nothing_more nothing = {0};
 
-    sent(send_nothing_more(FD_MONITOR, id, &nothing));
+    sent(s, send_nothing_more(FD_MONITOR, id, &nothing));
 }
 
 static void answer_account(struct store *s, uint32_t id, int found, const struct account *account,
                            const struct refusal *why)
 {
     if (found < 0)
-        answer_refused(id, why);
+        answer_refused(s, id, why);
     else if (found == 0)
-        answer_nothing(id);
+        answer_nothing(s, id);
     else
-        sent(send_account(FD_MONITOR, id, account));
+        sent(s, send_account(FD_MONITOR, id, account));
     accounts_done(&s->accounts);
 }
 
 /* All that waited for the same thing gets the same answer. */
-static void answer_waiting(struct waiting *waiting, const struct refusal *why)
+static void answer_waiting(struct store *s, struct waiting *waiting, const struct refusal *why)
 {
     for (size_t i = 0; i < waiting->count; i++) {
         if (why == NULL)
-            answer_done(waiting->ids[i], 0);
+            answer_done(s, waiting->ids[i], 0);
         else
-            answer_refused(waiting->ids[i], why);
+            answer_refused(s, waiting->ids[i], why);
     }
     waiting->count = 0;
 }
@@ -101,11 +105,11 @@ static void on_key_next(struct store *s, uint32_t id, const void *message)
     const int found = accounts_key_next(&s->accounts, message, &key, &why);
 
     if (found < 0)
-        answer_refused(id, &why);
+        answer_refused(s, id, &why);
     else if (found == 0)
-        answer_nothing(id);
+        answer_nothing(s, id);
     else
-        sent(send_key(FD_MONITOR, id, &key));
+        sent(s, send_key(FD_MONITOR, id, &key));
     accounts_done(&s->accounts);
 }
 
@@ -114,7 +118,7 @@ static int commit(struct store *s, struct refusal *why)
 {
     const int r = accounts_commit(&s->accounts, why);
 
-    answer_waiting(&s->logins, r < 0 ? why : NULL);
+    answer_waiting(s, &s->logins, r < 0 ? why : NULL);
     return r;
 }
 
@@ -125,9 +129,9 @@ static void on_login(struct store *s, uint32_t id, const void *message)
     uint64_t number;
 
     if (accounts_do(&s->accounts, accounts_login, message, &number, &why) < 0) {
-        answer_refused(id, &why);
+        answer_refused(s, id, &why);
         if (why.hard)
-            answer_waiting(&s->logins, &why);
+            answer_waiting(s, &s->logins, &why);
         return;
     }
     s->logins.ids[s->logins.count++] = id;
@@ -140,12 +144,12 @@ static void on_change(struct store *s, uint32_t id, const void *message, account
     const int r = accounts_do(&s->accounts, change, message, &number, &why);
 
     if (r == 0 && commit(s, &why) == 0) {
-        answer_done(id, number);
+        answer_done(s, id, number);
         return;
     }
-    answer_refused(id, &why);
+    answer_refused(s, id, &why);
     if (why.hard)
-        answer_waiting(&s->logins, &why);
+        answer_waiting(s, &s->logins, &why);
 }
 
 static void on_audit(struct store *s, uint32_t id, const void *message)
@@ -160,7 +164,7 @@ static void on_audit(struct store *s, uint32_t id, const void *message)
     }
     refuse(&why, s->audit.error != 0 ? s->audit.error : ENOBUFS,
            "the audit log cannot be written: this line is lost, and counted");
-    answer_refused(id, &why);
+    answer_refused(s, id, &why);
 }
 
 static void on_audit_source(struct store *s, uint32_t id, const void *message)
@@ -168,11 +172,11 @@ static void on_audit_source(struct store *s, uint32_t id, const void *message)
     struct refusal why;
 
     if (source_add(s, envelope_take_fd(&s->envelope, 0), message) == 0) {
-        answer_done(id, 0);
+        answer_done(s, id, 0);
         return;
     }
     refuse(&why, errno, "the agent's report link cannot be taken: %s", strerror(errno));
-    answer_refused(id, &why);
+    answer_refused(s, id, &why);
 }
 
 static void on_second_setup(struct store *s, uint32_t id, const void *message)
@@ -182,7 +186,7 @@ static void on_second_setup(struct store *s, uint32_t id, const void *message)
     (void)s;
     (void)message;
     refuse(&why, EALREADY, "the store is set up already");
-    answer_refused(id, &why);
+    answer_refused(s, id, &why);
 }
 
 /* ------------------------------------------------------------------------------- the table */
@@ -233,11 +237,11 @@ static void dispatch(struct store *s)
 
     if (handlers[type].handle == NULL && handlers[type].change == NULL) {
         refuse(&why, EPROTO, "the store does not take the message %s", info->name);
-        answer_refused(id, &why);
+        answer_refused(s, id, &why);
     } else if (info->struct_size > sizeof(message) ||
                message_decode(&s->envelope, type, &message) < 0) {
         refuse(&why, EPROTO, "the message %s cannot be decoded", info->name);
-        answer_refused(id, &why);
+        answer_refused(s, id, &why);
     } else if (handlers[type].change != NULL) {
         on_change(s, id, &message, handlers[type].change);
     } else {
@@ -276,7 +280,7 @@ static void settle(struct store *s)
         (void)commit(s, &why);
     if (audit_commit(&s->audit) < 0)
         return; /* nothing is acknowledged; tried again at the next message or in RETRY_MS */
-    answer_waiting(&s->lines, NULL);
+    answer_waiting(s, &s->lines, NULL);
     source_tell(s);
 }
 

@@ -150,15 +150,16 @@ static bool receive(struct store *s, struct source *source)
     struct envelope *e = &s->envelope;
     struct report_batch batch;
     const char *trouble;
-    const int r = message_receive(source->fd, e, MSG_DONTWAIT);
+    const int r = message_receive_bare(source->fd, e, MSG_DONTWAIT);
 
-    if (r < 0 && errno == EAGAIN)
+    if (r < 0 && errno == EPROTO) {
+        source_offends(s, source, "it sent what is no message");
         return false;
-    if (r <= 0) {
-        if (r < 0 && errno == EPROTO)
-            source_offends(s, source, "it sent what is no message");
-        else
-            source_close(source);
+    }
+    if (r < 0)
+        return false; /* nothing there, or no memory to take it: poll says it again */
+    if (r == 0) {
+        source_close(source);
         return false;
     }
     if (e->type != MSG_report_batch)
@@ -201,9 +202,7 @@ void source_tell(struct store *s)
         const struct report_taken taken = {.number = source->taken};
         if (send_report_taken(source->fd, 0, &taken) == 0)
             source->told = source->taken;
-        else if (errno != EAGAIN && errno != EPIPE && errno != ECONNRESET)
-            source_close(source);
-        /* EAGAIN: poll says when. Gone: its end is read after what it sent before. */
+        /* Else owed: poll says when. Gone: its end is read after what it sent before. */
     }
     source_sweep(s);
 }

@@ -140,6 +140,16 @@ def test_an_account_without_a_limit_is_not_limited_by_others(make_server):
         client.get_channel().get_transport().close()
 
 
+def test_a_client_that_closes_all_at_once_leaves_no_session(server):
+    """The channel's end, the connection's end: the worker's last words may find nobody any more."""
+    for _ in range(5):
+        with sshlow.transport(server) as t:
+            t.auth_password("alice", "correct horse")
+            with t.open_sftp_client() as sftp:
+                sftp.listdir(".")
+    server.wait_no_sessions()
+
+
 def test_idle(make_server):
     server = make_server({"limits": {"idle": 2}})
     server.add()

@@ -1,6 +1,6 @@
 /* A compromised worker brought into a state of its session, and what the monitor makes of what it
- * sends. Called by the parts. The drivers that the monitor has started wait in a pool, all of them
- * not ready yet, so that the next client is always the next ready worker's. */
+ * sends. Called by the parts. The stand-ins that the monitor has started wait in a pool, all of
+ * them not ready yet, so that the next client is always the next ready worker's. */
 #include <errno.h>
 #include <linux/sockios.h>
 #include <poll.h>
@@ -14,7 +14,6 @@
 
 #include "common/sshwire.h"
 #include "tests/hostile/hostile.h"
-#include "tests/hostile/orders.h"
 
 #define SEND_FDS_MAX 253 /* SCM_MAX_FD: more the kernel does not take */
 #define WAIT_MS      5000
@@ -73,10 +72,8 @@ void raw_wait(struct hostile *h, int link)
 
 int raw_receive(struct hostile *h, int link, int wait_ms)
 {
-    struct pollfd p = {.fd = link, .events = POLLIN};
-
     envelope_clear(&h->envelope);
-    if (poll(&p, 1, wait_ms) != 1)
+    if (!children_wait(h, link, POLLIN, wait_ms))
         return -1;
     const int r = message_receive(link, &h->envelope, MSG_DONTWAIT);
     return r < 0 && errno == EPIPE ? 0 : r;
@@ -84,66 +81,20 @@ int raw_receive(struct hostile *h, int link, int wait_ms)
 
 /* ------------------------------------------------------------------------- the pool */
 
-/* Take the link that a driver hands over. False: nobody is there. */
-static bool take_hello(struct hostile *h, struct actor *a)
-{
-    union {
-        char space[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control;
-    struct worker_hello hello;
-    struct iovec part = {.iov_base = &hello, .iov_len = sizeof(hello)};
-    struct msghdr message = {.msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = control.space,
-                             .msg_controllen = sizeof(control.space)};
-
-    *a = (struct actor){.link = -1, .orders = -1, .client = -1, .given = -1, .agent = -1};
-    a->orders = accept4(h->orders, NULL, NULL, SOCK_CLOEXEC);
-    if (a->orders < 0)
-        return false;
-    const ssize_t n = recvmsg(a->orders, &message, MSG_CMSG_CLOEXEC);
-    const struct cmsghdr *c = n == (ssize_t)sizeof(hello) ? CMSG_FIRSTHDR(&message) : NULL;
-    if (c == NULL || c->cmsg_type != SCM_RIGHTS) {
-        close(a->orders);
-        a->orders = -1;
-        return true; /* killed meanwhile: found dead later */
-    }
-    memcpy(&a->link, CMSG_DATA(c), sizeof(a->link));
-    a->pid = hello.pid;
-    return true;
-}
-
-/* Neither killed nor given up by the monitor. */
-static bool alive(const struct actor *a)
-{
-    struct pollfd p[] = {{.fd = a->orders, .events = POLLIN}, {.fd = a->link}};
-
-    return a->orders >= 0 && poll(p, 2, 0) == 0;
-}
-
 /* A worker that was just started. */
 static void pool_take(struct hostile *h, struct actor *a)
 {
     const int64_t until = clock_now_ms() + PATIENCE_MS;
-    struct pollfd p = {.fd = h->orders, .events = POLLIN};
+    struct child c;
 
-    for (;;) {
-        while (h->pool_count < POOL_MAX && take_hello(h, &h->pool[h->pool_count]))
-            h->pool_count++;
-        while (h->pool_count > 0) {
-            *a = h->pool[0];
-            memmove(h->pool, h->pool + 1, --h->pool_count * sizeof(*a));
-            if (alive(a))
-                return;
-            actor_drop(a);
-        }
-        /* The monitor makes new spares at once after a reload, else within a second. */
-        if (poll(&p, 1, 20) == 0)
-            server_reload(h);
+    /* The monitor makes new spares at once after a reload, else within a second. */
+    while (!child_next(h, ROLE_WORKER, &c, 20)) {
+        server_reload(h);
         if (clock_now_ms() > until)
             give_up("the monitor starts no workers: see %s/log", h->place);
     }
+    *a = (struct actor){
+        .pid = c.pid, .link = c.link, .orders = c.orders, .client = -1, .given = -1, .agent = -1};
 }
 
 void actor_drop(struct actor *a)
@@ -247,19 +198,19 @@ void actor_greet(struct hostile *h, struct actor *a, uint32_t address)
     take_client(h, a);
 }
 
-static enum verdict_outcome take_verdict(struct hostile *h, struct actor *a)
+enum verdict_outcome actor_verdict(struct hostile *h, struct actor *a)
 {
     struct verdict verdict;
 
-    if (raw_receive(h, a->link, PATIENCE_MS) != 1 || decode_verdict(&h->envelope, &verdict) < 0)
+    if (raw_receive(h, a->link, answer_ms) != 1 || decode_verdict(&h->envelope, &verdict) < 0)
         give_up("a login got no verdict: see %s/log", h->place);
     if (verdict.outcome == VERDICT_OPEN)
         a->agent = envelope_take_fd(&h->envelope, 0);
     return (enum verdict_outcome)verdict.outcome;
 }
 
-enum verdict_outcome login_by_key(struct hostile *h, struct actor *a, const char *user,
-                                  const uint8_t *signature, size_t len)
+static void ask_by_key(struct hostile *h, struct actor *a, const char *user,
+                       const uint8_t *signature, size_t len)
 {
     const struct auth_key claim = {.user = slice_text(user),
                                    .algorithm = slice_text("ssh-ed25519"),
@@ -268,7 +219,13 @@ enum verdict_outcome login_by_key(struct hostile *h, struct actor *a, const char
 
     if (send_auth_key(a->link, 1, &claim) < 0)
         give_up("auth_key: %s", strerror(errno));
-    return take_verdict(h, a);
+}
+
+enum verdict_outcome login_by_key(struct hostile *h, struct actor *a, const char *user,
+                                  const uint8_t *signature, size_t len)
+{
+    ask_by_key(h, a, user, signature, len);
+    return actor_verdict(h, a);
 }
 
 enum verdict_outcome login_by_password(struct hostile *h, struct actor *a, const char *user,
@@ -278,20 +235,26 @@ enum verdict_outcome login_by_password(struct hostile *h, struct actor *a, const
 
     if (send_auth_password(a->link, 1, &claim) < 0)
         give_up("auth_password: %s", strerror(errno));
-    return take_verdict(h, a);
+    return actor_verdict(h, a);
 }
 
-static void log_in(struct hostile *h, struct actor *a)
+void login_begin(struct hostile *h, struct actor *a)
 {
     uint8_t signature[128];
     const size_t len = login_sign(h, ACCOUNT, a->session_id, signature, sizeof(signature));
 
-    if (login_by_key(h, a, ACCOUNT, signature, len) != VERDICT_OPEN)
+    ask_by_key(h, a, ACCOUNT, signature, len);
+}
+
+static void log_in(struct hostile *h, struct actor *a)
+{
+    login_begin(h, a);
+    if (actor_verdict(h, a) != VERDICT_OPEN)
         give_up("a good login was refused: see %s/log", h->place);
 }
 
 /* Told to end by the operator. */
-static void let_end(struct hostile *h, struct actor *a)
+void actor_let_end(struct hostile *h, struct actor *a)
 {
     const struct session_kill end = {.number = server_session(h, a->pid, NULL)};
 
@@ -322,14 +285,14 @@ void actor_make(struct hostile *h, enum stand stand, struct actor *a)
         return;
     }
     actor_greet(h, a, address_next(h).s_addr);
-    if (stand == STAND_KEYED || stand == STAND_OPEN || stand == STAND_AGENT)
+    if (stand != STAND_GREETED && stand != STAND_ENDING) /* or a login would be refused for that */
         exchange_do(h, a);
     if (stand == STAND_OPEN || stand == STAND_AGENT)
         log_in(h, a);
     if (stand == STAND_CHECKING)
         ask_in_vain(h, a);
     if (stand == STAND_ENDING)
-        let_end(h, a);
+        actor_let_end(h, a);
 }
 
 /* ------------------------------------------------------------------------- what came of it */
@@ -364,13 +327,12 @@ static enum seen judge(struct hostile *h, uint32_t id, enum seen so_far)
 enum seen actor_watch(struct hostile *h, struct actor *a, uint64_t security_before, int wait_ms,
                       uint32_t id)
 {
-    struct pollfd p = {.fd = a->link, .events = POLLIN};
     enum seen seen = SEEN_QUIET;
     int r;
 
     raw_wait(h, a->link);
     if (wait_ms > 0)
-        poll(&p, 1, wait_ms);
+        children_wait(h, a->link, POLLIN, wait_ms);
     /* Answered by the monitor after it has handled what it took from the link. */
     const uint64_t events = server_status(h).security_events - security_before;
     while ((r = raw_receive(h, a->link, 0)) == 1)
@@ -406,10 +368,9 @@ enum seen actor_watch_agent(struct hostile *h, struct actor *a, uint64_t securit
 
 const char *actor_ended(struct hostile *h, struct actor *a, off_t log_from)
 {
-    struct pollfd p = {.fd = a->orders, .events = POLLIN};
     char line[64];
 
-    if (poll(&p, 1, WAIT_MS) != 1)
+    if (!children_wait(h, a->orders, POLLIN, WAIT_MS))
         return "the worker was not killed";
     snprintf(line, sizeof(line), ": security: the worker (pid %d) ", (int)a->pid);
     if (!log_has(h, log_from, line))

@@ -120,7 +120,7 @@ void exchange_do(struct hostile *h, struct actor *a)
     const struct sign_exchange ask = {.preimage = preimage};
     struct signature signature;
 
-    if (send_sign_exchange(a->link, 1, &ask) < 0 || raw_receive(h, a->link, PATIENCE_MS) != 1 ||
+    if (send_sign_exchange(a->link, 1, &ask) < 0 || raw_receive(h, a->link, answer_ms) != 1 ||
         decode_signature(&h->envelope, &signature) < 0 ||
         !exchange_signed(h, preimage, signature.bytes))
         give_up("a good exchange was not signed: see %s/log", h->place);

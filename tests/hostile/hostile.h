@@ -1,11 +1,15 @@
-/* The boundary under attack: a real server whose workers are in the test's hand, and what is asked
- * of it. main.c runs the parts:
+/* The boundary under attack: a real server some of whose processes are in the test's hand, and what
+ * is asked of it. main.c runs the parts; each has a server, where others of its kind are real:
  *
- *   server.c    a server of its own, its control socket      matrix.c    every message, every state
- *   actor.c     a compromised worker in a given state        fields.c    every field, bad in every
- * way exchange.c  key exchanges and login signatures           liveness.c  floods, silence,
- * exhaustion samples.c   a well-formed sample of each message         across.c    one session's
- * things in another
+ *   workers   matrix.c     every message, every state        agents    agent.c   every link, lies
+ *             fields.c     every field, bad in every way               files.c   a real one,
+ * attacked across.c     one session's things in another   store     store.c liveness.c   floods,
+ * silence, exhaustion       hashers   hasher.c rights.c     descriptors, by the kernel
+ *
+ *   server.c    a server of its own, its control socket     actor.c     a worker in a given state
+ *   children.c  the stand-ins that the monitor started      client.c    a real client
+ *   exchange.c  key exchanges and login signatures          rows.c      the matrices
+ *   samples.c   a well-formed sample of each message
  *
  * Every check is a case; what did not go as expected is printed. */
 #ifndef SALLYPORT_HOSTILE_H
@@ -27,6 +31,9 @@
 #define PASSWORD    "correct horse"
 #define POOL_MAX    512
 #define BLOB_MAX    1200
+#define VARIANT_MAX 24
+
+extern int answer_ms; /* how long an answer is waited for where one is due */
 
 /* Where a worker stands: the monitor's states, GREETED parted by whether there was a key exchange,
  * and the link to its agent. Columns of matrix.txt. */
@@ -43,11 +50,23 @@ enum stand {
 };
 extern const char *const stand_names[STAND_COUNT];
 
+/* Whose place a stand-in takes. */
+enum role { ROLE_WORKER, ROLE_AGENT, ROLE_STORE, ROLE_HASHER, ROLE_COUNT };
+extern const char *const role_programs[ROLE_COUNT];
+
+/* A stand-in that the monitor has started. */
+struct child {
+    enum role role;
+    pid_t pid;
+    int link;   /* to the monitor: owned */
+    int orders; /* to the stand-in: its end is the process's end */
+};
+
 /* A compromised worker. */
 struct actor {
     pid_t pid;
     int link;   /* to the monitor */
-    int orders; /* to the driver: its end is the process's end */
+    int orders; /* to the stand-in: its end is the process's end */
     int client; /* the far end of its client's connection; -1: none */
     int given;  /* the descriptor of its client that it was handed; -1: none */
     int agent;  /* the link to its file agent; -1: not logged in */
@@ -58,24 +77,34 @@ struct actor {
 };
 
 struct options {
-    const char *build;  /* folder of the programs */
-    const char *matrix; /* matrix.txt */
+    const char *build;    /* folder of the programs */
+    const char *matrices; /* folder of matrix.txt and the others */
     unsigned long flood, sessions, thin;
-    bool keep; /* leave the server's folder */
+    const char *message; /* only rows of this one; NULL: all */
+    bool keep;           /* leave the server's folder */
+    bool clean;          /* leave it in no case */
+    bool first;          /* end with the first that is unexpected */
 };
 
 struct hostile {
     struct options options;
     unsigned long cases, unexpected;
-    unsigned long security; /* events that the test has caused on purpose */
+    unsigned long security; /* events that the test has caused on purpose: the monitor's */
+    unsigned long offences; /* and the store's, about agents' report links */
+    bool lets[MSG_COUNT];   /* by the matrix: workers may send it to the monitor, and live */
     /* the server */
     char place[64];
+    unsigned stand_ins; /* 1 << ROLE_*: whose programs are stand-ins */
+    unsigned by_hand;   /* of these: whose processes the test plays; others become real at once */
+    unsigned hashers;   /* how many; 0: as many as by default */
+    unsigned spares;    /* workers started ahead */
+    bool new_kernel;    /* the monitor may have the kernel refuse descriptors */
     pid_t server;
     bool root, stopped; /* stopped: its store is */
     uint16_t port;
     int orders, control, log;
     uint32_t next_id, next_address;
-    struct actor pool[POOL_MAX]; /* started, not used yet */
+    struct child pool[POOL_MAX]; /* started, not used yet */
     size_t pool_count;
     /* what it has */
     uint8_t host_key[BLOB_MAX], other_key[BLOB_MAX]; /* Ed25519 public blobs: its own, another's */
@@ -102,31 +131,55 @@ int64_t clock_now_ms(void);
 void server_start(struct hostile *h);
 /* SIGTERM; a case that it ends with status 0 in time. */
 void server_stop(struct hostile *h);
-void server_remove(struct hostile *h);
+void server_remove(struct hostile *h, bool keep);
 /* Ask over the control socket; the answer is in h->answer. */
 enum message_type server_ask(struct hostile *h, enum message_type type, const void *message);
 struct status_is server_status(struct hostile *h);
 void server_reload(struct hostile *h);
 /* Write the configuration with another time to log in, and reload. */
 void server_grace(struct hostile *h, unsigned seconds);
+/* Where the session of a worker stands, in the monitor's words. */
+void server_state(struct hostile *h, pid_t worker, char *state, size_t size);
 /* The number of the session that a worker serves; 0: none. agent: its agent's pid, or NULL. */
 uint64_t server_session(struct hostile *h, pid_t worker, pid_t *agent);
-/* Is the text in the log, from this place on? */
+/* Is the text in the log, from this place on? Soon: it may take a moment. */
 off_t log_end(struct hostile *h);
 bool log_has(struct hostile *h, off_t from, const char *text);
+bool log_soon(struct hostile *h, off_t from, const char *text);
 /* Lines of a file that hold a text. */
 unsigned long file_count(const char *path, const char *text);
 /* Stop the store, or let it go on. */
 void server_hold(struct hostile *h, bool stop);
 /* The same with the hashers. Returns how many there are. */
 unsigned server_hold_hashers(struct hostile *h, bool stop);
-/* A file of /proc/PID/status of the monitor: a number. */
+/* Kill the hashers. */
+void server_end_hashers(struct hostile *h);
+/* A figure of /proc/PID/status of the monitor, or of any process. */
 unsigned long server_figure(struct hostile *h, const char *name);
+unsigned long process_figure(pid_t pid, const char *name);
 /* Descriptors that the monitor has open; 0 where they cannot be seen (an ordinary user). */
 unsigned long server_descriptors(struct hostile *h);
 /* After all sessions: wait until the monitor has as few descriptors as this (0: as few as it gets).
  * Returns how many it has. */
 unsigned long descriptors_settle(struct hostile *h, unsigned long wanted);
+
+/* ---- children.c --------------------------------------------------------------------------- */
+
+/* Wait until the descriptor has one of these events; meanwhile stand-ins are heard. */
+bool children_wait(struct hostile *h, int fd, short events, int wait_ms);
+/* The next of this role. False: there was none in this time. */
+bool child_next(struct hostile *h, enum role role, struct child *child, int wait_ms);
+/* Let it become the real program on a link of the test's choice (its own: child->link), end with a
+ * status, or be killed by a signal. It is the test's no longer. */
+void child_real(struct child *child, int link);
+void child_exit(struct hostile *h, struct child *child, int status);
+void child_die(struct hostile *h, struct child *child, int signal);
+/* Let it go: it ends with status 0. */
+void child_drop(struct child *child);
+/* Has it ended within this time? */
+bool child_gone(struct hostile *h, const struct child *child, int wait_ms);
+/* All that wait. */
+void children_drop(struct hostile *h);
 
 /* ---- actor.c ------------------------------------------------------------------------------ */
 
@@ -152,7 +205,7 @@ enum verdict_outcome login_by_key(struct hostile *h, struct actor *a, const char
                                   const uint8_t *signature, size_t len);
 enum verdict_outcome login_by_password(struct hostile *h, struct actor *a, const char *user,
                                        const char *password);
-/* Let it go: the driver ends with status 0. */
+/* Let it go: the stand-in ends with status 0. */
 void actor_drop(struct actor *a);
 /* A connection from 127.0.0.0/8. Returns the descriptor. */
 int client_connect(struct hostile *h, struct in_addr from);
@@ -217,14 +270,114 @@ void home_reset(struct hostile *h);
 void home_handles(struct hostile *h, struct actor *a, uint32_t *file, uint32_t *copy,
                   uint32_t *folder);
 
+/* Wait for the verdict of what was asked; with VERDICT_OPEN the worker has its agent. */
+enum verdict_outcome actor_verdict(struct hostile *h, struct actor *a);
+/* Ask for a good login by key, and go on before its verdict. */
+void login_begin(struct hostile *h, struct actor *a);
+/* Have the operator end its session: it is told so, and is not heard any more. */
+void actor_let_end(struct hostile *h, struct actor *a);
+
+/* ---- agents.c ----------------------------------------------------------------------------- */
+
+/* A compromised agent. */
+struct agent {
+    struct child child;
+    int worker, report; /* its ends of the links to its worker and to the store; -1: none */
+    uint64_t session;
+    struct agent_setup setup; /* its texts are in h->envelope, until the next message */
+};
+
+/* Are agents started from now on the test's, or real? */
+void agents_by_hand(struct hostile *h, bool by_hand);
+/* The agent of a login that was asked for. */
+void agent_take(struct hostile *h, struct agent *g);
+/* A session whose login waits for its agent; the same, logged in. */
+void agent_begin(struct hostile *h, struct actor *a, struct agent *g);
+void agent_open(struct hostile *h, struct actor *a, struct agent *g);
+void agent_say_ready(struct agent *g);
+void agent_drop(struct agent *g);
+
+/* ---- client.c ----------------------------------------------------------------------------- */
+
+struct sftp_client {
+    pid_t pid;
+    int to, from;
+    char text[4096]; /* what it printed since it was told something */
+    size_t len;
+};
+
+bool client_exists(void);
+/* A worker becomes real, and its client logs in by password. */
+void client_start(struct hostile *h, struct sftp_client *c);
+/* Tell it a command; wait until it prints this (false: it does not, or has ended). */
+void client_say(struct sftp_client *c, const char *command);
+bool client_hear(struct hostile *h, struct sftp_client *c, const char *wanted);
+void client_end(struct sftp_client *c);
+
+/* ---- rows.c ------------------------------------------------------------------------------- */
+
+enum cell { CELL_OK, CELL_DENY, CELL_BYE, CELL_NONE, CELL_END, CELL_COUNT };
+extern const char *const cell_names[CELL_COUNT];
+
+#define ROWS_MAX    256
+#define COLUMNS_MAX 8
+
+struct row {
+    enum message_type type;
+    char variant[VARIANT_MAX]; /* empty: plain */
+    enum cell cells[COLUMNS_MAX];
+    char after[COLUMNS_MAX][12]; /* the session's state then; empty: as before */
+};
+
+struct matrix {
+    const char *file, *section;
+    const char *const *columns;
+    size_t column_count;
+    bool (*known)(enum message_type type, const char *variant);
+    struct row rows[ROWS_MAX];
+    size_t count;
+};
+
+/* The message and variant that a row begins with. Does not return if there is none such. */
+enum message_type row_message(const char *path, unsigned number, char *word, char *variant,
+                              bool (*known)(enum message_type type, const char *variant));
+/* Is another message asked for by the command line? */
+bool row_skips(const struct hostile *h, enum message_type type);
+/* Does not return if it is not complete. */
+void matrix_read(const struct hostile *h, struct matrix *m);
+/* Is this cell's turn? All are, but in a short run. */
+bool row_due(const struct hostile *h, const struct matrix *m, size_t row, size_t column);
+/* One case: wrong is NULL, or what happened instead. */
+void row_judge(struct hostile *h, const struct matrix *m, const struct row *row, size_t column,
+               const char *wrong);
+
 /* ---- the parts ----------------------------------------------------------------------------- */
 
-/* Is the matrix complete? Does not return if not. */
+/* Are the matrices complete? Do not return if not. */
 void matrix_check(struct hostile *h);
 void matrix_run(struct hostile *h);
+void counts_run(struct hostile *h);
 void fields_run(struct hostile *h);
 void liveness_run(struct hostile *h);
 void across_run(struct hostile *h);
+void agent_check(struct hostile *h);
+void agent_run(struct hostile *h);
+void files_check(struct hostile *h);
+void files_run(struct hostile *h);
+void rights_run(struct hostile *h);
+void store_check(struct hostile *h);
+void store_run(struct hostile *h);
+void hasher_check(struct hostile *h);
+void hasher_run(struct hostile *h);
+/* Of store.c and hasher.c: end the real one; the next that is started; it says that it is ready. */
+void store_end_real(struct hostile *h);
+void store_take(struct hostile *h, struct child *store);
+void store_say_ready(struct hostile *h, const struct child *store);
+void hasher_take(struct hostile *h, struct child *hasher);
+void hasher_say_ready(struct hostile *h, const struct child *hasher);
+/* Of agent.c: its link to a real worker. */
+void agent_check_worker(struct hostile *h);
+void agent_run_worker(struct hostile *h);
 /* Descriptors and memory over many hostile sessions. */
 void endurance_run(struct hostile *h);
 

@@ -1,142 +1,39 @@
-/* Every message in every state, held against matrix.txt. Called by main.c. Refuses to run when a
- * message of the schema has no row, or a row no message: the matrix is complete or it fails. */
+/* Every message of a worker's in every state, held against matrix.txt: what comes of it, and where
+ * the session stands afterwards. Called by main.c. What is expected comes from that file alone. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "tests/hostile/hostile.h"
 
-#define ROWS_MAX     256
 #define NO_ANSWER_MS 50 /* how long nothing must come where nothing may */
 
-static const char *const kinds[] = {"sftp"}; /* of workers: sections of matrix.txt */
-
-enum cell { CELL_OK, CELL_DENY, CELL_BYE, CELL_NONE, CELL_END, CELL_COUNT };
-static const char *const cell_names[CELL_COUNT] = {"ok", "deny", "bye", "none", "end"};
-
-struct row {
-    enum message_type type;
-    char variant[24]; /* empty: plain */
-    enum cell cells[STAND_COUNT];
+/* One for each kind of worker: the sections of matrix.txt. */
+static struct matrix kinds[] = {
+    {.file = "matrix.txt",
+     .section = "sftp",
+     .columns = stand_names,
+     .column_count = STAND_COUNT,
+     .known = sample_known},
 };
-
-struct matrix {
-    struct row rows[ROWS_MAX];
-    size_t count;
-};
-
-/* ------------------------------------------------------------------------- reading */
-
-static enum message_type type_of(const char *name)
-{
-    for (int t = MSG_NONE + 1; t < MSG_COUNT; t++) {
-        if (strcmp(message_info((enum message_type)t)->name, name) == 0)
-            return (enum message_type)t;
-    }
-    return MSG_NONE;
-}
-
-static void read_row(const char *path, unsigned number, char *line, struct row *row)
-{
-    char *rest = line, *word = strsep(&rest, " ");
-    char *slash = strchr(word, '/');
-
-    memset(row, 0, sizeof(*row));
-    if (slash != NULL) {
-        *slash = '\0';
-        if (slice_copy(slice_text(slash + 1), row->variant, sizeof(row->variant)) < 0)
-            give_up("%s:%u: a variant with too long a name", path, number);
-    }
-    row->type = type_of(word);
-    if (row->type == MSG_NONE || !sample_known(row->type, slash != NULL ? row->variant : NULL))
-        give_up("%s:%u: there is no %s %s", path, number, word, row->variant);
-    for (size_t s = 0; s < STAND_COUNT; s++) {
-        do
-            word = strsep(&rest, " ");
-        while (word != NULL && *word == '\0');
-        size_t c = 0;
-        while (word != NULL && c < CELL_COUNT && strcmp(word, cell_names[c]) != 0)
-            c++;
-        if (word == NULL || c == CELL_COUNT)
-            give_up("%s:%u: %s: no such outcome, or none", path, number, stand_names[s]);
-        row->cells[s] = (enum cell)c;
-    }
-    if (rest != NULL)
-        give_up("%s:%u: more cells than states", path, number);
-}
-
-/* Every message once without a variant, in this section. */
-static void check_complete(const char *path, const char *kind, const struct matrix *m)
-{
-    unsigned missing = 0;
-
-    for (int t = MSG_NONE + 1; t < MSG_COUNT; t++) {
-        unsigned plain = 0;
-        for (size_t i = 0; i < m->count; i++)
-            plain += m->rows[i].type == (enum message_type)t && m->rows[i].variant[0] == '\0';
-        if (plain == 1)
-            continue;
-        fprintf(stderr, "%s: [%s]: %u rows of %s, 1 expected\n", path, kind, plain,
-                message_info((enum message_type)t)->name);
-        missing++;
-    }
-    if (missing > 0)
-        give_up("%s is not complete: decide what each message gets in each state", path);
-}
-
-static void matrix_read(const struct hostile *h, const char *kind, struct matrix *m)
-{
-    const char *path = h->options.matrix;
-    char line[256], section[32] = "";
-    unsigned number = 0;
-    FILE *f = fopen(path, "re");
-
-    if (f == NULL)
-        give_up("%s: %s", path, strerror(errno));
-    m->count = 0;
-    while (fgets(line, sizeof(line), f) != NULL) {
-        number++;
-        line[strcspn(line, "\n")] = '\0';
-        if (line[0] == '[') {
-            snprintf(section, sizeof(section), "%.*s", (int)strcspn(line + 1, "]"), line + 1);
-            continue;
-        }
-        if (line[0] == '#' || line[0] == '\0' || strcmp(section, kind) != 0)
-            continue;
-        if (m->count == ROWS_MAX)
-            give_up("%s: more than %d rows", path, ROWS_MAX);
-        read_row(path, number, line, &m->rows[m->count++]);
-    }
-    fclose(f);
-    check_complete(path, kind, m);
-}
 
 /* ------------------------------------------------------------------------- running */
 
-static bool log_soon(struct hostile *h, off_t from, const char *text)
-{
-    const int64_t until = clock_now_ms() + PATIENCE_MS;
-    const struct timespec nap = {.tv_nsec = 1000 * 1000};
-
-    while (!log_has(h, from, text)) {
-        if (clock_now_ms() > until)
-            return false;
-        nanosleep(&nap, NULL);
-    }
-    return true;
-}
-
 /* Beyond what came back: was it heard, or not? Returns what is wrong, or NULL. */
-static const char *proof(struct hostile *h, struct actor *a, const struct row *row, enum cell cell,
-                         off_t log_from)
+static const char *proof(struct hostile *h, struct actor *a, const struct row *row,
+                         enum stand stand, off_t log_from)
 {
+    const enum cell cell = row->cells[stand];
+    const char *before = stand == STAND_KEYED ? stand_names[STAND_GREETED] : stand_names[stand];
     char text[64];
 
     if (cell == CELL_END)
         return actor_ended(h, a, log_from);
-    if (row->type == MSG_worker_ready && cell == CELL_OK && server_status(h).spares != 1)
-        return "the worker is no spare";
+    if ((cell == CELL_OK || cell == CELL_DENY) && stand != STAND_AGENT) {
+        server_state(h, a->pid, text, sizeof(text));
+        if (strcmp(text, row->after[stand][0] != '\0' ? row->after[stand] : before) != 0)
+            return "the session stands elsewhere afterwards";
+    }
     if (row->type == MSG_worker_log && (cell == CELL_OK || cell == CELL_NONE)) {
         snprintf(text, sizeof(text), "its worker says: hostile line %d\n", (int)a->pid);
         if (log_has(h, log_from, text) != (cell == CELL_OK))
@@ -144,7 +41,7 @@ static const char *proof(struct hostile *h, struct actor *a, const struct row *r
     }
     if (cell == CELL_BYE) {
         actor_drop(a);
-        if (!log_soon(h, log_from, "ended: hostile goodbye"))
+        if (!log_soon(h, log_from, "ended: its worker says: hostile goodbye"))
             return "its reason is not in the log";
     }
     return NULL;
@@ -179,7 +76,7 @@ static void run_cell(struct hostile *h, const struct row *row, enum stand stand)
     const uint64_t security = server_status(h).security_events;
     const off_t log_from = log_end(h);
     const int wait_ms = !s.answers                             ? 0
-                        : cell == CELL_OK || cell == CELL_DENY ? PATIENCE_MS
+                        : cell == CELL_OK || cell == CELL_DENY ? answer_ms
                         : cell == CELL_NONE                    ? NO_ANSWER_MS
                                                                : 0;
     const int link = stand == STAND_AGENT ? a.agent : a.link;
@@ -188,7 +85,7 @@ static void run_cell(struct hostile *h, const struct row *row, enum stand stand)
     const enum seen seen = stand == STAND_AGENT ? actor_watch_agent(h, &a, security, s.id)
                                                 : actor_watch(h, &a, security, wait_ms, s.id);
     const bool as_wanted = seen == wanted(cell, s.answers);
-    const char *wrong = as_wanted ? proof(h, &a, row, cell, log_from) : NULL;
+    const char *wrong = as_wanted ? proof(h, &a, row, stand, log_from) : NULL;
     expect(h, as_wanted && wrong == NULL, "matrix: %s%s%s while %s: %s expected; %s%s%s", name,
            variant != NULL ? "/" : "", row->variant, stand_names[stand], cell_names[cell],
            seen_names[seen], wrong != NULL ? ", but " : "", wrong != NULL ? wrong : "");
@@ -198,23 +95,26 @@ static void run_cell(struct hostile *h, const struct row *row, enum stand stand)
 
 void matrix_check(struct hostile *h)
 {
-    static struct matrix m;
-
-    for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++)
-        matrix_read(h, kinds[k], &m);
+    for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+        const struct matrix *m = &kinds[k];
+        matrix_read(h, &kinds[k]);
+        for (size_t i = 0; i < m->count; i++) {
+            for (int s = 0; s < STAND_AGENT; s++)
+                h->lets[m->rows[i].type] |= m->rows[i].cells[s] == CELL_OK;
+        }
+    }
 }
 
 void matrix_run(struct hostile *h)
 {
-    static struct matrix m;
-
     for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
-        matrix_read(h, kinds[k], &m);
         for (size_t s = 0; s < STAND_COUNT; s++) {
             if (s == STAND_CHECKING)
                 server_hold(h, true);
-            for (size_t i = 0; i < m.count; i++)
-                run_cell(h, &m.rows[i], (enum stand)s);
+            for (size_t i = 0; i < kinds[k].count; i++) {
+                if (!row_skips(h, kinds[k].rows[i].type))
+                    run_cell(h, &kinds[k].rows[i], (enum stand)s);
+            }
             if (s == STAND_CHECKING)
                 server_hold(h, false);
         }

@@ -89,9 +89,10 @@ static void make_auth_query(struct hostile *h, struct actor *a, const char *vari
 
 static void make_auth_key(struct hostile *h, struct actor *a, const char *variant, struct sample *s)
 {
+    const char *user = is(variant, "half") ? BOTH : ACCOUNT;
     const size_t len =
-        login_sign(h, ACCOUNT, a->keyed ? a->session_id : NULL, s->room, sizeof(s->room));
-    struct auth_key m = {.user = slice_text(is(variant, "nobody") ? "nobody" : ACCOUNT),
+        login_sign(h, user, a->keyed ? a->session_id : NULL, s->room, sizeof(s->room));
+    struct auth_key m = {.user = slice_text(is(variant, "nobody") ? "nobody" : user),
                          .algorithm = slice_text("ssh-ed25519"),
                          .key = slice_of(h->user_blob, h->user_blob_len),
                          .signature = slice_of(s->room, len)};
@@ -109,7 +110,9 @@ static void make_auth_key(struct hostile *h, struct actor *a, const char *varian
 static void make_auth_password(struct hostile *h, struct actor *a, const char *variant,
                                struct sample *s)
 {
-    struct auth_password m = {.user = slice_text(is(variant, "nobody") ? "nobody" : ACCOUNT),
+    struct auth_password m = {.user = slice_text(is(variant, "nobody") ? "nobody"
+                                                 : is(variant, "half") ? BOTH
+                                                                       : ACCOUNT),
                               .password = slice_text(PASSWORD)};
 
     (void)h, (void)a;
@@ -328,8 +331,8 @@ static const struct {
     {MSG_sign_exchange, make_sign_exchange,
      "other-key other-server other-session disagree weak junk trailing"},
     {MSG_auth_query, make_auth_query, "unknown nobody algorithm"},
-    {MSG_auth_key, make_auth_key, "wrong unsigned nobody algorithm"},
-    {MSG_auth_password, make_auth_password, "wrong nobody empty nul"},
+    {MSG_auth_key, make_auth_key, "half wrong unsigned nobody algorithm"},
+    {MSG_auth_password, make_auth_password, "half wrong nobody empty nul"},
     {MSG_worker_log, make_worker_log, "level"},
     {MSG_worker_end, make_worker_end, ""},
 };

@@ -1,10 +1,11 @@
-/* A server of the test's own: its folder, its programs with the workers replaced, its account, its
+/* A server of the test's own: its folder, its programs with stand-ins for some, its account, its
  * control socket, its log. Called by main.c and the parts. Started and ended by pid. */
 #include <crypt.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,18 +21,13 @@
 #include "tests/hostile/hostile.h"
 #include "tests/hostile/orders.h"
 
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83 /* Linux 6.16 */
+#endif
+
 #define RIGHTS  127 /* all */
 #define GRACE   60  /* seconds to log in */
 #define SETTLED 40  /* looks, 50 ms apart, until what is left stays */
-
-/* Programs, and what stands in for each. */
-static const struct {
-    const char *from, *to;
-} programs[] = {
-    {"sallyportd", "sallyportd"},           {"sallyport-store", "sallyport-store"},
-    {"sallyport-files", "sallyport-files"}, {"sallyport-hash", "sallyport-hash"},
-    {"hostile-worker", "sallyport-sftp"},
-};
 
 static void copy_program(const char *from, const char *to)
 {
@@ -52,10 +48,20 @@ static void copy_program(const char *from, const char *to)
     close(out);
 }
 
+static void install(const struct hostile *h, const char *program, const char *as)
+{
+    char from[4352], to[256];
+
+    snprintf(from, sizeof(from), "%s/%s", h->options.build, program);
+    snprintf(to, sizeof(to), "%s/programs/%s", h->place, as);
+    copy_program(from, to);
+}
+
 static void make_folders(struct hostile *h)
 {
-    static const char *const folders[] = {"state", "keys", "run", "homes", "programs"};
-    char path[256], from[4352];
+    static const char real[] = "programs/" REAL_NAME;
+    static const char *const folders[] = {"state", "keys", "run", "homes", "programs", real};
+    char path[256];
 
     if (snprintf(h->place, sizeof(h->place), "/tmp/sallyport-hostile-XXXXXX") < 0 ||
         mkdtemp(h->place) == NULL || chmod(h->place, 0711) < 0)
@@ -65,14 +71,18 @@ static void make_folders(struct hostile *h)
         if (mkdir(path, 0711) < 0 || chmod(path, i < 2 ? 0700 : 0711) < 0)
             give_up("%s: %s", path, strerror(errno));
     }
-    for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
-        snprintf(from, sizeof(from), "%s/%s", h->options.build, programs[i].from);
-        snprintf(path, sizeof(path), "%s/programs/%s", h->place, programs[i].to);
-        copy_program(from, path);
+    install(h, "sallyportd", "sallyportd");
+    for (size_t i = 0; i < ROLE_COUNT; i++) {
+        const bool stand_in = (h->stand_ins & 1u << i) != 0;
+        char as[64];
+        snprintf(as, sizeof(as), "%s%s", stand_in ? REAL_NAME "/" : "", role_programs[i]);
+        install(h, role_programs[i], as);
+        if (stand_in)
+            install(h, "hostile-child", role_programs[i]);
     }
 }
 
-/* Workers report here. */
+/* Stand-ins report here. */
 static void open_orders(struct hostile *h)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
@@ -107,13 +117,34 @@ static void write_config(struct hostile *h, unsigned grace)
         give_up("%s: %s", path, strerror(errno));
     fprintf(f,
             "[server]\nstate_dir = %s/state\nkey_dir = %s/keys\nhome_base = %s/homes\n"
-            "run_dir = %s/run\nprograms = %s/programs\nhash_cost = 1\nspare_workers = 8\n"
+            "run_dir = %s/run\nprograms = %s/programs\nhash_cost = 1\nspare_workers = %u\n"
+            "%s%.0u\n"
             "[sftp]\nlisten = 127.0.0.1\nport = %u\n"
             "[limits]\nconnections_per_address = 1000\npenalty_exempt = 127.0.0.1\n"
             "login_grace = %u\n",
-            h->place, h->place, h->place, h->place, h->place, (unsigned)h->port, grace);
+            h->place, h->place, h->place, h->place, h->place, h->spares,
+            h->hashers != 0 ? "hashers = " : "", h->hashers, (unsigned)h->port, grace);
     if (fclose(f) != 0)
         give_up("%s: %s", path, strerror(errno));
+}
+
+/* As on a kernel before 6.16: descriptors are refused by who receives them. */
+static int forget_passrights(bool root)
+{
+    const struct scmp_arg_cmp passrights[] = {
+        {.arg = 1, .op = SCMP_CMP_EQ, .datum_a = SOL_SOCKET},
+        {.arg = 2, .op = SCMP_CMP_EQ, .datum_a = SO_PASSRIGHTS},
+    };
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    int r = filter != NULL ? seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, root ? 0 : 1) : -1;
+
+    if (r == 0)
+        r = seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(ENOPROTOOPT), SCMP_SYS(setsockopt), 2,
+                                   passrights);
+    if (r == 0)
+        r = seccomp_load(filter);
+    seccomp_release(filter);
+    return r;
 }
 
 static void run_server(struct hostile *h)
@@ -134,7 +165,8 @@ static void run_server(struct hostile *h)
         char *const environment[] = {"ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=1",
                                      "UBSAN_OPTIONS=print_stacktrace=1", NULL};
         prctl(PR_SET_PDEATHSIG, SIGTERM);
-        if (dup2(h->log, 1) == 1 && dup2(h->log, 2) == 2 && chdir("/") == 0)
+        if ((h->new_kernel || forget_passrights(h->root) == 0) && dup2(h->log, 1) == 1 &&
+            dup2(h->log, 2) == 2 && chdir("/") == 0)
             execve(program, arguments, environment);
         _exit(127);
     }
@@ -157,12 +189,11 @@ static void open_control(struct hostile *h)
 
 enum message_type server_ask(struct hostile *h, enum message_type type, const void *message)
 {
-    struct pollfd answer = {.fd = h->control, .events = POLLIN};
     const uint32_t id = ++h->next_id;
 
     envelope_clear(&h->answer);
     if (message_send(h->control, type, id, message, NULL, 0) < 0 ||
-        poll(&answer, 1, 3 * PATIENCE_MS) != 1 ||
+        !children_wait(h, h->control, POLLIN, 3 * PATIENCE_MS) ||
         message_receive(h->control, &h->answer, MSG_DONTWAIT) != 1 || h->answer.id != id)
         give_up("the monitor does not answer %s: see %s/log", message_info(type)->name, h->place);
     return h->answer.type;
@@ -211,6 +242,16 @@ uint64_t server_session(struct hostile *h, pid_t worker, pid_t *agent)
     return 0;
 }
 
+void server_state(struct hostile *h, pid_t worker, char *state, size_t size)
+{
+    struct session_is is;
+
+    if (server_session(h, worker, NULL) == 0) /* it has no client */
+        snprintf(state, size, "%s", server_status(h).spares == 1 ? "spare" : "starting");
+    else if (decode_session_is(&h->answer, &is) < 0 || slice_copy(is.state, state, size) < 0)
+        give_up("a session without a state");
+}
+
 static void make_account(struct hostile *h, const char *name, uint32_t flags)
 {
     struct crypt_data data = {0};
@@ -250,6 +291,8 @@ void server_start(struct hostile *h)
     const int64_t until = clock_now_ms() + PATIENCE_MS;
 
     h->root = geteuid() == 0;
+    h->security = h->offences = 0;
+    h->host_key_len = 0;
     make_folders(h);
     open_orders(h);
     h->port = free_port();
@@ -262,9 +305,6 @@ void server_start(struct hostile *h)
             give_up("the server is not ready: see %s/log", h->place);
         nanosleep(&nap, NULL);
     }
-    if (server_descriptors(h) == 0)
-        printf("skipped: an ordinary user cannot count the monitor's descriptors; its table is "
-               "looked at instead\n");
     make_account(h, BOTH, ACCOUNT_BOTH);
     make_account(h, ACCOUNT, 0); /* the last one's home and ids are kept */
 }
@@ -275,17 +315,19 @@ void server_stop(struct hostile *h)
     const int64_t until = clock_now_ms() + PATIENCE_MS;
     int status = -1;
 
-    for (size_t i = 0; i < h->pool_count; i++)
-        actor_drop(&h->pool[i]);
-    h->pool_count = 0;
     kill(h->server, SIGTERM);
-    while (waitpid(h->server, &status, WNOHANG) == 0 && clock_now_ms() < until)
+    while (waitpid(h->server, &status, WNOHANG) == 0 && clock_now_ms() < until) {
+        children_drop(h);
         nanosleep(&nap, NULL);
+    }
+    children_drop(h);
     expect(h, WIFEXITED(status) && WEXITSTATUS(status) == 0, "the server ended with status %d",
            status);
     if (status == -1)
         kill(h->server, SIGKILL);
     h->server = 0;
+    close(h->control);
+    close(h->orders);
 }
 
 static void remove_below(int parent, const char *name)
@@ -305,11 +347,12 @@ static void remove_below(int parent, const char *name)
     unlinkat(parent, name, AT_REMOVEDIR);
 }
 
-void server_remove(struct hostile *h)
+void server_remove(struct hostile *h, bool keep)
 {
     if (h->server > 0)
         kill(h->server, SIGKILL);
-    if (h->place[0] != '\0' && !h->options.keep)
+    close(h->log);
+    if (h->place[0] != '\0' && !keep)
         remove_below(AT_FDCWD, h->place);
 }
 
@@ -338,7 +381,7 @@ static bool is_hasher(struct hostile *h, const char *pid)
            strtol(end + 4, NULL, 10) == (long)h->server;
 }
 
-unsigned server_hold_hashers(struct hostile *h, bool stop)
+static unsigned signal_hashers(struct hostile *h, int signal)
 {
     unsigned n = 0;
     DIR *dir = opendir("/proc");
@@ -346,13 +389,23 @@ unsigned server_hold_hashers(struct hostile *h, bool stop)
     for (struct dirent *e = dir != NULL ? readdir(dir) : NULL; e != NULL; e = readdir(dir)) {
         if (e->d_name[0] < '1' || e->d_name[0] > '9' || !is_hasher(h, e->d_name))
             continue;
-        if (kill((pid_t)strtol(e->d_name, NULL, 10), stop ? SIGSTOP : SIGCONT) < 0)
-            give_up("a hasher cannot be stopped: %s", strerror(errno));
+        if (kill((pid_t)strtol(e->d_name, NULL, 10), signal) < 0)
+            give_up("a hasher cannot be reached: %s", strerror(errno));
         n++;
     }
     if (dir != NULL)
         closedir(dir);
     return n;
+}
+
+unsigned server_hold_hashers(struct hostile *h, bool stop)
+{
+    return signal_hashers(h, stop ? SIGSTOP : SIGCONT);
+}
+
+void server_end_hashers(struct hostile *h)
+{
+    signal_hashers(h, SIGKILL);
 }
 
 /* ------------------------------------------------------------------------- what can be seen */
@@ -376,6 +429,18 @@ bool log_has(struct hostile *h, off_t from, const char *text)
     return found;
 }
 
+bool log_soon(struct hostile *h, off_t from, const char *text)
+{
+    const int64_t until = clock_now_ms() + PATIENCE_MS;
+
+    while (!log_has(h, from, text)) {
+        if (clock_now_ms() > until)
+            return false;
+        children_wait(h, -1, 0, 1);
+    }
+    return true;
+}
+
 unsigned long file_count(const char *path, const char *text)
 {
     FILE *f = fopen(path, "re");
@@ -393,10 +458,15 @@ unsigned long file_count(const char *path, const char *text)
 
 unsigned long server_figure(struct hostile *h, const char *name)
 {
+    return process_figure(h->server, name);
+}
+
+unsigned long process_figure(pid_t pid, const char *name)
+{
     char path[64], line[256];
     unsigned long figure = 0;
 
-    snprintf(path, sizeof(path), "/proc/%d/status", (int)h->server);
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
     FILE *f = fopen(path, "re");
     while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
         if (strncmp(line, name, strlen(name)) == 0 && line[strlen(name)] == ':')

@@ -327,7 +327,7 @@ static void test_room_for_the_signature(void **state)
         const size_t len = sample_preimage(&s, bytes);
         memset(small, 0xa5, sizeof(small));
         assert_int_equal(priv_sign_exchange(&house, &x, slice_of(bytes, len), small, 20, &why), -1);
-        assert_non_null(why);
+        assert_null(why); /* the server's own failure, no rule that a worker broke */
         for (size_t i = 20; i < sizeof(small); i++)
             assert_int_equal(small[i], 0xa5);
     }

@@ -1,0 +1,284 @@
+"""What clients and the operator do while a fault is armed, and what must hold afterwards whatever failed:
+nobody is let in by a wrong proof, and what was acknowledged is there."""
+import contextlib
+import json
+import os
+import socket
+import stat
+
+import paramiko
+import paramiko.sftp
+from paramiko.sftp import CMD_CLOSE, CMD_EXTENDED
+
+from server import wait_for
+
+PASSWORD = "correct horse"
+FIXED = bytes(range(256)) * 300  # what `fixed` holds: never changed
+TIMEOUT = 25
+# paramiko 2 has this type under another name than paramiko 3.
+int64 = getattr(paramiko.sftp, "int64", None) or paramiko.py3compat.long
+TROUBLES = (OSError, EOFError, paramiko.SSHException, socket.timeout)
+
+
+class Let(AssertionError):
+    """Somebody was let in who should not be."""
+
+
+@contextlib.contextmanager
+def connection(port):
+    with socket.create_connection(("127.0.0.1", port), TIMEOUT) as s:
+        t = paramiko.Transport(s)
+        t.banner_timeout = t.handshake_timeout = t.auth_timeout = TIMEOUT
+        try:
+            t.start_client(timeout=TIMEOUT)
+            yield t
+        finally:
+            t.close()
+
+
+def refused(login, *arguments):
+    """A wrong proof: only a refusal, or the end of the connection, is right."""
+    try:
+        login(*arguments)
+    except paramiko.AuthenticationException:
+        return
+    raise Let(f"{login.__name__}{arguments[:1]} was let in")
+
+
+def close(sftp, f):
+    """paramiko's own close swallows the answer, which is what acknowledges an upload."""
+    f.flush()
+    f._closed = True
+    sftp._request(CMD_CLOSE, f.handle)
+
+
+def upload(sftp, name, data, mode="wb"):
+    f = sftp.open(name, mode)
+    for at in range(0, len(data), 32768):
+        f.write(data[at:at + 32768])
+    close(sftp, f)
+
+
+def extended(sftp, name, *parts):
+    sftp._request(CMD_EXTENDED, name, *parts)
+
+
+class Run:
+    """One pass over everything. Steps that fail are kept in self.failed; what they acknowledged is in
+    self.done; self.judge() looks whether it is so."""
+
+    def __init__(self, server, keys, number):
+        self.server, self.keys, self.number = server, keys, number
+        self.data = os.urandom(70000)
+        self.small = f"small {number}\n".encode() * 50
+        self.done = {}
+        self.failed = []
+        self.log_from = len(server.log())
+        self.audit_from = os.path.getsize(server.place / "state/audit.log")
+
+    def step(self, what, do, *arguments):
+        """True when it was acknowledged."""
+        try:
+            self.done[what] = do(*arguments)
+            return True
+        except TROUBLES as trouble:
+            self.failed.append(f"{what}: {trouble!r}")
+            return False
+
+    def all(self):
+        self.step("alice's connection", self.by_password)
+        self.step("bob's connection", self.by_key)
+        self.step("change", self.change)
+
+    def change(self):
+        done = self.server.command("user", "set", "alice", "--email", f"n{self.number}@example.org", check=False)
+        self.warned = "not in the audit log" in done.stderr
+        if done.returncode != 0:
+            raise OSError(done.stderr)
+
+    # -- alice: by password; her uploads appear when whole, and are put on the disk
+
+    def by_password(self):
+        with connection(self.server.port) as t:
+            refused(t.auth_password, "nobody", PASSWORD)
+            refused(t.auth_password, "alice", "wrong")
+            t.auth_password("alice", PASSWORD)
+            self.done["login alice"] = True
+            with t.open_sftp_client() as sftp:
+                sftp.get_channel().settimeout(TIMEOUT)
+                self.transfers(sftp)
+
+    def transfers(self, sftp):
+        put = self.step("put", upload, sftp, "new", self.data)
+        self.step("replace", upload, sftp, "kept", self.small)
+        self.step("get", self.get, sftp)
+        self.step("list", self.list, sftp)
+        if put:
+            self.step("rename", sftp.rename, "new", "moved")
+        moved = "moved" if "rename" in self.done else "new"
+        self.step("chmod", sftp.chmod, moved, 0o640)
+        self.step("times", sftp.utime, moved, (1000, 2000))
+        self.step("mkdir", sftp.mkdir, "folder")
+        self.step("symlink", sftp.symlink, "fixed", "link")
+        self.step("readlink", sftp.readlink, "link")
+        self.step("real path", sftp.normalize, "link")
+        self.step("copy", self.copy, sftp)
+        self.step("hard link", extended, sftp, "hardlink@openssh.com", "fixed", "hard")
+        self.step("space", extended, sftp, "statvfs@openssh.com", "/")
+        self.step("broken off", self.break_off, sftp)
+
+    def get(self, sftp):
+        with sftp.open("fixed", "rb") as f:
+            got = f.read()
+        if got != FIXED:
+            raise AssertionError(f"`fixed` was read as {len(got)} other bytes, without an error")
+
+    def list(self, sftp):
+        names = {a.filename for a in sftp.listdir_attr(".")}
+        if not {"fixed", "kept"} <= names or any(n.startswith(".sallyport") for n in names):
+            raise AssertionError(f"a listing without an error has {names}")
+
+    def copy(self, sftp):
+        with sftp.open("fixed", "rb") as one:
+            two = sftp.open("copy", "wb")
+            extended(sftp, "copy-data", one.handle, int64(0), int64(0), two.handle, int64(0))
+            close(sftp, two)
+
+    def break_off(self, sftp):
+        """An upload that never ends: nothing of it may be seen, nor stay."""
+        f = sftp.open("unfinished", "wb")
+        f.write(self.small)
+        f.flush()
+        f._closed = True
+
+    # -- bob: by key; his files are written in place
+
+    def by_key(self):
+        with connection(self.server.port) as t:
+            refused(t.auth_publickey, "bob", self.keys["wrong"])
+            t.auth_publickey("bob", self.keys["bob"])
+            self.done["login bob"] = True
+            with t.open_sftp_client() as sftp:
+                sftp.get_channel().settimeout(TIMEOUT)
+                self.step("bob's put", upload, sftp, "new", self.data)
+                self.step("bob's replace", upload, sftp, "kept", self.small)
+                self.step("bob's resume", upload, sftp, "kept", b"more", "ab")
+                self.step("bob's cut", sftp.truncate, "cut", 3)
+                self.step("bob's fsync", self.sync, sftp)
+                self.step("bob's mkdir", sftp.mkdir, "folder")
+                self.step("bob's rmdir", sftp.rmdir, "folder")
+
+    def sync(self, sftp):
+        f = sftp.open("cut", "r+b")
+        extended(sftp, "fsync@openssh.com", f.handle)
+        close(sftp, f)
+
+    # -- afterwards
+
+    def home(self, name):
+        return self.server.homes / name
+
+    def judge(self):
+        """What is wrong, as sentences."""
+        wrong = []
+        alice, bob = self.home("alice"), self.home("bob")
+        if "lines of the audit log are being lost" in self.server.log()[self.log_from:]:
+            wait_for("the line about lost lines", lambda: any(line["event"] == "audit-lost" for line in self.audit()))
+        audit = self.audit()
+
+        def need(what, true, text):
+            if what in self.done and not true():
+                wrong.append(f"{what} was acknowledged, and {text}")
+
+        moved = alice / ("moved" if "rename" in self.done else "new")
+        if "put" in self.done:
+            there = [p for p in (alice / "new", alice / "moved") if p.exists()]
+            if [p.read_bytes() for p in there] != [self.data]:
+                wrong.append(f"the upload was acknowledged, and {there} holds something else")
+        need("rename", lambda: not (alice / "new").exists(), "the old name is there")
+        need("replace", lambda: content(alice / "kept") == self.small, "the file holds something else")
+        if content(alice / "kept") not in (self.small, b"kept"):
+            wrong.append("a file that is replaced when whole holds neither the old nor the new")
+        need("chmod", lambda: stat.S_IMODE(moved.stat().st_mode) == 0o640, "the mode is another")
+        need("times", lambda: moved.stat().st_mtime == 2000, "the time is another")
+        need("mkdir", (alice / "folder").is_dir, "there is no folder")
+        need("symlink", lambda: os.readlink(alice / "link") == "fixed", "the link is another")
+        need("hard link", lambda: content(alice / "hard") == FIXED, "the file is another")
+        need("copy", lambda: content(alice / "copy") == FIXED, "the copy is another")
+        if (alice / "unfinished").exists():
+            wrong.append("an upload that broke off appeared")
+        need("bob's put", lambda: content(bob / "new") == self.data, "the file holds something else")
+        if "bob's replace" in self.done and "bob's resume" in self.done and content(bob / "kept") != self.small + b"more":
+            wrong.append("bob's replacing and resuming were acknowledged, and the file holds something else")
+        need("bob's cut", lambda: content(bob / "cut") == b"cut", "the file has another size")
+        if "bob's mkdir" in self.done and "bob's rmdir" in self.done and (bob / "folder").exists():
+            wrong.append("bob's rmdir was acknowledged, and the folder is there")
+        if content(alice / "fixed") != FIXED:
+            wrong.append("a file was changed that nobody changed")
+        if "change" in self.done:
+            email = self.server.json("user", "show", "alice")["email"]
+            if email != f"n{self.number}@example.org":
+                wrong.append(f"the account's change was acknowledged, and the store has {email}")
+        return wrong + self.judge_audit(audit)
+
+    def audit(self):
+        with open(self.server.place / "state/audit.log", "rb") as f:
+            f.seek(self.audit_from)
+            return [json.loads(line) for line in f.read().splitlines()]
+
+    def judge_audit(self, audit):
+        """Every login, transfer and change that was acknowledged has its line, or a line says that lines
+        are missing."""
+        if any(line["event"] in ("reports-missing", "audit-lost") for line in audit):
+            return []
+        expected = [
+            ("login alice", dict(event="login", account="alice")), ("login bob", dict(event="login", account="bob")),
+            ("put", dict(event="upload", account="alice", path="/new", result="ok")),
+            ("replace", dict(event="modify", account="alice", path="/kept", result="ok")),
+            ("rename", dict(event="rename", path="/new", to="/moved", result="ok")),
+            ("mkdir", dict(event="mkdir", account="alice", path="/folder", result="ok")),
+            ("bob's put", dict(event="upload", account="bob", path="/new", result="ok")),
+        ]
+        if not getattr(self, "warned", False):
+            expected.append(("change", dict(event="account-change", account="alice")))
+        return [
+            f"{what} was acknowledged, and the audit log has no line of it"
+            for what, fields in expected
+            if what in self.done and not any(all(line.get(k) == v for k, v in fields.items()) for line in audit)
+        ]
+
+
+def content(path):
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def next_session(server, keys):
+    """A session after a fault, without one: it works in full."""
+    with connection(server.port) as t:
+        refused(t.auth_password, "alice", "wrong")
+        t.auth_password("alice", PASSWORD)
+        with t.open_sftp_client() as sftp:
+            for folder in (".", "folder"):  # a listing removes what uploads of dead agents left
+                with contextlib.suppress(FileNotFoundError):
+                    sftp.listdir(folder)
+            upload(sftp, "after", b"after")
+            with sftp.open("fixed", "rb") as f:
+                assert f.read() == FIXED
+
+
+def reset(server):
+    """The accounts' files as at first, made behind the server's back."""
+    for name in ("alice", "bob"):
+        home = server.homes / name
+        for entry in os.scandir(home):
+            if entry.is_dir(follow_symlinks=False):
+                os.rmdir(entry.path)
+            elif entry.name not in ("fixed", "kept", "cut"):
+                os.unlink(entry.path)
+        for file, data in (("fixed", FIXED), ("kept", b"kept"), ("cut", b"cut too long")):
+            path = home / file
+            if content(path) != data:
+                server.put_file(file, data, name)

@@ -1,0 +1,100 @@
+/* How often each message is heard in one session, held against the section "KIND counts" of
+ * matrix.txt: so many times it is taken, the next time ends the worker. Called by main.c. Refuses
+ * to run when a message that the matrix lets workers send has no row there. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/hostile/hostile.h"
+
+#define SECTION "[sftp counts]"
+#define ANY     1200 /* times, where there is no limit: more than any limit that is set */
+
+struct count {
+    enum message_type type;
+    char variant[VARIANT_MAX];
+    enum stand stand;
+    unsigned most; /* 0: any number */
+};
+
+static bool read_count(const char *path, unsigned number, char *line, struct count *c)
+{
+    char stand[16], most[16];
+    char *rest = line, *word = strsep(&rest, " ");
+
+    c->type = row_message(path, number, word, c->variant, sample_known);
+    char *const words[] = {stand, most};
+    for (size_t i = 0; i < 2; i++) {
+        do
+            word = strsep(&rest, " ");
+        while (word != NULL && *word == '\0');
+        if (word == NULL || slice_copy(slice_text(word), words[i], sizeof(stand)) < 0)
+            return false;
+    }
+    for (c->stand = 0; c->stand < STAND_COUNT; c->stand++) {
+        if (strcmp(stand_names[c->stand], stand) == 0)
+            break;
+    }
+    c->most = (unsigned)strtoul(most, NULL, 10);
+    return rest == NULL && c->stand < STAND_COUNT && (c->most > 0) == (strcmp(most, "any") != 0);
+}
+
+static void run_count(struct hostile *h, const struct count *c)
+{
+    static struct sample s;
+    const unsigned most = c->most != 0 ? c->most : ANY;
+    struct actor a;
+    unsigned taken = 0;
+    enum seen seen = SEEN_GOOD;
+    bool good = true;
+
+    actor_make(h, c->stand, &a);
+    while (good && taken <= most && (c->most != 0 || taken < most)) {
+        sample_make(h, &a, c->type, c->variant[0] != '\0' ? c->variant : NULL, &s);
+        const uint64_t security = server_status(h).security_events;
+        if (raw_send(a.link, s.bytes, s.len, NULL, 0, 0) < 0)
+            give_up("%s cannot be sent: %s", message_info(c->type)->name, strerror(errno));
+        seen = actor_watch(h, &a, security, s.answers ? answer_ms : 0, s.id);
+        good = seen == (s.answers ? SEEN_GOOD : SEEN_QUIET);
+        taken += good;
+        sample_free(&s);
+    }
+    expect(h, taken == most && (c->most == 0 ? good : seen == SEEN_ENDED),
+           "counts: %s%s%s while %s: %u heard, %u expected, then: %s", message_info(c->type)->name,
+           c->variant[0] != '\0' ? "/" : "", c->variant, stand_names[c->stand], taken, most,
+           seen_names[seen]);
+    actor_drop(&a);
+}
+
+void counts_run(struct hostile *h)
+{
+    bool counted[MSG_COUNT] = {false}, inside = false;
+    char path[4352], line[256];
+    unsigned number = 0;
+    struct count c;
+
+    snprintf(path, sizeof(path), "%s/matrix.txt", h->options.matrices);
+    FILE *f = fopen(path, "re");
+    if (f == NULL)
+        give_up("%s: %s", path, strerror(errno));
+    while (fgets(line, sizeof(line), f) != NULL) {
+        number++;
+        line[strcspn(line, "\n")] = '\0';
+        if (line[0] == '[')
+            inside = strcmp(line, SECTION) == 0;
+        else if (inside && line[0] != '#' && line[0] != '\0') {
+            if (!read_count(path, number, line, &c))
+                give_up("%s:%u: message, state, how often", path, number);
+            counted[c.type] = true;
+            if (!row_skips(h, c.type))
+                run_count(h, &c);
+        }
+    }
+    fclose(f);
+    for (int t = MSG_NONE + 1; t < MSG_COUNT; t++) {
+        if (h->lets[t] != counted[t])
+            give_up("%s: %s: how often is it heard in one session?", path,
+                    message_info((enum message_type)t)->name);
+    }
+}
