@@ -11,7 +11,6 @@
 #include "ftps-worker/worker.h"
 
 #define STREAM_BYTES (16 * (TLS_RECORD + 512)) /* 16 records to a send */
-#define DRAIN_MOST   65536                     /* of what a client sends when all is said */
 
 static void enter(struct data *d, enum data_state state)
 {
@@ -203,7 +202,6 @@ void data_linger(struct worker *w)
         return;
     }
     tls_free(&d->tls);
-    d->drained = 0;
     enter(d, DATA_LINGERING);
 }
 
@@ -243,9 +241,9 @@ void data_polled(struct worker *w, short revents)
     } else if (d->state == DATA_CONNECTING && (revents & POLLOUT) != 0) {
         enter(d, DATA_CONNECTED);
     } else if (d->state == DATA_LINGERING) {
+        /* Its close_notify, or its end: either comes behind all that was sent to it. */
         const ssize_t n = recv(FD_DATA, waste, sizeof(waste), MSG_DONTWAIT);
-        d->drained += n > 0 ? (size_t)n : 0;
-        if (n == 0 || d->drained > DRAIN_MOST || (n < 0 && errno != EAGAIN && errno != EINTR))
+        if (n >= 0 || (errno != EAGAIN && errno != EINTR))
             data_drop(w);
     }
 }
