@@ -69,6 +69,43 @@ out:
     return r;
 }
 
+/* OpenSSL's cache drops the oldest when it is full: the sessions of the first handshake, which some
+ * clients resume again and again. They are kept here. */
+static struct {
+    SSL_SESSION *sessions[4];
+    size_t count;
+} first;
+
+static int on_new_session(SSL *ssl, SSL_SESSION *session)
+{
+    SSL_SESSION *copy = NULL; /* the session itself cannot be resumed once the cache dropped it */
+
+    (void)ssl;
+    if (first.count < sizeof(first.sessions) / sizeof(first.sessions[0]) &&
+        (copy = SSL_SESSION_dup(session)) != NULL)
+        first.sessions[first.count++] = copy;
+    return 0;
+}
+
+static SSL_SESSION *find_first(SSL *ssl, const unsigned char *id, int len, int *copy)
+{
+    (void)ssl;
+    *copy = 0; /* it goes to the cache, and is spoiled there like any other: a copy of ours */
+    for (size_t i = 0; i < first.count; i++) {
+        unsigned n = 0;
+        const unsigned char *other = SSL_SESSION_get_id(first.sessions[i], &n);
+        if (len >= 0 && n == (unsigned)len && memcmp(other, id, n) == 0)
+            return SSL_SESSION_dup(first.sessions[i]);
+    }
+    return NULL;
+}
+
+static void forget_first(void)
+{
+    while (first.count > 0)
+        SSL_SESSION_free(first.sessions[--first.count]);
+}
+
 static void keep_sessions(SSL_CTX *context, bool keep)
 {
     static const unsigned char id[] = "sallyport";
@@ -79,8 +116,13 @@ static void keep_sessions(SSL_CTX *context, bool keep)
     SSL_CTX_set_session_id_context(context, id, sizeof(id) - 1);
     SSL_CTX_sess_set_cache_size(context, SESSIONS_MOST);
     SSL_CTX_set_timeout(context, SESSION_SECONDS);
-    if (!keep)
+    forget_first();
+    if (!keep) {
         SSL_CTX_set_num_tickets(context, 0);
+        return;
+    }
+    SSL_CTX_sess_set_new_cb(context, on_new_session);
+    SSL_CTX_sess_set_get_cb(context, find_first);
 }
 
 static int set_groups(SSL_CTX *context, const char *groups)
@@ -361,6 +403,12 @@ bool tls_pending(const struct tls_stream *s)
 {
     /* Not SSL_has_pending: it is true of half a record too, which is waited for. */
     return s->in_used < s->in_len || SSL_pending(s->ssl) > 0 || s->ended || s->failed;
+}
+
+void tls_renew(struct tls_stream *s)
+{
+    if (SSL_version(s->ssl) == TLS1_3_VERSION && SSL_new_session_ticket(s->ssl) != 1)
+        ERR_clear_error(); /* no memory: the client goes on with the one that it has */
 }
 
 bool tls_resumed(const struct tls_stream *s)

@@ -86,6 +86,10 @@ short tls_events(const struct tls_stream *s);
 /* Bytes, or the end, are here already, and no event will tell of them: read before polling. */
 bool tls_pending(const struct tls_stream *s);
 
+/* Give the client a fresh session to resume, with the next that is written (TLS 1.3). Some use each
+ * but once (RFC 8446, C.4). */
+void tls_renew(struct tls_stream *s);
+
 /* Did it resume a session? All that there are were made in this process: for a data connection,
  * by the control connection's client. */
 bool tls_resumed(const struct tls_stream *s);

@@ -244,16 +244,16 @@ int main(void)
     w.monitor.stop = on_stop;
     w.monitor.unasked = data_unasked;
     w.monitor.owner = &w;
-    if (sigaction(SIGPIPE, &ignore, NULL) < 0 || prepare(&w) < 0 || enter_sandbox(&w) < 0)
+    if (sigaction(SIGPIPE, &ignore, NULL) < 0 || prepare(&w) < 0)
         return EXIT_FAILURE;
-    if (receive_client(&w) < 0)
-        return EXIT_FAILURE;
+    /* From here on not exit(): the filter has no calls for what libraries do then. */
+    if (enter_sandbox(&w) < 0 || receive_client(&w) < 0)
+        _exit(EXIT_FAILURE);
     w.facts = FACTS_ALL;
     w.ascii = true; /* RFC 959, 5.1 */
     w.work.file.fd = -1;
     path_join(&w.folder, slice_text("/"), slice_of(NULL, 0));
     serve(&w);
     say_goodbye(&w);
-    /* Not exit(): the filter has no calls for what libraries do then. */
     _exit(EXIT_SUCCESS);
 }

@@ -306,15 +306,15 @@ int main(void)
 
     w.monitor.stop = on_stop;
     w.monitor.owner = &w;
-    if (sigaction(SIGPIPE, &ignore, NULL) < 0 || prepare(&w) < 0 || enter_sandbox(&w) < 0)
+    if (sigaction(SIGPIPE, &ignore, NULL) < 0 || prepare(&w) < 0)
         return EXIT_FAILURE;
-    if (receive_client(&w) < 0)
-        return EXIT_FAILURE;
+    /* From here on not exit(): the filter has no calls for what libraries do then. */
+    if (enter_sandbox(&w) < 0 || receive_client(&w) < 0)
+        _exit(EXIT_FAILURE);
     if (exchange_keys(&w) < 0)
         worker_stop_because(&w, "no key exchange");
     else
         serve(&w);
     say_goodbye(&w);
-    /* Not exit(): the filter has no calls for what libraries do then. */
     _exit(EXIT_SUCCESS);
 }

@@ -321,6 +321,8 @@ static int mind_file(struct audit *a)
     if (a->log >= 0 && fstat(a->log, &mine) < 0)
         return -1;
     const bool there = fstatat(a->dir, AUDIT_LOG, &named, AT_SYMLINK_NOFOLLOW) == 0;
+    if (!there && errno != ENOENT)
+        return -1; /* nobody knows whether it is there */
     if (a->log >= 0 && there && mine.st_ino == named.st_ino && mine.st_dev == named.st_dev) {
         if ((uint64_t)mine.st_size == a->size || a->tail)
             return 0;

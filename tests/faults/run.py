@@ -18,6 +18,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import sys
 import time
 import traceback
@@ -78,6 +79,8 @@ class Lane:
     def close(self):
         try:
             self.drop()
+        except SystemExit:
+            self.kill()
         finally:
             shutil.rmtree(self.programs, ignore_errors=True)
 
@@ -394,8 +397,15 @@ class Lane:
 # ---- the whole ------------------------------------------------------------------------------------
 
 
+def end_in_order():
+    """Ctrl-C and SIGTERM end the servers too, also of a run in the background."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    signal.signal(signal.SIGINT, lambda *_: sys.exit(1))
+
+
 def work(build, asan, points, results):
     """A lane: points in, (point's number, fired, what is wrong, log) out."""
+    end_in_order()
     lane = Lane(build, asan)
     try:
         lane.template()
@@ -484,7 +494,7 @@ def sample(lane, points, options, tally):
 
 def whole(build, asan, points, options, tally):
     todo, results = multiprocessing.Queue(), multiprocessing.Queue()
-    lanes = [multiprocessing.Process(target=work, args=(build, asan, todo, results)) for _ in range(min(options.jobs, len(points)))]
+    lanes = [multiprocessing.Process(target=work, args=(build, asan, todo, results), daemon=True) for _ in range(min(options.jobs, len(points)))]
     for item in enumerate(points):
         todo.put(item)
     for lane in lanes:
@@ -517,6 +527,7 @@ def main():
     parser.add_argument("-j", "--jobs", type=int, default=2 * (os.cpu_count() or 1), help="servers at a time")
     parser.add_argument("-l", "--list", action="store_true", help="only count")
     options = parser.parse_args()
+    end_in_order()
     build = options.build.resolve()
     tally = Tally(build)
     lane = Lane(build, "asan" in build.name)

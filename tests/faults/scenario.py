@@ -229,8 +229,9 @@ class Run:
     def judge_audit(self, audit):
         """Every login, transfer and change that was acknowledged has its line, or a line says that lines
         are missing."""
-        if any(line["event"] in ("reports-missing", "audit-lost") for line in audit):
-            return []
+        blamed = [f"the audit log has a security event: {line['text']}" for line in audit if line["event"] == "security" and "does not read its answers" not in line["text"]]
+        if blamed or any(line["event"] in ("reports-missing", "audit-lost") for line in audit):
+            return blamed
         expected = [
             ("login alice", dict(event="login", account="alice")), ("login bob", dict(event="login", account="bob")),
             ("put", dict(event="upload", account="alice", path="/new", result="ok")),

@@ -275,14 +275,21 @@ static void test_resumption(void **state)
         assert_int_equal(shake_hands(&control), TLS_DONE);
         assert_int_equal(SSL_read_ex(control.client, &byte, 1, &n), 0); /* takes in the tickets */
         SSL_SESSION *session = SSL_get1_session(control.client);
-        stop_signer(); /* nothing is signed from here on */
-        for (int i = 0; i < 50; i++) {
+        stop_signer();                  /* nothing is signed from here on */
+        for (int i = 0; i < 200; i++) { /* more than OpenSSL's cache is let hold */
             open_ends(&data, server, client, false);
             assert_int_equal(SSL_set_session(data.client, session), 1);
             assert_int_equal(shake_hands(&data), TLS_DONE);
             assert_true(tls_resumed(&data.stream));
             assert_true(SSL_session_reused(data.client));
             close_ends(&data);
+            tls_renew(&control.stream);
+            assert_int_equal(tls_write(&control.stream, "x", 1), 1);
+            assert_int_equal(tls_flush(&control.stream), TLS_DONE);
+            assert_int_equal(SSL_read_ex(control.client, &byte, 1, &n), 1);
+            SSL_SESSION *fresh = SSL_get1_session(control.client);
+            assert_true(v == 0 || fresh != session);
+            SSL_SESSION_free(fresh);
         }
         SSL_SESSION_free(session);
         close_ends(&control);
