@@ -145,6 +145,8 @@ enum data_step data_secure(struct worker *w)
     switch (tls_handshake(&d->tls)) {
     case TLS_DONE:
         enter(d, DATA_OPEN);
+        if (tls_resumed(&d->tls))
+            tls_renew(&w->control.tls); /* goes with the next reply, for the next connection */
         return DATA_READY;
     case TLS_AGAIN:
         return DATA_WAITS;
@@ -161,7 +163,10 @@ bool data_resumed(const struct worker *w)
 
 ssize_t data_read(struct worker *w, void *bytes, size_t size)
 {
-    return tls_read(&w->data.tls, bytes, size);
+    const ssize_t n = tls_read(&w->data.tls, bytes, size);
+
+    /* TLS may have had something to say by itself (KeyUpdate), for which poll waits too. */
+    return n == TLS_AGAIN && tls_flush(&w->data.tls) == TLS_FAILED ? TLS_FAILED : n;
 }
 
 bool data_pending(const struct worker *w)

@@ -155,7 +155,6 @@ static int complete(struct worker *w)
     const int result = file_give_back(w, true);
 
     forget(w);
-    tls_renew(&w->control.tls); /* goes with the reply, for the next data connection */
     if (result < 0)
         worker_stop_because(w, "the file agent is gone");
     else if (result > 0)
