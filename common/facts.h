@@ -15,6 +15,7 @@ enum account_flag {
     ACCOUNT_ATOMIC = 1u << 1,     /* an upload appears under its name only when whole */
     ACCOUNT_BOTH = 1u << 2,       /* password and public key, both, to log in */
     ACCOUNT_DATA_FRESH = 1u << 3, /* FTPS: data connections need not resume the control's session */
+    ACCOUNT_LAX_CLOSE = 1u << 4,  /* FTPS: an upload may end without close_notify */
 };
 
 /* struct user_set.valid: which fields to change */

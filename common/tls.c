@@ -411,6 +411,11 @@ void tls_renew(struct tls_stream *s)
         ERR_clear_error(); /* no memory: the client goes on with the one that it has */
 }
 
+bool tls_cut(const struct tls_stream *s)
+{
+    return s->failed && s->end_of_file && s->error == 0 && SSL_has_pending(s->ssl) == 0;
+}
+
 bool tls_resumed(const struct tls_stream *s)
 {
     return SSL_session_reused(s->ssl) == 1;

@@ -90,6 +90,9 @@ bool tls_pending(const struct tls_stream *s);
  * but once (RFC 8446, C.4). */
 void tls_renew(struct tls_stream *s);
 
+/* After TLS_FAILED: did the connection end in order, but for close_notify? */
+bool tls_cut(const struct tls_stream *s);
+
 /* Did it resume a session? All that there are were made in this process: for a data connection,
  * by the control connection's client. */
 bool tls_resumed(const struct tls_stream *s);

@@ -72,6 +72,7 @@ json_t *account_json(const struct account *a)
     put(o, "atomic", json_boolean((a->flags & ACCOUNT_ATOMIC) != 0));
     put(o, "both", json_boolean((a->flags & ACCOUNT_BOTH) != 0));
     put(o, "data_fresh", json_boolean((a->flags & ACCOUNT_DATA_FRESH) != 0));
+    put(o, "lax_close", json_boolean((a->flags & ACCOUNT_LAX_CLOSE) != 0));
     put(o, "max_sessions", json_integer(a->max_sessions));
     put(o, "bandwidth", json_integer((json_int_t)a->bandwidth));
     put(o, "created", json_time(a->created));
@@ -94,6 +95,7 @@ static const struct column show_columns[] = {
     {"Atomic", "atomic"},
     {"Both needed", "both"},
     {"Data fresh", "data_fresh"},
+    {"Lax close", "lax_close"},
     {"Max. sessions", "max_sessions"},
     {"Bandwidth", "bandwidth"},
     {"Created", "created"},
@@ -165,6 +167,7 @@ static const struct {
     {ACCOUNT_ATOMIC, OPTION_ATOMIC, OPTION_NO_ATOMIC},
     {ACCOUNT_BOTH, OPTION_BOTH, OPTION_NO_BOTH},
     {ACCOUNT_DATA_FRESH, OPTION_DATA_FRESH, OPTION_NO_DATA_FRESH},
+    {ACCOUNT_LAX_CLOSE, OPTION_LAX_CLOSE, OPTION_NO_LAX_CLOSE},
 };
 
 static int want_flags(const struct context *c, struct wanted *w)

@@ -9,6 +9,7 @@ import socket
 import ssl
 
 from clients import Client
+from server import Trouble
 
 VERSIONS = {None: (None, None), "1.2": (ssl.TLSVersion.TLSv1_2,) * 2, "1.3": (ssl.TLSVersion.TLSv1_3,) * 2}
 
@@ -216,7 +217,76 @@ class Ftplib(Ftps):
             ftp.retrbinary(f"RETR {remote}", target.write, rest=os.path.getsize(local))
 
 
-ALL = {"lftp": Lftp, "curl": Curl, "rclone": Rclone, "ftplib": Ftplib}
+class Php(Ftps):
+    """The ftp extension: it opens each data connection with the newest session that it was given."""
+
+    program = "php"
+
+    def php(self, code):
+        script = self.place / "script.php"
+        script.write_text(f"""<?php
+$c = ftp_ssl_connect("{self.host}", {self.port}, 30) or exit(1);
+ftp_login($c, "{self.user}", "{self.password}") && ftp_pasv($c, true) or exit(2);
+({code}) or exit(3);
+""")
+        return self.run("php", "-d", "display_errors=stderr", script)
+
+    def put(self, local, remote):
+        self.php(f'ftp_put($c, "{remote}", "{local}", FTP_BINARY)')
+
+    def get(self, remote, local):
+        self.php(f'ftp_get($c, "{local}", "{remote}", FTP_BINARY)')
+
+    def names(self, folder):
+        found = self.php(f'print(implode("\\n", ftp_nlist($c, "{folder}")))').stdout.split("\n")
+        return {name.rsplit("/", 1)[-1] for name in found} - {".", "..", ""}
+
+    def rename(self, old, new):
+        self.php(f'ftp_rename($c, "{old}", "{new}")')
+
+    def delete(self, path):
+        self.php(f'ftp_delete($c, "{path}")')
+
+    def resume_put(self, local, remote):
+        self.php(f'ftp_put($c, "{remote}", "{local}", FTP_BINARY, FTP_AUTORESUME)')
+
+    def resume_get(self, remote, local):
+        self.php(f'ftp_get($c, "{local}", "{remote}", FTP_BINARY, filesize("{local}"))')
+
+
+class FtpSsl(Ftps):
+    """netkit's ftp with TLS: it ends uploads without close_notify."""
+
+    program = "ftp-ssl"
+
+    def ftp(self, *lines):
+        script = "\n".join([f'user {self.user} "{self.password}"', "binary", *lines, "quit"]) + "\n"
+        done = self.run("ftp-ssl", "-p", "-n", "-v", "-z", "secure", "-z", f"cacert={self.ca}", self.host, self.port, stdin=script)
+        if any(line[:1] in "45" and line[1:3].isdigit() for line in done.stdout.splitlines()):
+            raise Trouble(done.stdout)
+        return done.stdout
+
+    def put(self, local, remote):
+        self.ftp(f"put {local} {remote}")
+
+    def get(self, remote, local):
+        self.ftp(f"get {remote} {local}")
+
+    def names(self, folder):
+        lines = [line for line in self.ftp(f"nlist {folder}").splitlines()]
+        return {line.rsplit("/", 1)[-1] for line in lines if line.startswith(folder)} - {".", ".."}
+
+    def rename(self, old, new):
+        self.ftp(f"rename {old} {new}")
+
+    def delete(self, path):
+        self.ftp(f"delete {path}")
+
+    def resume_get(self, remote, local):
+        self.ftp(f"reget {remote} {local}")
+
+
+ALL = {"lftp": Lftp, "curl": Curl, "rclone": Rclone, "ftplib": Ftplib, "php": Php, "ftp-ssl": FtpSsl}
 
 
 def available(program):

@@ -33,6 +33,8 @@ def client_of(name, ftps, place, **how):
     client = ftps_clients.ALL[name]
     if not client.available():
         pytest.skip(f"no {client.program} here")
+    if name == "ftp-ssl":
+        ftps.command("user", "set", "alice", "--lax-close")
     return client(ftps, place, **how)
 
 
@@ -127,6 +129,24 @@ def test_a_session_of_its_own_where_the_account_may(ftps, folder):
     ftps.add("fresh", data_fresh=True)
     with ftps_clients.session(ftps, user="fresh", resume=False) as ftp:
         assert ftp.nlst("/") == []
+
+
+@pytest.mark.parametrize("lax", [False, True])
+def test_an_upload_cut_short(make_server, lax):
+    """Without close_notify it is not taken for whole; an atomic upload is not published then."""
+    one = make_server(start=False).serve_ftps().start()
+    one.add("alice", atomic=True, **({"lax_close": True} if lax else {}))
+    with ftps_clients.session(one) as ftp:
+        data = ftp.transfercmd("STOR /there")
+        data.sendall(b"not all of it")
+        socket.socket.shutdown(data, socket.SHUT_WR)
+        if lax:
+            assert ftp.voidresp().startswith("226")
+        else:
+            with pytest.raises(ftplib.error_temp, match="426.*close_notify"):
+                ftp.voidresp()
+        data.close()
+    assert (one.home() / "there").exists() == lax
 
 
 # ---- without TLS -------------------------------------------------------------------------------
