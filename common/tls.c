@@ -191,11 +191,12 @@ static int bio_read(BIO *bio, char *bytes, int size)
     struct tls_stream *s = BIO_get_data(bio);
 
     BIO_clear_retry_flags(bio);
-    if (s->in_used == s->in_len && !s->end_of_file) {
+    if (s->in_used == s->in_len && !s->end_of_file && !s->drained) {
         const ssize_t n = recv(s->fd, s->in, s->in_size, MSG_DONTWAIT);
         s->in_used = 0;
         s->in_len = n > 0 ? (size_t)n : 0;
         s->end_of_file = n == 0;
+        s->drained = n > 0 && (size_t)n < s->in_size;
         if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
             BIO_set_retry_read(bio);
             return -1;
@@ -207,7 +208,8 @@ static int bio_read(BIO *bio, char *bytes, int size)
     }
     const size_t here = s->in_len - s->in_used;
     const size_t n = here < (size_t)size ? here : (size_t)size;
-    if (n == 0) { /* the end, which libssl is not told: it would forget the session, see judge */
+    if (n == 0) { /* nothing now; or the end, which libssl is not told: it would forget the session,
+                     see judge */
         BIO_set_retry_read(bio);
         return -1;
     }
@@ -320,6 +322,8 @@ enum tls_result tls_flush(struct tls_stream *s)
             return TLS_FAILED;
         }
         s->out_sent += (size_t)n;
+        if (s->out_sent < s->out_len) /* what it took is all that it takes now */
+            return TLS_AGAIN;
     }
     s->out_len = s->out_sent = 0;
     return TLS_DONE;
@@ -328,6 +332,7 @@ enum tls_result tls_flush(struct tls_stream *s)
 enum tls_result tls_handshake(struct tls_stream *s)
 {
     ERR_clear_error();
+    s->drained = false;
     const int r = SSL_do_handshake(s->ssl);
     const enum tls_result result = r == 1 ? TLS_DONE : judge(s, r);
     const enum tls_result sent = tls_flush(s); /* an alert too */
@@ -339,6 +344,7 @@ ssize_t tls_read(struct tls_stream *s, void *bytes, size_t size)
 {
     size_t len = 0, n = 0;
 
+    s->drained = false;
     while (len < size && !s->ended) {
         ERR_clear_error();
         const int r = SSL_read_ex(s->ssl, (uint8_t *)bytes + len, size - len, &n);

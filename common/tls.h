@@ -44,6 +44,7 @@ struct tls_stream {
     /* Received, to be decrypted: in[in_used .. in_len) */
     uint8_t *in;
     size_t in_len, in_used, in_size;
+    bool drained;     /* the last recv of this call left nothing behind: no other is made */
     bool end_of_file; /* the peer closed the connection (with or without close_notify) */
     bool ended;       /* the peer's close_notify was read */
     bool failed;      /* what comes is no TLS, or the connection is broken */

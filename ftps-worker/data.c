@@ -11,7 +11,6 @@
 #include "ftps-worker/worker.h"
 
 #define STREAM_BYTES (16 * (TLS_RECORD + 512)) /* 16 records to a send */
-#define DRAIN_MOST   65536                     /* of what a client sends when all is said */
 
 static void enter(struct data *d, enum data_state state)
 {
@@ -146,6 +145,8 @@ enum data_step data_secure(struct worker *w)
     switch (tls_handshake(&d->tls)) {
     case TLS_DONE:
         enter(d, DATA_OPEN);
+        if (tls_resumed(&d->tls))
+            tls_renew(&w->control.tls); /* goes with the next reply, for the next connection */
         return DATA_READY;
     case TLS_AGAIN:
         return DATA_WAITS;
@@ -162,7 +163,10 @@ bool data_resumed(const struct worker *w)
 
 ssize_t data_read(struct worker *w, void *bytes, size_t size)
 {
-    return tls_read(&w->data.tls, bytes, size);
+    const ssize_t n = tls_read(&w->data.tls, bytes, size);
+
+    /* TLS may have had something to say by itself (KeyUpdate), for which poll waits too. */
+    return n == TLS_AGAIN && tls_flush(&w->data.tls) == TLS_FAILED ? TLS_FAILED : n;
 }
 
 bool data_pending(const struct worker *w)
@@ -203,7 +207,6 @@ void data_linger(struct worker *w)
         return;
     }
     tls_free(&d->tls);
-    d->drained = 0;
     enter(d, DATA_LINGERING);
 }
 
@@ -243,9 +246,9 @@ void data_polled(struct worker *w, short revents)
     } else if (d->state == DATA_CONNECTING && (revents & POLLOUT) != 0) {
         enter(d, DATA_CONNECTED);
     } else if (d->state == DATA_LINGERING) {
+        /* Its close_notify, or its end: either comes behind all that was sent to it. */
         const ssize_t n = recv(FD_DATA, waste, sizeof(waste), MSG_DONTWAIT);
-        d->drained += n > 0 ? (size_t)n : 0;
-        if (n == 0 || d->drained > DRAIN_MOST || (n < 0 && errno != EAGAIN && errno != EINTR))
+        if (n >= 0 || (errno != EAGAIN && errno != EINTR))
             data_drop(w);
     }
 }

@@ -1,6 +1,7 @@
 /* sallyport-ftps: one process for one FTP connection. Started ahead of need: everything that needs
  * the system is done first (settings, TLS, digests), then the sandbox is entered, and only then is
  * there a client. Must never read a byte from the network before the sandbox is in force. */
+#include <malloc.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
@@ -19,6 +20,7 @@
 #define DESCRIPTORS   16 /* one file and one data connection, and what comes before it goes */
 #define ROUND_SECONDS 10
 #define MEMORY_MOST   (128 << 20)
+#define KEPT_MOST     (1 << 20) /* bytes of freed memory that this process keeps */
 
 int64_t worker_now_ms(void)
 {
@@ -84,6 +86,10 @@ static int prepare(struct worker *w)
     char why[256] = "";
     const char *step = "no settings";
 
+    /* Each data connection has buffers of the same size: they need not come from the kernel anew.
+     */
+    if (mallopt(M_MMAP_THRESHOLD, KEPT_MOST) != 1 || mallopt(M_TRIM_THRESHOLD, KEPT_MOST) != 1)
+        return -1;
     if (receive_setup(w) < 0)
         goto failed;
     log_open_hook(monitor_log, (enum log_level)w->setup.log_level);
@@ -206,8 +212,8 @@ static void serve(struct worker *w)
         int wait_ms = control_step(w, readable) ? 0 : -1;
         if (w->work.kind != WORK_NONE && !w->stop) {
             wait_ms = sooner(wait_ms, work_step(w));
-            if (w->work.kind == WORK_NONE && control_step(w, false)) /* what waited for its end */
-                wait_ms = 0;
+            if (w->work.kind == WORK_NONE) /* what waited for its end */
+                wait_ms = control_step(w, false) || w->work.kind != WORK_NONE ? 0 : -1;
         }
         wait_ms = sooner(sooner(wait_ms, data_wait_ms(w)), idle_left(w));
         if (!w->stop)

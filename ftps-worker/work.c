@@ -155,7 +155,6 @@ static int complete(struct worker *w)
     const int result = file_give_back(w, true);
 
     forget(w);
-    tls_renew(&w->control.tls); /* goes with the reply, for the next data connection */
     if (result < 0)
         worker_stop_because(w, "the file agent is gone");
     else if (result > 0)
@@ -399,7 +398,7 @@ static int secure_step(struct worker *w)
                         "choose that in your client, or ask for an account without it");
         enter_phase(&w->work, PHASE_MOVE);
         w->active_ms = worker_now_ms();
-        return GO_ON;
+        return w->work.kind == WORK_UPLOAD && !data_pending(w) ? WAIT_EVENT : GO_ON;
     case DATA_FAILED:
         return fail(w, 425, "TLS on the data connection failed", data_trouble(w));
     default:
@@ -477,16 +476,9 @@ static int status_step(struct worker *w)
     return GO_ON;
 }
 
-int work_step(struct worker *w)
+static int phase_step(struct worker *w)
 {
-    struct work *k = &w->work;
-
-    k->paused = false;
-    if (k->kind == WORK_HASH)
-        return hash_step(w);
-    if (k->kind == WORK_STATUS)
-        return status_step(w);
-    switch (k->phase) {
+    switch (w->work.phase) {
     case PHASE_ARRIVE:
         return arrive_step(w);
     case PHASE_SECURE:
@@ -494,6 +486,24 @@ int work_step(struct worker *w)
     case PHASE_CLOSE:
         return close_step(w);
     default:
-        return k->kind == WORK_UPLOAD ? receive_step(w) : send_step(w);
+        return w->work.kind == WORK_UPLOAD ? receive_step(w) : send_step(w);
     }
+}
+
+int work_step(struct worker *w)
+{
+    struct work *k = &w->work;
+    enum work_phase phase;
+    int wait_ms;
+
+    k->paused = false;
+    if (k->kind == WORK_HASH)
+        return hash_step(w);
+    if (k->kind == WORK_STATUS)
+        return status_step(w);
+    do { /* from phase to phase in one step: a small file is done in it */
+        phase = k->phase;
+        wait_ms = phase_step(w);
+    } while (wait_ms == GO_ON && k->kind != WORK_NONE && k->phase != phase && !w->stop);
+    return wait_ms;
 }

@@ -70,7 +70,6 @@ struct data {
     uint32_t question; /* id of the data_passive whose connection is to come; 0: none */
     uint32_t port;     /* DATA_ACTIVE */
     int64_t since_ms;  /* of the state */
-    size_t drained;    /* bytes that came while lingering */
     struct tls_stream tls;
     char trouble[256];
 };

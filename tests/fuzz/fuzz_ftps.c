@@ -150,14 +150,13 @@ static void begin(struct ftps_fake *f, int link, struct slice *input)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct ftps_fake f;
-    static int link = -1, descriptors;
+    static int link = -1;
     struct slice input = slice_of(data, size);
     bool goes_on = true;
 
-    if (link < 0) {
+    if (link < 0)
         link = agent();
-        descriptors = open_descriptors();
-    }
+    const int descriptors = open_descriptors();
     begin(&f, link, &input);
     const size_t piece = take_u8(&input);
     while (input.len > 0 && goes_on) {
