@@ -232,8 +232,8 @@ FUZZ_SECONDS ?= 60
 fuzz: ## fuzz each parser for FUZZ_SECONDS; new inputs stay in build/fuzz/ (T=fuzz_wire for one)
 	@$(MAKE) --no-print-directory VARIANT=fuzz fuzzers
 	@scripts/fuzz build/fuzz $(FUZZ_SECONDS) $(or $(T),$(FUZZ))
-fuzz-check: ## each fuzz target over its checked-in inputs and for three seconds more
-	@$(MAKE) --no-print-directory FUZZ_SECONDS=3 T='$(T)' fuzz
+fuzz-check: ## each fuzz target over its checked-in inputs and for two seconds more
+	@$(MAKE) --no-print-directory FUZZ_SECONDS=2 T='$(T)' fuzz
 fuzz-seeds: ## write the checked-in inputs anew, after a change of messages or formats
 	@$(PYTHON) -B tests/fuzz/seeds.py
 
