@@ -166,7 +166,11 @@ ssize_t data_read(struct worker *w, void *bytes, size_t size)
     const ssize_t n = tls_read(&w->data.tls, bytes, size);
 
     /* TLS may have had something to say by itself (KeyUpdate), for which poll waits too. */
-    return n == TLS_AGAIN && tls_flush(&w->data.tls) == TLS_FAILED ? TLS_FAILED : n;
+    if (n == TLS_AGAIN && tls_flush(&w->data.tls) == TLS_FAILED)
+        return TLS_FAILED;
+    if (n == TLS_FAILED && (w->flags & ACCOUNT_LAX_CLOSE) != 0 && tls_cut(&w->data.tls))
+        return 0;
+    return n;
 }
 
 bool data_pending(const struct worker *w)

@@ -352,10 +352,10 @@ static int receive_step(struct worker *w)
         const ssize_t n = data_read(w, w->buffer + 1, most);
         if (n == TLS_AGAIN)
             return WAIT_EVENT;
-        if (n == 0 || (n < 0 && (w->flags & ACCOUNT_LAX_CLOSE) != 0 && tls_cut(&w->data.tls)))
-            return end_upload(w);
         if (n < 0)
             return fail_broken(w);
+        if (n == 0)
+            return end_upload(w);
         const int error = take(w, (size_t)n);
         if (error != 0)
             return fail_file(w, error);

@@ -273,7 +273,8 @@ enum data_step data_arrive(struct worker *w);
 enum data_step data_secure(struct worker *w);
 /* Whether the control connection's session was resumed, where that is asked for. */
 bool data_resumed(const struct worker *w);
-/* As tls_read, tls_pending, tls_write, tls_flush, tls_close. */
+/* As tls_read (where the account may, any end of the connection is the end of the upload),
+ * tls_pending, tls_write, tls_flush, tls_close. */
 ssize_t data_read(struct worker *w, void *bytes, size_t size);
 bool data_pending(const struct worker *w);
 ssize_t data_write(struct worker *w, const void *bytes, size_t len);
