@@ -1,6 +1,7 @@
 /* The other account of what a login has shown, for fuzz_dispatch.c: kept from what the children say
  * and are told, never from what the monitor thinks. It knows one Ed25519 key pair of accounts and
- * signs with it itself; a password is right when the hasher's answer equals the account's hash. */
+ * signs with it itself; a password is right when the hasher's answer equals the account's hash.
+ * What FTPS sessions get (signatures, data connections) is told apart in dispatch_ftps.c. */
 #include <openssl/evp.h>
 
 #include "common/sshwire.h"
@@ -25,6 +26,7 @@ static struct shown {
     uint32_t uid;
     struct secret hash;
     bool agent_ready, opened;
+    struct ftps_shown ftps;
 } shown[SESSIONS_MAX];
 static size_t shown_count;
 
@@ -191,6 +193,7 @@ void model_worker_says(struct monitor *m, struct child *c, struct slice bytes, u
 
     if (s != NULL && e != NULL && fd_count == 0) {
         struct shown *w = shown_of(s->number);
+        ftps_says(&w->ftps, e);
         if (decode_sign_exchange(e, &sign) == 0) {
             free((void *)w->preimage.data);
             w->preimage = slice_of(exact_copy(sign.preimage), sign.preimage.len);
@@ -208,7 +211,7 @@ void model_worker_says(struct monitor *m, struct child *c, struct slice bytes, u
     child_says(c, bytes, fd_count);
 }
 
-static void say(struct monitor *m, struct child *c, enum message_type type, const void *message)
+void model_say(struct monitor *m, struct child *c, enum message_type type, const void *message)
 {
     static uint8_t bytes[MESSAGE_MAX];
     const ssize_t len = message_encode(type, 5, message, bytes, sizeof(bytes));
@@ -235,13 +238,14 @@ static void act_key(struct monitor *m, struct child *c, uint8_t how, const char 
         .key = slice_of(how == 12 ? host_blob : user_blob, 51),
         .signature = slice_of(signature, sizeof(signature)),
     };
-    say(m, c, MSG_auth_key, &claim);
+    model_say(m, c, MSG_auth_key, &claim);
 }
 
 void model_worker_acts(struct monitor *m, struct child *c, uint8_t how, struct slice bytes)
 {
     uint8_t preimage[1024];
     char name[ACCOUNT_NAME_MAX + 1];
+    const uint8_t act = how % (FTPS_ACTS + FTPS_ACT_KINDS);
 
     if (bytes.len == 0 || slice_copy(bytes, name, sizeof(name)) < 0)
         snprintf(name, sizeof(name), "alice");
@@ -249,36 +253,39 @@ void model_worker_acts(struct monitor *m, struct child *c, uint8_t how, struct s
     const struct auth_query query = {.user = user,
                                      .algorithm = slice_text("ssh-ed25519"),
                                      .key = slice_of(user_blob, sizeof(user_blob))};
-    const struct auth_password password = {
-        .user = user, .password = slice_text(how % 14 == 6 ? "right" : "wrong")};
+    const struct auth_password password = {.user = user,
+                                           .password = slice_text(act == 6 ? "right" : "wrong")};
     const struct worker_log line = {.level = how & 3, .text = user};
     const struct worker_end end = {.reason = user};
-    const struct sign_exchange sign = {
-        .preimage = make_preimage((uint8_t)name[0], how % 14 == 1, preimage)};
+    const struct sign_exchange sign = {.preimage =
+                                           make_preimage((uint8_t)name[0], act == 1, preimage)};
 
-    switch (how % 14) {
+    switch (act) {
     case 0:
         model_ready(c);
         break;
     case 1:
     case 13:
-        say(m, c, MSG_sign_exchange, &sign);
+        model_say(m, c, MSG_sign_exchange, &sign);
         break;
     case 6:
     case 7:
-        say(m, c, MSG_auth_password, &password);
+        model_say(m, c, MSG_auth_password, &password);
         break;
     case 8:
-        say(m, c, MSG_auth_query, &query);
+        model_say(m, c, MSG_auth_query, &query);
         break;
     case 9:
-        say(m, c, MSG_worker_log, &line);
+        model_say(m, c, MSG_worker_log, &line);
         break;
     case 10:
-        say(m, c, MSG_worker_end, &end);
+        model_say(m, c, MSG_worker_end, &end);
         break;
     default:
-        act_key(m, c, how % 14, name);
+        if (act < FTPS_ACTS)
+            act_key(m, c, act, name);
+        else
+            ftps_acts(m, c, act - FTPS_ACTS, bytes);
     }
 }
 
@@ -470,8 +477,9 @@ void model_told(struct monitor *m, struct child *c, struct envelope *e)
         told_agent(w, e);
     if (c->kind != CHILD_WORKER)
         return;
-    if (e->type == MSG_signature)
+    if (e->type == MSG_signature && s->kind == WORKER_SFTP)
         told_signature(w);
+    ftps_told(&w->ftps, s, e);
     if (decode_verdict(e, &verdict) < 0)
         return;
     must((verdict.outcome == VERDICT_OPEN) == (e->fd_count == 1));
@@ -490,6 +498,7 @@ void model_check(const struct monitor *m)
         must(s->tries <= m->config.limits_tries);
         must(s->tries < m->config.limits_tries || s->state == STATE_ENDING);
         must(!s->ended || s->state == STATE_ENDING);
+        ftps_check(&w->ftps, s, w->opened);
         if (s->state == STATE_OPEN)
             must(has_shown(w) && w->agent_ready && strcmp(s->account, w->name) == 0);
         if (s->state == STATE_GREETED)
@@ -499,12 +508,28 @@ void model_check(const struct monitor *m)
     }
 }
 
+uint16_t model_port(unsigned number)
+{
+    uint16_t found[SESSIONS_MAX];
+    size_t n = 0;
+
+    for (size_t i = 0; i < shown_count; i++) {
+        if (shown[i].ftps.port != 0)
+            found[n++] = shown[i].ftps.port;
+    }
+    return n > 0 ? found[number % n] : 0;
+}
+
+void model_prepare(void)
+{
+    host_key = make_key(1, host_blob);
+    user_key = make_key(2, user_blob);
+    ftps_prepare();
+}
+
 void model_begin(struct monitor *m)
 {
-    if (host_key == NULL) {
-        host_key = make_key(1, host_blob);
-        user_key = make_key(2, user_blob);
-    }
+    model_reload(m);
     m->keys.keys[0] = (struct host_key){
         .key = host_key, .type = "ssh-ed25519", .blob_len = sizeof(host_blob), .offered = true};
     memcpy(m->keys.keys[0].blob, host_blob, sizeof(host_blob));
