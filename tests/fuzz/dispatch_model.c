@@ -15,7 +15,8 @@
 
 static struct shown {
     uint64_t number;
-    struct slice preimage; /* asked to be signed last; owned */
+    char nonce[NONCE_SIZE]; /* as its worker was told */
+    struct slice preimage;  /* asked to be signed last; owned */
     uint8_t session_id[EVP_MAX_MD_SIZE];
     size_t session_id_len;
     char name[ACCOUNT_NAME_MAX + 1];
@@ -96,12 +97,22 @@ static void put_kexinit(struct wire_out *to, uint8_t cookie)
     wire_put_string(to, slice_of(bytes, w.len));
 }
 
-static struct slice make_preimage(uint8_t cookie, bool own_host, uint8_t bytes[1024])
+/* The version line of the server in one session (RFC 4253, 4.2): no other has this one. */
+static void version_of(const struct shown *w, char *text, size_t size)
+{
+    snprintf(text, size, BANNER " %s", w->nonce);
+}
+
+static struct slice make_preimage(const struct shown *shown_to, uint8_t cookie, bool own_host,
+                                  uint8_t bytes[1024])
 {
     struct wire_out w = wire_out_of(bytes, 1024);
+    char version[128];
+
+    version_of(shown_to, version, sizeof(version));
 
     wire_put_string(&w, slice_text("SSH-2.0-client"));
-    wire_put_string(&w, slice_text(BANNER));
+    wire_put_string(&w, slice_text(version));
     put_kexinit(&w, cookie);
     put_kexinit(&w, 0);
     wire_put_string(&w, slice_of(own_host ? host_blob : user_blob, 51));
@@ -245,8 +256,11 @@ void model_worker_acts(struct monitor *m, struct child *c, uint8_t how, struct s
 {
     uint8_t preimage[1024];
     char name[ACCOUNT_NAME_MAX + 1];
+    const struct session *s = session_of(m, c);
     const uint8_t act = how % (FTPS_ACTS + FTPS_ACT_KINDS);
 
+    if (s == NULL)
+        return;
     if (bytes.len == 0 || slice_copy(bytes, name, sizeof(name)) < 0)
         snprintf(name, sizeof(name), "alice");
     const struct slice user = slice_text(name);
@@ -257,8 +271,8 @@ void model_worker_acts(struct monitor *m, struct child *c, uint8_t how, struct s
                                            .password = slice_text(act == 6 ? "right" : "wrong")};
     const struct worker_log line = {.level = how & 3, .text = user};
     const struct worker_end end = {.reason = user};
-    const struct sign_exchange sign = {.preimage =
-                                           make_preimage((uint8_t)name[0], act == 1, preimage)};
+    const struct sign_exchange sign = {
+        .preimage = make_preimage(shown_of(s->number), (uint8_t)name[0], act == 1, preimage)};
 
     switch (act) {
     case 0:
@@ -442,10 +456,12 @@ static void told_signature(struct shown *w)
 {
     struct preimage p;
     const char *why;
+    char version[128];
 
+    version_of(w, version, sizeof(version));
     must(w->preimage.data != NULL && preimage_parse(w->preimage, &p, &why) == 0);
     must(slice_equal(p.k_s, slice_of(host_blob, sizeof(host_blob))));
-    must(slice_is(p.v_s, BANNER));
+    must(slice_is(p.v_s, version));
     if (w->session_id_len == 0)
         must(EVP_Q_digest(NULL, p.hash, NULL, w->preimage.data, w->preimage.len, w->session_id,
                           &w->session_id_len) == 1);
@@ -465,6 +481,7 @@ void model_told(struct monitor *m, struct child *c, struct envelope *e)
 {
     const struct session *s = session_of(m, c);
     struct verdict verdict;
+    struct worker_setup setup;
 
     if (c->kind == CHILD_STORE)
         told_store(c, e);
@@ -477,6 +494,8 @@ void model_told(struct monitor *m, struct child *c, struct envelope *e)
         told_agent(w, e);
     if (c->kind != CHILD_WORKER)
         return;
+    if (decode_worker_setup(e, &setup) == 0)
+        must(slice_copy(setup.nonce, w->nonce, sizeof(w->nonce)) == 0);
     if (e->type == MSG_signature && s->kind == WORKER_SFTP)
         told_signature(w);
     ftps_told(&w->ftps, s, e);

@@ -389,8 +389,10 @@ static void begin(const struct config *config)
     model_begin(m);
     must(store_start(m) == 0 && hashers_start(m) == 0);
     sessions_spares(m);
-    for (size_t i = 0; i < child_count; i++)
-        model_ready(&children[i]);
+    for (size_t i = 0; i < child_count; i++) {
+        if (children[i].kind == CHILD_WORKER) /* the others say so when they are set up */
+            model_ready(&children[i]);
+    }
     round_done(0);
     new_client(0);
 }
