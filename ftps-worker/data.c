@@ -3,6 +3,7 @@
  * send; /dev/null keeps the place while there is none, so that nothing else ever takes it. Must
  * never wait and never move a byte that is not encrypted. */
 #include <errno.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
