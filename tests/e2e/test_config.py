@@ -240,6 +240,7 @@ def test_rsa_keys_where_only_sha2_512_is_taken(server, place, keys):
 
 def test_a_log_that_nobody_reads_stalls_nobody(idle):
     """A terminal that was stopped, a pager that waits."""
+    idle.configure({"limits": {"connections_per_address": 2000}})  # their workers may end later than they
     reader, writer = os.pipe()
     process = subprocess.Popen([str(programs() / "sallyportd"), "-c", str(idle.conf)], stdin=subprocess.DEVNULL,
                                stdout=writer, stderr=writer, cwd="/", env=ENVIRONMENT)
