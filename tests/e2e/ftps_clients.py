@@ -2,14 +2,19 @@
 resume in both directions, mirror. Each drives the real program against one server and account;
 `implicit` and `tls` ("1.2", "1.3" or None) say how it connects, where the program can be told.
 """
+import contextlib
 import ftplib
 import os
 import shutil
 import socket
+import sqlite3
 import ssl
+import subprocess
+import time
+from pathlib import Path
 
 from clients import Client
-from server import Trouble
+from server import PATIENCE, Trouble, wait_for
 
 VERSIONS = {None: (None, None), "1.2": (ssl.TLSVersion.TLSv1_2,) * 2, "1.3": (ssl.TLSVersion.TLSv1_3,) * 2}
 
@@ -284,6 +289,127 @@ class FtpSsl(Ftps):
 
     def resume_get(self, remote, local):
         self.ftp(f"reget {remote} {local}")
+
+
+class FileZilla(Ftps):
+    """The program itself on a display without a screen. It takes its queue and the certificate that
+    it trusts from its folder; Ctrl+P starts the queue. It asks in a window, for ever, about whatever
+    it does not like: then this waits in vain and shows the program's log."""
+
+    program = "filezilla"
+    OVERWRITE, RESUME = 1, 5  # what to do where there is a file already
+    DOWNLOAD = 16  # flags of a row of the queue
+    IDLE = 3  # seconds without a line in its log: it did not hear the key, or was stopped by it
+
+    @classmethod
+    def available(cls):
+        return all(map(shutil.which, ("filezilla", "Xvfb", "xdotool")))
+
+    def configure(self, transfers):
+        self.folder = self.place / "filezilla"
+        self.folder.mkdir()
+        self.log_path = self.place / "filezilla.log"
+        certificate = ssl.PEM_cert_to_DER_cert(self.ca.read_text()).hex()
+        settings = {"Update Check": 0, "Greeting version": "99.0.0", "Greeting resources": "99", "Prompt password save": 0,
+                    "Logging file": self.log_path, "Number of Transfers": 2, "Number of reconnections": 0}
+        self.write("filezilla.xml", "Settings", "".join(f'<Setting name="{k}">{v}</Setting>' for k, v in settings.items()))
+        self.write("trustedcerts.xml", "TrustedCerts", f"<Certificate><Data>{certificate}</Data><ActivationTime>1</ActivationTime>"
+                   f"<ExpirationTime>4102444800</ExpirationTime><Host>{self.host}</Host><Port>{self.port}</Port>"
+                   "<TrustSANs>1</TrustSANs></Certificate>")
+        self.write_queue(transfers)
+
+    def write(self, name, element, content):
+        (self.folder / name).write_text('<?xml version="1.0" encoding="UTF-8"?>\n<FileZilla3 version="3.63.0" platform="*nix">'
+                                        f"<{element}>{content}</{element}></FileZilla3>\n")
+
+    def write_queue(self, transfers):
+        """As the program itself keeps it (version 7 of its tables)."""
+        queue = sqlite3.connect(self.folder / "queue.sqlite3")
+        queue.executescript("""PRAGMA encoding = 'UTF-16le'; PRAGMA user_version = 7;
+            CREATE TABLE servers (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, host TEXT NOT NULL, port INTEGER, user TEXT,
+                password TEXT, account TEXT, keyfile TEXT, protocol INTEGER, type INTEGER, logontype INTEGER,
+                timezone_offset INTEGER, transfer_mode TEXT, max_connections INTEGER, encoding TEXT, bypass_proxy INTEGER,
+                post_login_commands TEXT, name TEXT, parameters TEXT, site_path TEXT DEFAULT NULL);
+            CREATE TABLE files (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, server INTEGER NOT NULL, source_file TEXT,
+                target_file TEXT, local_path INTEGER, remote_path INTEGER, size INTEGER, error_count INTEGER, priority INTEGER,
+                flags INTEGER, default_exists_action INTEGER, extra_flags TEXT);
+            CREATE TABLE local_paths (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, path TEXT NOT NULL);
+            CREATE TABLE remote_paths (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, path TEXT NOT NULL);""")
+        protocol = 3 if self.implicit else 4
+        queue.execute("INSERT INTO servers (id, host, port, user, password, protocol, type, logontype, timezone_offset, transfer_mode,"
+                      " max_connections, encoding, bypass_proxy) VALUES (1, ?, ?, ?, ?, ?, 0, 1, 0, 'default', 0, 'Auto', 0)",
+                      (self.host, self.port, self.user, self.password, protocol))
+        for number, (download, resume, local, remote) in enumerate(transfers, 1):
+            local, remote = Path(local), Path(remote)
+            source, target = (remote.name, local.name) if download else (local.name, remote.name)
+            above = "".join(f" {len(part)} {part}" for part in remote.parent.parts[1:])
+            queue.execute("INSERT INTO local_paths VALUES (?, ?)", (number, f"{local.parent}/"))
+            queue.execute("INSERT INTO remote_paths VALUES (?, ?)", (number, f"1 0{above}"))
+            queue.execute("INSERT INTO files VALUES (?, 1, ?, ?, ?, ?, ?, 0, 2, ?, ?, NULL)",
+                          (number, source, target, number, number, self.size(download, local, remote), download * self.DOWNLOAD,
+                           self.RESUME if resume else self.OVERWRITE))
+        queue.commit()
+        queue.close()
+
+    def size(self, download, local, remote):
+        return os.path.getsize(self.server.home(self.user) / remote.relative_to("/") if download else local)
+
+    def log(self):
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    @contextlib.contextmanager
+    def display(self):
+        """A display of its own, whose number is free; its environment."""
+        reading, writing = os.pipe()
+        server = subprocess.Popen(["Xvfb", "-displayfd", str(writing), "-nolisten", "tcp"], pass_fds=[writing],
+                                  stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        os.close(writing)
+        try:
+            with os.fdopen(reading) as number:
+                yield {**self.env, "XDG_CONFIG_HOME": str(self.place), "DISPLAY": f":{number.readline().strip()}"}
+        finally:
+            server.kill()
+            server.wait()
+
+    def transfer(self, *transfers):
+        """One run of the program. transfers: (download, resume, local path, path on the server)."""
+        self.configure(transfers)
+        with self.display() as env:
+            process = subprocess.Popen(["filezilla"], env=env, cwd=self.place, stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                self.work_off(transfers, process, env)
+            except Trouble as trouble:
+                raise Trouble(f"{trouble}\n{self.log()[-4000:]}") from None
+            finally:
+                process.kill()
+                process.wait()
+
+    def work_off(self, transfers, process, env):
+        seen, since = "", 0.0
+
+        def done():
+            nonlocal seen, since
+            assert process.poll() is None, "FileZilla ended by itself"
+            log, now = self.log(), time.monotonic()
+            if log != seen:
+                seen, since = log, now
+            elif now - since > self.IDLE * PATIENCE and self.press("ctrl+p", env):
+                since = now
+            return log.count("226 Transfer complete") >= len(transfers) and all(
+                os.path.exists(local) and os.path.getsize(local) == self.size(True, local, Path(remote))
+                for _download, _resume, local, remote in transfers)
+
+        wait_for("FileZilla's queue to be done", done, 40)
+
+    @staticmethod
+    def press(key, env):
+        """Is there a window to press it in?"""
+        windows = subprocess.run(["xdotool", "search", "--onlyvisible", "--name", "FileZilla"], env=env, capture_output=True, text=True)
+        if not windows.stdout:
+            return False
+        pressed = subprocess.run(["xdotool", "windowfocus", windows.stdout.split()[-1], "key", key], env=env, capture_output=True)
+        return pressed.returncode == 0
 
 
 ALL = {"lftp": Lftp, "curl": Curl, "rclone": Rclone, "ftplib": Ftplib, "php": Php, "ftp-ssl": FtpSsl}

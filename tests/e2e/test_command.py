@@ -132,7 +132,7 @@ def test_add_show_list(down):
     assert account == {
         "name": "Bob", "status": "enabled", "email": "bob@example.org", "uid": uid, "gid": account["gid"],
         "expires": "2030-01-31T12:00:00Z", "password": True, "keys": 0, "rights": ["list", "read"], "durable": True,
-        "atomic": False, "both": True, "max_sessions": 2, "bandwidth": 3 << 20, "last_login": None,
+        "atomic": False, "both": True, "data_fresh": False, "lax_close": False, "max_sessions": 2, "bandwidth": 3 << 20, "last_login": None,
     }  # fmt: skip
     assert [a["name"] for a in down.json("user", "list")] == ["Bob"]
     row = down.command("user", "list").stdout.splitlines()

@@ -100,6 +100,25 @@ def test_mirror(ftps, place, folder, name):
     assert len(os.listdir(place / "down")) == count
 
 
+@pytest.mark.parametrize("implicit", [False, True])
+def test_filezilla(ftps, place, payload, folder, implicit):
+    """Its whole queue in one run: several files each way, two at a time, and one resumed each way."""
+    if not ftps_clients.FileZilla.available():
+        pytest.skip("no filezilla, Xvfb or xdotool here")
+    whole, half = payload(SIZE), payload(SIZE).read_bytes()[:1_234_567]
+    ftps.put_file(f"{folder}/up-half", half)
+    ftps.put_file(f"{folder}/there", whole.read_bytes())
+    (place / "down-half").write_bytes(half)
+    transfers = [(False, True, whole, f"/{folder}/up-half"), (True, True, place / "down-half", f"/{folder}/there")]
+    for i in range(5):
+        transfers += [(False, False, payload(100_000), f"/{folder}/up-{i}"), (True, False, place / f"down-{i}", f"/{folder}/there")]
+    client = ftps_clients.FileZilla(ftps, place, implicit=implicit)
+    client.transfer(*transfers)
+    for _download, _resume, local, remote in transfers:
+        assert same(local, ftps.home() / remote.lstrip("/"))
+    assert client.log().count(f"Command: REST {len(half)}") == 2
+
+
 @pytest.mark.parametrize("tls", ["1.2", "1.3"])
 def test_a_thousand_transfers_on_one_connection(ftps, folder, tls):
     """Each data connection resumes the session of the control connection, up and down alike."""

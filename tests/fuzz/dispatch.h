@@ -23,7 +23,11 @@ struct child *child_find(pid_t pid);
 void child_says(struct child *c, struct slice bytes, unsigned fd_count);
 void child_tells(struct child *c, enum message_type type, uint32_t id, const void *message);
 
-/* A run's beginning and end: the host key, what was shown. */
+/* Once: the keys, and a place that active data connections are made to. */
+void model_prepare(void);
+/* The server's own address: of this process alone, so that its ports are free. */
+struct address model_local(void);
+/* A run's beginning and end: the keys, what was shown. */
 void model_begin(struct monitor *m);
 void model_end(void);
 /* The child's word that it is ready. */
@@ -34,9 +38,40 @@ void model_worker_acts(struct monitor *m, struct child *c, uint8_t how, struct s
 void model_store_answers(const struct monitor *m, struct child *c, uint8_t how, struct slice bytes);
 void model_hasher_answers(struct monitor *m, struct child *c, uint8_t how, struct slice bytes);
 void model_agent_says(struct monitor *m, struct child *c, uint8_t how, struct slice bytes);
+/* The number'th data port that sessions wait on, counted round; 0: none. */
+uint16_t model_port(unsigned number);
+/* The operator has replaced the TLS key and certificate. */
+void model_reload(struct monitor *m);
 /* The monitor told a child something. */
 void model_told(struct monitor *m, struct child *c, struct envelope *e);
 /* What must hold after each step. */
 void model_check(const struct monitor *m);
+/* A worker sends a well-formed message. */
+void model_say(struct monitor *m, struct child *c, enum message_type type, const void *message);
+
+/* ---- dispatch_ftps.c: FTPS sessions ------------------------------------------------------------
+ */
+
+#define FTPS_ACTS      14 /* model_worker_acts: those from here on */
+#define FTPS_ACT_KINDS 6
+
+/* What an FTPS session asked for and was told. */
+struct ftps_shown {
+    enum message_type signing; /* the last request for a signature */
+    uint32_t scheme, signed_before_login;
+    uint8_t tbs[256];        /* what is to be signed for it */
+    size_t tbs_len;          /* 0: nothing that may be signed */
+    int key;                 /* of the certificate that its worker has, from 1; 0: none */
+    char address[64];        /* its client's */
+    enum message_type asked; /* data_passive or data_active, last */
+    uint32_t asked_port;
+    uint16_t port; /* passive: what it was told; 0: none */
+    char told[64];
+};
+void ftps_prepare(void);
+void ftps_says(struct ftps_shown *f, const struct envelope *e);
+void ftps_acts(struct monitor *m, struct child *c, uint8_t act, struct slice bytes);
+void ftps_told(struct ftps_shown *f, const struct session *s, struct envelope *e);
+void ftps_check(const struct ftps_shown *f, const struct session *s, bool opened);
 
 #endif

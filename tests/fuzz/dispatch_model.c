@@ -1,6 +1,7 @@
 /* The other account of what a login has shown, for fuzz_dispatch.c: kept from what the children say
  * and are told, never from what the monitor thinks. It knows one Ed25519 key pair of accounts and
- * signs with it itself; a password is right when the hasher's answer equals the account's hash. */
+ * signs with it itself; a password is right when the hasher's answer equals the account's hash.
+ * What FTPS sessions get (signatures, data connections) is told apart in dispatch_ftps.c. */
 #include <openssl/evp.h>
 
 #include "common/sshwire.h"
@@ -14,7 +15,8 @@
 
 static struct shown {
     uint64_t number;
-    struct slice preimage; /* asked to be signed last; owned */
+    char nonce[NONCE_SIZE]; /* as its worker was told */
+    struct slice preimage;  /* asked to be signed last; owned */
     uint8_t session_id[EVP_MAX_MD_SIZE];
     size_t session_id_len;
     char name[ACCOUNT_NAME_MAX + 1];
@@ -25,6 +27,7 @@ static struct shown {
     uint32_t uid;
     struct secret hash;
     bool agent_ready, opened;
+    struct ftps_shown ftps;
 } shown[SESSIONS_MAX];
 static size_t shown_count;
 
@@ -94,12 +97,22 @@ static void put_kexinit(struct wire_out *to, uint8_t cookie)
     wire_put_string(to, slice_of(bytes, w.len));
 }
 
-static struct slice make_preimage(uint8_t cookie, bool own_host, uint8_t bytes[1024])
+/* The version line of the server in one session (RFC 4253, 4.2): no other has this one. */
+static void version_of(const struct shown *w, char *text, size_t size)
+{
+    snprintf(text, size, BANNER " %s", w->nonce);
+}
+
+static struct slice make_preimage(const struct shown *shown_to, uint8_t cookie, bool own_host,
+                                  uint8_t bytes[1024])
 {
     struct wire_out w = wire_out_of(bytes, 1024);
+    char version[128];
+
+    version_of(shown_to, version, sizeof(version));
 
     wire_put_string(&w, slice_text("SSH-2.0-client"));
-    wire_put_string(&w, slice_text(BANNER));
+    wire_put_string(&w, slice_text(version));
     put_kexinit(&w, cookie);
     put_kexinit(&w, 0);
     wire_put_string(&w, slice_of(own_host ? host_blob : user_blob, 51));
@@ -191,6 +204,7 @@ void model_worker_says(struct monitor *m, struct child *c, struct slice bytes, u
 
     if (s != NULL && e != NULL && fd_count == 0) {
         struct shown *w = shown_of(s->number);
+        ftps_says(&w->ftps, e);
         if (decode_sign_exchange(e, &sign) == 0) {
             free((void *)w->preimage.data);
             w->preimage = slice_of(exact_copy(sign.preimage), sign.preimage.len);
@@ -208,7 +222,7 @@ void model_worker_says(struct monitor *m, struct child *c, struct slice bytes, u
     child_says(c, bytes, fd_count);
 }
 
-static void say(struct monitor *m, struct child *c, enum message_type type, const void *message)
+void model_say(struct monitor *m, struct child *c, enum message_type type, const void *message)
 {
     static uint8_t bytes[MESSAGE_MAX];
     const ssize_t len = message_encode(type, 5, message, bytes, sizeof(bytes));
@@ -235,50 +249,57 @@ static void act_key(struct monitor *m, struct child *c, uint8_t how, const char 
         .key = slice_of(how == 12 ? host_blob : user_blob, 51),
         .signature = slice_of(signature, sizeof(signature)),
     };
-    say(m, c, MSG_auth_key, &claim);
+    model_say(m, c, MSG_auth_key, &claim);
 }
 
 void model_worker_acts(struct monitor *m, struct child *c, uint8_t how, struct slice bytes)
 {
     uint8_t preimage[1024];
     char name[ACCOUNT_NAME_MAX + 1];
+    const struct session *s = session_of(m, c);
+    const uint8_t act = how % (FTPS_ACTS + FTPS_ACT_KINDS);
 
+    if (s == NULL)
+        return;
     if (bytes.len == 0 || slice_copy(bytes, name, sizeof(name)) < 0)
         snprintf(name, sizeof(name), "alice");
     const struct slice user = slice_text(name);
     const struct auth_query query = {.user = user,
                                      .algorithm = slice_text("ssh-ed25519"),
                                      .key = slice_of(user_blob, sizeof(user_blob))};
-    const struct auth_password password = {
-        .user = user, .password = slice_text(how % 14 == 6 ? "right" : "wrong")};
+    const struct auth_password password = {.user = user,
+                                           .password = slice_text(act == 6 ? "right" : "wrong")};
     const struct worker_log line = {.level = how & 3, .text = user};
     const struct worker_end end = {.reason = user};
     const struct sign_exchange sign = {
-        .preimage = make_preimage((uint8_t)name[0], how % 14 == 1, preimage)};
+        .preimage = make_preimage(shown_of(s->number), (uint8_t)name[0], act == 1, preimage)};
 
-    switch (how % 14) {
+    switch (act) {
     case 0:
         model_ready(c);
         break;
     case 1:
     case 13:
-        say(m, c, MSG_sign_exchange, &sign);
+        model_say(m, c, MSG_sign_exchange, &sign);
         break;
     case 6:
     case 7:
-        say(m, c, MSG_auth_password, &password);
+        model_say(m, c, MSG_auth_password, &password);
         break;
     case 8:
-        say(m, c, MSG_auth_query, &query);
+        model_say(m, c, MSG_auth_query, &query);
         break;
     case 9:
-        say(m, c, MSG_worker_log, &line);
+        model_say(m, c, MSG_worker_log, &line);
         break;
     case 10:
-        say(m, c, MSG_worker_end, &end);
+        model_say(m, c, MSG_worker_end, &end);
         break;
     default:
-        act_key(m, c, how % 14, name);
+        if (act < FTPS_ACTS)
+            act_key(m, c, act, name);
+        else
+            ftps_acts(m, c, act - FTPS_ACTS, bytes);
     }
 }
 
@@ -435,10 +456,12 @@ static void told_signature(struct shown *w)
 {
     struct preimage p;
     const char *why;
+    char version[128];
 
+    version_of(w, version, sizeof(version));
     must(w->preimage.data != NULL && preimage_parse(w->preimage, &p, &why) == 0);
     must(slice_equal(p.k_s, slice_of(host_blob, sizeof(host_blob))));
-    must(slice_is(p.v_s, BANNER));
+    must(slice_is(p.v_s, version));
     if (w->session_id_len == 0)
         must(EVP_Q_digest(NULL, p.hash, NULL, w->preimage.data, w->preimage.len, w->session_id,
                           &w->session_id_len) == 1);
@@ -458,6 +481,7 @@ void model_told(struct monitor *m, struct child *c, struct envelope *e)
 {
     const struct session *s = session_of(m, c);
     struct verdict verdict;
+    struct worker_setup setup;
 
     if (c->kind == CHILD_STORE)
         told_store(c, e);
@@ -470,8 +494,11 @@ void model_told(struct monitor *m, struct child *c, struct envelope *e)
         told_agent(w, e);
     if (c->kind != CHILD_WORKER)
         return;
-    if (e->type == MSG_signature)
+    if (decode_worker_setup(e, &setup) == 0)
+        must(slice_copy(setup.nonce, w->nonce, sizeof(w->nonce)) == 0);
+    if (e->type == MSG_signature && s->kind == WORKER_SFTP)
         told_signature(w);
+    ftps_told(&w->ftps, s, e);
     if (decode_verdict(e, &verdict) < 0)
         return;
     must((verdict.outcome == VERDICT_OPEN) == (e->fd_count == 1));
@@ -490,6 +517,7 @@ void model_check(const struct monitor *m)
         must(s->tries <= m->config.limits_tries);
         must(s->tries < m->config.limits_tries || s->state == STATE_ENDING);
         must(!s->ended || s->state == STATE_ENDING);
+        ftps_check(&w->ftps, s, w->opened);
         if (s->state == STATE_OPEN)
             must(has_shown(w) && w->agent_ready && strcmp(s->account, w->name) == 0);
         if (s->state == STATE_GREETED)
@@ -499,12 +527,28 @@ void model_check(const struct monitor *m)
     }
 }
 
+uint16_t model_port(unsigned number)
+{
+    uint16_t found[SESSIONS_MAX];
+    size_t n = 0;
+
+    for (size_t i = 0; i < shown_count; i++) {
+        if (shown[i].ftps.port != 0)
+            found[n++] = shown[i].ftps.port;
+    }
+    return n > 0 ? found[number % n] : 0;
+}
+
+void model_prepare(void)
+{
+    host_key = make_key(1, host_blob);
+    user_key = make_key(2, user_blob);
+    ftps_prepare();
+}
+
 void model_begin(struct monitor *m)
 {
-    if (host_key == NULL) {
-        host_key = make_key(1, host_blob);
-        user_key = make_key(2, user_blob);
-    }
+    model_reload(m);
     m->keys.keys[0] = (struct host_key){
         .key = host_key, .type = "ssh-ed25519", .blob_len = sizeof(host_blob), .offered = true};
     memcpy(m->keys.keys[0].blob, host_blob, sizeof(host_blob));

@@ -1,8 +1,9 @@
 /* Fuzzing of the monitor's boundary: dispatch.c and all that it calls (logins, signing, sessions,
- * the links to store and hashers, limits), with children that exist only here. The input is a
- * sequence of steps: what workers, agents, store and hashers say, which of them die, and how time
- * goes by. dispatch_model.c keeps its own account of what was shown, and ends the run when a
- * session is open without it. */
+ * data connections, the links to store and hashers, limits), with children that exist only here.
+ * The input is a sequence of steps: what workers, agents, store and hashers say, which of them die,
+ * who connects to a data port, and how time goes by. dispatch_model.c keeps its own account of what
+ * was shown, and ends the run when a session is open without it, or has what is another's. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -12,12 +13,16 @@
 #include "common/spawn.h"
 #include "tests/fuzz/dispatch.h"
 
-#define STEPS_MAX 200
+#define STEPS_MAX   200
+#define STEP_KINDS  11
+#define PORTS_FIRST 30000 /* so few that sessions meet on them */
+#define PORTS_LAST  30001
 
 static struct monitor *m;
 struct child children[CHILDREN_MAX];
 static size_t child_count;
 static int64_t clock_ms;
+static struct source *ports[CHILDREN_MAX]; /* that are listened on, for data connections */
 
 /* ---- in place of loop.c, spawn.c and the system ---------------------------------------------- */
 int64_t now_ms(void)
@@ -25,10 +30,25 @@ int64_t now_ms(void)
     return clock_ms;
 }
 
+static bool is_listening(int fd)
+{
+    int listening = 0;
+    socklen_t len = sizeof(listening);
+
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 && listening;
+}
+
 int source_watch(struct monitor *monitor, struct source *source, uint32_t events)
 {
     must(monitor == m && source->fd >= 0);
     source->events = events;
+    if (is_listening(source->fd)) {
+        size_t i = 0;
+        while (i < CHILDREN_MAX && ports[i] != NULL)
+            i++;
+        must(i < CHILDREN_MAX); /* one for each session at most */
+        ports[i] = source;
+    }
     return fcntl(source->fd, F_SETFL, O_NONBLOCK);
 }
 
@@ -37,6 +57,10 @@ void source_close(struct monitor *monitor, struct source *source)
     must(monitor == m);
     if (source->fd < 0)
         return;
+    for (size_t i = 0; i < CHILDREN_MAX; i++) {
+        if (ports[i] == source)
+            ports[i] = NULL;
+    }
     close(source->fd);
     source->fd = -1;
     source->events = 0;
@@ -175,6 +199,10 @@ static void hear(void)
         if (s->agent.fd >= 0)
             s->agent.ready(m, &s->agent, 0);
     }
+    for (size_t i = 0; i < CHILDREN_MAX; i++) {
+        if (ports[i] != NULL)
+            ports[i]->ready(m, ports[i], 0);
+    }
 }
 
 /* Read what the monitor sent; the model looks at each message. */
@@ -193,22 +221,62 @@ static void drain(void)
 
 /* ---- steps -------------------------------------------------------------------------------------
  */
+static struct address address_make(uint8_t last)
+{
+    struct address a = {.bytes = {[10] = 0xff, [11] = 0xff, [12] = 127, [15] = last}};
+
+    snprintf(a.text, sizeof(a.text), "127.0.0.%d", last);
+    return a;
+}
+
+/* Of either protocol, from one of two addresses. */
 static void new_client(uint8_t how)
 {
-    struct address address = {.bytes = {[10] = 0xff, [11] = 0xff, [12] = 10, [15] = how & 1}};
-    const int fd = dup(STDIN_FILENO);
+    struct arrival arrival = {
+        .fd = dup(STDIN_FILENO),
+        .kind = (how & 2) != 0 ? WORKER_FTPS : WORKER_SFTP,
+        .implicit = (how & 4) != 0,
+        .address = address_make(1 + (how & 1)),
+        .local = model_local(),
+        .since_ms = clock_ms,
+    };
 
-    must(fd >= 0);
-    snprintf(address.text, sizeof(address.text), "10.0.0.%d", how & 1);
-    if (limits_connect(m, &address) == NULL)
-        session_take_client(m, WORKER_SFTP, fd, &address);
+    must(arrival.fd >= 0);
+    slice_copy(slice_text(arrival.local.text), arrival.told, sizeof(arrival.told));
+    if (limits_connect(m, &arrival.address) == NULL)
+        session_take_client(m, &arrival);
     else
-        close(fd);
+        close(arrival.fd);
+}
+
+/* Somebody connects to a port that a session was told, from one of four addresses. Returns the
+ * connection, or -1. */
+static int connects(uint8_t how)
+{
+    const struct sockaddr_in from = {
+        .sin_family = AF_INET,
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK + (how & 3u)),
+    };
+    const struct linger at_once = {.l_onoff = 1};
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(model_port(how >> 2))};
+    const struct address local = model_local();
+
+    if (to.sin_port == 0)
+        return -1;
+    memcpy(&to.sin_addr, local.bytes + 12, 4);
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    must(fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once)) == 0 &&
+         bind(fd, (const struct sockaddr *)&from, sizeof(from)) == 0);
+    if (connect(fd, (const struct sockaddr *)&to, sizeof(to)) == 0)
+        return fd;
+    close(fd);
+    return -1;
 }
 
 static void time_passes(uint8_t seconds)
 {
     clock_ms += seconds * 1000;
+    data_tick(m, clock_ms);
     sessions_tick(m, clock_ms);
     store_tick(m, clock_ms);
     hashers_tick(m, clock_ms);
@@ -223,22 +291,27 @@ static void dies(uint8_t how)
         child_ends(c, statuses[how >> 2 & 3]);
 }
 
-/* The operator's part: one session is told to end. */
-static void operator_ends(uint8_t how)
+/* The operator's part: one session is told to end, or another TLS key is read. */
+static void operator_acts(uint8_t how)
 {
     struct session *s = m->sessions;
 
+    if ((how & 4) != 0) {
+        model_reload(m);
+        return;
+    }
     for (unsigned i = 0; s != NULL && i < (how & 3u); i++)
         s = s->next;
     if (s != NULL)
         session_stop(m, s, "the operator ended it");
 }
 
-static void step(uint8_t what, uint8_t how, struct slice bytes)
+/* Returns a connection that the step has made, or -1. */
+static int step(uint8_t what, uint8_t how, struct slice bytes)
 {
     struct child *const worker = pick(CHILD_WORKER, how >> 6);
 
-    switch (what % 10) {
+    switch (what % STEP_KINDS) {
     case 0: /* a worker says any bytes */
         if (worker != NULL)
             model_worker_says(m, worker, bytes, (how & 0x3f) < 4 ? how & 3 : 0);
@@ -269,14 +342,18 @@ static void step(uint8_t what, uint8_t how, struct slice bytes)
         time_passes(how);
         break;
     case 8:
-        operator_ends(how);
+        operator_acts(how);
         break;
-    default: /* a worker closes its link before it ends */
+    case 9: /* a worker closes its link before it ends */
         if (worker != NULL) {
             close(worker->link);
             worker->link = -1;
         }
+        break;
+    default:
+        return connects(how);
     }
+    return -1;
 }
 
 static void round_done(uint8_t how)
@@ -287,6 +364,9 @@ static void round_done(uint8_t how)
         reap();
     model_check(m);
     sessions_bury(m);
+    data_bury(m);
+    if (m->spares_due)
+        sessions_spares(m);
     drain();
     model_check(m);
 }
@@ -309,8 +389,10 @@ static void begin(const struct config *config)
     model_begin(m);
     must(store_start(m) == 0 && hashers_start(m) == 0);
     sessions_spares(m);
-    for (size_t i = 0; i < child_count; i++)
-        model_ready(&children[i]);
+    for (size_t i = 0; i < child_count; i++) {
+        if (children[i].kind == CHILD_WORKER) /* the others say so when they are set up */
+            model_ready(&children[i]);
+    }
     round_done(0);
     new_client(0);
 }
@@ -325,7 +407,8 @@ static void finish(void)
     for (size_t i = 0; i < child_count; i++)
         child_ends(&children[i], SIGKILL);
     sessions_bury(m);
-    must(m->sessions == NULL);
+    data_bury(m);
+    must(m->sessions == NULL && m->data_ports == NULL);
     while (m->waiting_count > 0)
         close(m->waiting[--m->waiting_count].fd);
     limits_free(m->limits);
@@ -343,14 +426,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         config.server_spare_workers = 1;
         config.server_hashers = 1;
         config.limits_tries = 3;
+        config.ftps_passive_ports = (struct id_range){PORTS_FIRST, PORTS_LAST};
+        model_prepare();
         log_open_hook(discard, LOG_LEVEL_DEBUG);
     }
     const int before = open_descriptors();
     begin(&config);
     for (int i = 0; i < STEPS_MAX && input.len > 0; i++) {
         const uint8_t what = take_u8(&input), how = take_u8(&input);
-        step(what, how, take(&input, take_u16(&input)));
-        round_done(what / 10);
+        const int connection = step(what, how, take(&input, take_u16(&input)));
+        round_done(what / STEP_KINDS);
+        if (connection >= 0)
+            close(connection);
     }
     finish();
     must(open_descriptors() == before);

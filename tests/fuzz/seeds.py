@@ -291,10 +291,39 @@ def dispatch():
     yield "worker-dies", exchange + password + step(6, 0x0C) + known
     yield "no-answer", exchange + password + step(7, 6) + known + password + known + hashed + agent
     yield "grace", exchange + step(7, 61) + password
-    yield "two-clients", step(1, 0x40) + step(2, 1) + exchange + step(1, 0x41) + password + step(1, 0x42) + known + known + hashed + agent + agent
+    yield "two-clients", step(1, 0x80) + step(2, 1) + exchange + step(1, 0x81) + password + step(1, 0x82) + known + known + hashed + agent + step(5, 0x10)
     yield "operator", exchange + password + known + hashed + agent + step(8, 0) + step(8, 1) + step(7, 4)
     yield "closed-link", exchange + password + step(9, 0) + known + hashed + agent
     yield "many-clients", step(2, 0) * 5 + ready + step(1, 0x40) + step(1, 0x80)
+    # The FTPS spare is the second worker; a client of it, logged in; another after it.
+    def ftps(act, data=b"", worker=1):
+        return step(1, worker << 6 | act, data)
+
+    signed = ftps(14, b"\0") + ftps(16, b"\0")
+    login = step(2, 2) + ftps(14) + ftps(6) + known + hashed + agent
+    passive, active, connects = ftps(18), ftps(17), step(10, 0)
+    yield "ftps-signs", step(2, 2) + signed + ftps(6) + known + hashed + agent + signed * 2
+    for bent in range(1, 4):
+        yield f"ftps-signs-13-bent-{bent}", login + ftps(14, bytes([0, bent]))
+        yield f"ftps-signs-12-bent-{bent}", login + ftps(16, bytes([0, bent]))
+    for scheme in range(1, 6):
+        yield f"ftps-signs-13-scheme-{scheme}", login + ftps(14, bytes([scheme]))
+        yield f"ftps-signs-12-scheme-{scheme}", login + ftps(16, bytes([scheme]))
+    yield "ftps-signs-twice", step(2, 2) + ftps(14) + ftps(14)
+    yield "ftps-before-login", step(2, 2) + passive
+    yield "ftps-of-sftp", exchange + step(1, 14) + step(1, 18)
+    yield "sftp-of-ftps", step(2, 2) + ftps(1)
+    yield "ftps-reload", login + step(8, 4) + ftps(14) + step(2, 6) + ftps(0, worker=3) + ftps(14, worker=3)
+    yield "ftps-passive", login + passive + connects + passive + passive + connects * 2 + step(7, 40) + ftps(10)
+    yield "ftps-passive-of-another", login + passive + step(10, 1) + step(10, 2) + connects
+    yield "ftps-passive-late", login + passive + step(7, 31) + connects
+    yield "ftps-active", login + active + passive + active + connects
+    yield "ftps-active-low", login + ftps(17, b"\0\x15")
+    yield "ftps-two", login + ftps(0, worker=3) + step(2, 3) + ftps(6, worker=3) + known + hashed + step(5, 0x10) + \
+        (passive + ftps(18, worker=3) + step(10, 0) + step(10, 1) + step(10, 5) + step(10, 4)) * 2 + ftps(10) + connects
+    for name in ("sign_tls13", "sign_tls12", "data_passive", "data_active"):
+        own = {field: sample_value(kind, field) for kind, field in SCHEMA[name]}
+        yield f"raw-{name}", login + step(0, 0x44, message(name, **own))
     for name in ("worker_ready", "sign_exchange", "auth_query", "auth_key", "auth_password", "worker_log", "worker_end", "verdict", "store_find", "agent_ready"):
         own = {field: sample_value(kind, field) for kind, field in SCHEMA[name]}
         yield f"raw-{name}", exchange + step(0, 4, message(name, **own))

@@ -13,6 +13,7 @@
 #include <ftw.h>
 #include <grp.h>
 #include <linux/landlock.h>
+#include <openssl/x509.h>
 #include <poll.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -36,11 +37,11 @@
 #define ORDINARY_UID 65534
 #define GROUP_BEFORE 12345 /* a group that a child has, to be lost */
 #define PATIENCE_MS  20000
-#define GREETING     "SSH-2.0-a_client_that_is_in_a_hurry\r\n"
+#define GREETING     "SSH-2.0-a_client_that_is_in_a_hurry\r\n" /* to an FTP server: no verb */
 
-enum program { WORKER, HASHER, STORE, AGENT, PROGRAMS };
+enum program { WORKER, FTPS, HASHER, STORE, AGENT, PROGRAMS };
 
-#define W     (1u << WORKER)
+#define W     (1u << WORKER | 1u << FTPS) /* both kinds of worker */
 #define H     (1u << HASHER)
 #define S     (1u << STORE)
 #define A     (1u << AGENT)
@@ -51,9 +52,8 @@ static const struct program_fact {
     uint32_t uid;
     bool own_root; /* it goes into the empty folder */
 } programs[PROGRAMS] = {
-    [WORKER] = {"sallyport-sftp", 40000, true},
-    [HASHER] = {"sallyport-hash", 39002, true},
-    [STORE] = {"sallyport-store", 39001, false},
+    [WORKER] = {"sallyport-sftp", 40000, true}, [FTPS] = {"sallyport-ftps", 40001, true},
+    [HASHER] = {"sallyport-hash", 39002, true}, [STORE] = {"sallyport-store", 39001, false},
     [AGENT] = {"sallyport-files", 50000, true},
 };
 
@@ -214,6 +214,15 @@ static void open_client(struct run *r)
     }
 }
 
+/* The connection, with the bytes of a client that does not wait to be greeted. */
+static void give_client(struct run *r)
+{
+    const struct client client = {.address = slice_text("127.0.0.1")};
+
+    open_client(r);
+    assert_int_equal(send_client_fds(r->link, 2, &client, &r->served, 1), 0);
+}
+
 static void prepare_worker(struct run *r)
 {
     static const uint8_t host_key[] = {
@@ -240,11 +249,61 @@ static void prepare_worker(struct run *r)
         .rekey_bytes = UINT64_C(1) << 30,
         .rekey_seconds = 3600,
     };
-    const struct client client = {.address = slice_text("127.0.0.1")};
 
-    open_client(r);
     assert_int_equal(send_worker_setup(r->link, 1, &setup), 0);
-    assert_int_equal(send_client_fds(r->link, 2, &client, &r->served, 1), 0);
+    give_client(r);
+}
+
+/* An SSH string of one certificate (P-256, self-signed), made once. */
+static struct slice certificate(void)
+{
+    static uint8_t chain[2048];
+    static size_t len;
+    EVP_PKEY *key;
+    X509 *x;
+    unsigned char *end = chain + 4;
+
+    if (len > 0)
+        return slice_of(chain, len);
+    key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+    x = X509_new();
+    assert_true(key != NULL && x != NULL && X509_set_version(x, 2) == 1);
+    assert_non_null(X509_gmtime_adj(X509_getm_notBefore(x), -60));
+    assert_non_null(X509_gmtime_adj(X509_getm_notAfter(x), 3600));
+    assert_int_equal(X509_set_pubkey(x, key), 1);
+    assert_true(X509_sign(x, key, EVP_sha256()) > 0);
+    const int n = i2d_X509(x, NULL);
+    assert_true(n > 0 && (size_t)n + 4 <= sizeof(chain));
+    assert_int_equal(i2d_X509(x, &end), n);
+    chain[2] = (uint8_t)(n >> 8);
+    chain[3] = (uint8_t)n;
+    len = (size_t)n + 4;
+    X509_free(x);
+    EVP_PKEY_free(key);
+    return slice_of(chain, len);
+}
+
+static void prepare_ftps(struct run *r)
+{
+    char empty[128];
+    snprintf(empty, sizeof(empty), "%s/empty", r->base);
+    const struct ftps_setup setup = {
+        .certificates = certificate(),
+        .empty_dir = slice_text(empty),
+        .uid = programs[FTPS].uid,
+        .gid = programs[FTPS].uid,
+        .log_level = 2,
+        .tls_least = TLS_1_2,
+        .ciphers12 = slice_text(TLS_CIPHERS),
+        .ciphers13 = slice_text(TLS_CIPHERSUITES),
+        .groups = slice_text(TLS_GROUPS),
+        .grace_seconds = 60,
+        .idle_seconds = 60,
+        .data_seconds = 30,
+    };
+
+    assert_int_equal(send_ftps_setup(r->link, 1, &setup), 0);
+    give_client(r);
 }
 
 static void prepare_hasher(struct run *r)
@@ -329,10 +388,8 @@ static void make_folders(struct run *r)
 static struct run *run_start(enum program program, bool root, const struct fault *fault)
 {
     static void (*const prepare[PROGRAMS])(struct run *) = {
-        [WORKER] = prepare_worker,
-        [HASHER] = prepare_hasher,
-        [STORE] = prepare_store,
-        [AGENT] = prepare_agent,
+        [WORKER] = prepare_worker, [FTPS] = prepare_ftps,   [HASHER] = prepare_hasher,
+        [STORE] = prepare_store,   [AGENT] = prepare_agent,
     };
     const char *build = getenv("SALLYPORT_BUILD");
     struct run *r = calloc(1, sizeof(*r));
@@ -486,7 +543,7 @@ static void must_fail(enum program program, bool root, const struct fault *fault
     if (strstr(r->told, fault->step) == NULL)
         fail_msg("%s, %s: expected to fail at \"%s\", told \"%s\"", name, fault->name, fault->step,
                  r->told);
-    if (program == WORKER)
+    if (r->client >= 0)
         client_untouched(r, fault->name);
     if (program == AGENT)
         request_untouched(r, fault->name);
@@ -577,10 +634,11 @@ static void serves(struct run *r)
 {
     static const enum message_type answers[] = {
         [HASHER] = MSG_hashed, [STORE] = MSG_nothing_more, [AGENT] = MSG_file_attributes};
+    const char *begins = r->program == FTPS ? "220 " : "SSH-2.0-";
     char banner[256];
     int waiting = -1;
 
-    if (r->program != WORKER) {
+    if (r->client < 0) {
         assert_int_equal(next_message(r->program == AGENT ? r->peer : r->link, &r->e), 1);
         if (r->e.type != answers[r->program])
             fail_msg("%s answers %s", programs[r->program].name, message_info(r->e.type)->name);
@@ -589,8 +647,8 @@ static void serves(struct run *r)
     }
     struct pollfd wait = {.fd = r->client, .events = POLLIN};
     assert_int_equal(poll(&wait, 1, PATIENCE_MS), 1);
-    assert_true(recv(r->client, banner, sizeof(banner), 0) > 8);
-    assert_memory_equal(banner, "SSH-2.0-", 8);
+    assert_true(recv(r->client, banner, sizeof(banner), 0) > (ssize_t)strlen(begins));
+    assert_memory_equal(banner, begins, strlen(begins));
     for (int ms = 0; waiting != 0 && ms < PATIENCE_MS; ms++) {
         assert_int_equal(ioctl(r->served, FIONREAD, &waiting), 0);
         poll(NULL, 0, 1);
@@ -631,6 +689,7 @@ static void must_hold(enum program program, bool root, const struct fault *fault
         each_fault(PROGRAM, false);                                                                \
     }
 PROGRAM_TESTS(worker, WORKER)
+PROGRAM_TESTS(ftps, FTPS)
 PROGRAM_TESTS(hasher, HASHER)
 PROGRAM_TESTS(store, STORE)
 PROGRAM_TESTS(agent, AGENT)
@@ -662,6 +721,8 @@ int main(void)
         cmocka_unit_test(test_without_landlock_the_rest_holds),
         cmocka_unit_test(test_worker_as_root),
         cmocka_unit_test(test_worker_as_ordinary_user),
+        cmocka_unit_test(test_ftps_as_root),
+        cmocka_unit_test(test_ftps_as_ordinary_user),
         cmocka_unit_test(test_hasher_as_root),
         cmocka_unit_test(test_hasher_as_ordinary_user),
         cmocka_unit_test(test_store_as_root),
