@@ -86,13 +86,13 @@ static int prepare(struct worker *w)
     char why[256] = "";
     const char *step = "no settings";
 
-    /* Each data connection has buffers of the same size: they need not come from the kernel anew.
-     */
-    if (mallopt(M_MMAP_THRESHOLD, KEPT_MOST) != 1 || mallopt(M_TRIM_THRESHOLD, KEPT_MOST) != 1)
-        return -1;
     if (receive_setup(w) < 0)
         goto failed;
     log_open_hook(monitor_log, (enum log_level)w->setup.log_level);
+    /* Each data connection has buffers of the same size: they need not come from the kernel anew.
+     */
+    if (mallopt(M_MMAP_THRESHOLD, KEPT_MOST) != 1 || mallopt(M_TRIM_THRESHOLD, KEPT_MOST) != 1)
+        log_debug("freed memory goes back at once"); /* another allocator, as the sanitizers' */
     step = "libcrypto";
     if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
         goto failed;

@@ -77,9 +77,13 @@ int file_give_back(struct worker *w, bool whole)
 
 bool work_buffer(struct worker *w)
 {
-    if (w->buffer == NULL && (w->buffer = malloc(BUFFER + 1)) == NULL)
+    if (w->memory == NULL) {
+        w->memory = aligned_alloc(BUFFER_FRONT, BUFFER_FRONT + BUFFER);
+        w->buffer = w->memory != NULL ? w->memory + BUFFER_FRONT : NULL;
+    }
+    if (w->memory == NULL)
         worker_stop_because(w, "no memory");
-    return w->buffer != NULL;
+    return w->memory != NULL;
 }
 
 /* ---- begin and end -------------------------------------------------------------------------- */
@@ -307,14 +311,15 @@ static int write_file(struct work *k, const uint8_t *bytes, size_t len)
     return 0;
 }
 
-/* Returns 0 or an errno. The buffer has one byte before what was received. */
+/* Returns 0 or an errno. */
 static int take(struct worker *w, size_t n)
 {
     struct work *k = &w->work;
 
     if (!k->ascii)
-        return write_file(k, w->buffer + 1, n);
-    return write_file(k, w->buffer, ascii_to_file(w->buffer, w->buffer + 1, n, &k->held_cr));
+        return write_file(k, w->buffer, n);
+    /* A CR that was held back comes before what was received. */
+    return write_file(k, w->buffer - 1, ascii_to_file(w->buffer - 1, w->buffer, n, &k->held_cr));
 }
 
 /* The client has said that this is all. A file that went on behind it ends here. */
@@ -349,7 +354,7 @@ static int receive_step(struct worker *w)
             k->paused = true;
             return PACE_MS;
         }
-        const ssize_t n = data_read(w, w->buffer + 1, most);
+        const ssize_t n = data_read(w, w->buffer, most);
         if (n == TLS_AGAIN)
             return WAIT_EVENT;
         if (n < 0)

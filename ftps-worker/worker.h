@@ -30,12 +30,13 @@
 #include "ftps-worker/line.h"
 #include "ftps-worker/path.h"
 
-#define FD_DATA     6 /* the data connection's place; /dev/null while there is none */
-#define BUFFER      (16 * TLS_RECORD)       /* between file and stream */
-#define REPLIES_MAX 65536                   /* replies that are not sent yet */
-#define REPLY_ROOM  16384                   /* the most that one command says at once */
-#define ENTRIES_MAX 61440                   /* of one file_entries */
-#define LINE_MOST   (2 * PATH_BYTES + 1024) /* bytes of one line of a listing */
+#define FD_DATA      6 /* the data connection's place; /dev/null while there is none */
+#define BUFFER       (16 * TLS_RECORD)       /* between file and stream */
+#define BUFFER_FRONT 64                      /* its alignment */
+#define REPLIES_MAX  65536                   /* replies that are not sent yet */
+#define REPLY_ROOM   16384                   /* the most that one command says at once */
+#define ENTRIES_MAX  61440                   /* of one file_entries */
+#define LINE_MOST    (2 * PATH_BYTES + 1024) /* bytes of one line of a listing */
 
 /* ---- the control connection ------------------------------------------------------------------ */
 struct control {
@@ -147,7 +148,7 @@ struct worker {
     struct control control;
     struct data data;
     struct work work;
-    uint8_t *buffer; /* BUFFER bytes and one before them; made by the first work */
+    uint8_t *memory, *buffer; /* BUFFER bytes, BUFFER_FRONT before them; made by the first work */
     /* login */
     enum state state;
     char user[ACCOUNT_NAME_MAX + 1];

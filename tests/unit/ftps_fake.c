@@ -263,7 +263,7 @@ void ftps_fake_end(struct ftps_fake *f)
 {
     work_break(&f->w);
     agent_close(&f->w.agent);
-    free(f->w.buffer);
+    free(f->w.memory);
     free(f->sent);
     free(f->said);
 }
