@@ -201,11 +201,10 @@ int priv_keyfile_write(int folder, const char *dir, const char *file, const EVP_
 
 int priv_keyfile_folder(const char *dir, char trouble[KEYFILE_TROUBLE_MAX])
 {
-    int folder = -1;
+    /* Made only where it is missing: at a reload the monitor has no call for that any more. */
+    int folder = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-    if (mkdir(dir, 0700) < 0 && errno != EEXIST)
-        return tell(trouble, "%s: %s", dir, strerror(errno));
-    if ((folder = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
-        return tell(trouble, "%s: %s", dir, strerror(errno));
-    return folder;
+    if (folder < 0 && errno == ENOENT && (mkdir(dir, 0700) == 0 || errno == EEXIST))
+        folder = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return folder >= 0 ? folder : tell(trouble, "%s: %s", dir, strerror(errno));
 }

@@ -21,7 +21,7 @@
 #define START_MS      20000 /* from exec to ready */
 #define GOODBYE_MS    3000  /* to tell the client why */
 #define AGENT_LAST_MS 65000 /* for the last reports, also when the store is being restarted */
-#define STARTING_MOST 8     /* workers being started at the same time */
+#define STARTING_MOST 8     /* workers of a kind being started at the same time */
 #define FAILURES_MOST 8     /* spares that fail one after the other before starting is slowed */
 #define AGAIN_MS      2000  /* then, between two attempts */
 
@@ -247,24 +247,25 @@ void sessions_spares(struct monitor *m)
         [WORKER_SFTP] = m->config.sftp_enabled,
         [WORKER_FTPS] = m->config.ftps_enabled,
     };
-    size_t starting = 0, have[WORKER_KINDS] = {0}, wanted[WORKER_KINDS] = {0};
+    size_t starting[WORKER_KINDS] = {0}, have[WORKER_KINDS] = {0}, wanted[WORKER_KINDS] = {0};
 
     m->spares_due = false;
     if (m->stop || now_ms() < m->spares_again_ms)
         return;
     for (const struct session *s = m->sessions; s != NULL; s = s->next) {
-        starting += s->state == STATE_STARTING;
+        starting[s->kind] += s->state == STATE_STARTING;
         have[s->kind] += s->state == STATE_STARTING || s->state == STATE_SPARE;
     }
     for (size_t i = 0; i < m->waiting_count; i++)
         wanted[m->waiting[i].kind]++;
     for (int kind = 0; kind < WORKER_KINDS; kind++) {
         wanted[kind] += served[kind] ? m->config.server_spare_workers : 0;
-        for (; starting < STARTING_MOST && have[kind] < wanted[kind]; starting++, have[kind]++) {
+        for (; starting[kind] < STARTING_MOST && have[kind] < wanted[kind]; have[kind]++) {
             if (priv_session_spawn(m, (enum worker_kind)kind) < 0) {
                 spare_failed(m);
                 return;
             }
+            starting[kind]++;
         }
     }
 }

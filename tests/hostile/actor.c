@@ -88,13 +88,18 @@ static void pool_take(struct hostile *h, struct actor *a)
     struct child c;
 
     /* The monitor makes new spares at once after a reload, else within a second. */
-    while (!child_next(h, ROLE_WORKER, &c, 20)) {
+    while (!child_next(h, h->kind, &c, 20)) {
         server_reload(h);
         if (clock_now_ms() > until)
             give_up("the monitor starts no workers: see %s/log", h->place);
     }
-    *a = (struct actor){
-        .pid = c.pid, .link = c.link, .orders = c.orders, .client = -1, .given = -1, .agent = -1};
+    *a = (struct actor){.kind = c.role,
+                        .pid = c.pid,
+                        .link = c.link,
+                        .orders = c.orders,
+                        .client = -1,
+                        .given = -1,
+                        .agent = -1};
 }
 
 void actor_drop(struct actor *a)
@@ -120,7 +125,8 @@ int client_connect(struct hostile *h, struct in_addr from)
 {
     const struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr = from};
     const struct sockaddr_in there = {.sin_family = AF_INET,
-                                      .sin_port = htons(h->port),
+                                      .sin_port =
+                                          htons(h->kind == ROLE_FTPS ? h->ftps_port : h->port),
                                       .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -147,8 +153,14 @@ bool address_refused(struct hostile *h, struct in_addr from)
 static void take_setup(struct hostile *h, struct actor *a)
 {
     struct worker_setup setup;
+    struct ftps_setup ftps;
 
-    if (raw_receive(h, a->link, PATIENCE_MS) != 1 || decode_worker_setup(&h->envelope, &setup) < 0)
+    if (raw_receive(h, a->link, PATIENCE_MS) == 1 && a->kind == ROLE_FTPS &&
+        decode_ftps_setup(&h->envelope, &ftps) == 0) {
+        tls_take_certificate(h, ftps.certificates);
+        return;
+    }
+    if (decode_worker_setup(&h->envelope, &setup) < 0)
         give_up("a worker was not set up");
     slice_copy(setup.nonce, a->nonce, sizeof(a->nonce));
     struct wire keys = wire_of(setup.host_keys);
@@ -248,8 +260,15 @@ void login_begin(struct hostile *h, struct actor *a)
 
 static void log_in(struct hostile *h, struct actor *a)
 {
-    login_begin(h, a);
-    if (actor_verdict(h, a) != VERDICT_OPEN)
+    enum verdict_outcome outcome;
+
+    if (a->kind == ROLE_FTPS) {
+        outcome = login_by_password(h, a, ACCOUNT, PASSWORD);
+    } else {
+        login_begin(h, a);
+        outcome = actor_verdict(h, a);
+    }
+    if (outcome != VERDICT_OPEN)
         give_up("a good login was refused: see %s/log", h->place);
 }
 
@@ -285,8 +304,13 @@ void actor_make(struct hostile *h, enum stand stand, struct actor *a)
         return;
     }
     actor_greet(h, a, address_next(h).s_addr);
-    if (stand != STAND_GREETED && stand != STAND_ENDING) /* or a login would be refused for that */
-        exchange_do(h, a);
+    if (stand != STAND_GREETED &&
+        stand != STAND_ENDING) { /* or a login would be refused for that */
+        if (a->kind == ROLE_FTPS)
+            tls_do(h, a);
+        else
+            exchange_do(h, a);
+    }
     if (stand == STAND_OPEN || stand == STAND_AGENT)
         log_in(h, a);
     if (stand == STAND_CHECKING)
@@ -303,6 +327,7 @@ static enum seen judge(struct hostile *h, uint32_t id, enum seen so_far)
     const struct envelope *e = &h->envelope;
     struct verdict verdict;
     struct file_status status;
+    struct data_port port;
 
     if (e->type == MSG_worker_stop || e->type == MSG_client)
         return so_far;
@@ -321,6 +346,10 @@ static enum seen judge(struct hostile *h, uint32_t id, enum seen so_far)
             return SEEN_ODD;
         return status.error == 0 ? SEEN_GOOD : SEEN_DENIED;
     }
+    if (e->type == MSG_data_port)
+        return decode_data_port(e, &port) == 0 && port.port != 0 ? SEEN_GOOD : SEEN_DENIED;
+    if (e->type == MSG_data_connection)
+        return e->fd_count == 1 ? SEEN_GOOD : SEEN_DENIED;
     return SEEN_GOOD;
 }
 

@@ -12,9 +12,8 @@
 #include "tests/hostile/orders.h"
 
 const char *const role_programs[ROLE_COUNT] = {
-    [ROLE_WORKER] = "sallyport-sftp",
-    [ROLE_AGENT] = "sallyport-files",
-    [ROLE_STORE] = "sallyport-store",
+    [ROLE_SFTP] = "sallyport-sftp",   [ROLE_FTPS] = "sallyport-ftps",
+    [ROLE_AGENT] = "sallyport-files", [ROLE_STORE] = "sallyport-store",
     [ROLE_HASHER] = "sallyport-hash",
 };
 

@@ -40,7 +40,7 @@ static void make_real_spare(struct hostile *h)
 {
     struct child worker;
 
-    while (!child_next(h, ROLE_WORKER, &worker, 20))
+    while (!child_next(h, ROLE_SFTP, &worker, 20))
         server_reload(h);
     child_real(&worker, worker.link);
     wait_spares(h, 1, "a real worker does not get ready");

@@ -8,8 +8,7 @@
 
 #include "tests/hostile/hostile.h"
 
-#define SECTION "[sftp counts]"
-#define ANY     1200 /* times, where there is no limit: more than any limit that is set */
+#define ANY 1200 /* times, where there is no limit: more than any limit that is set */
 
 struct count {
     enum message_type type;
@@ -61,13 +60,13 @@ static void run_count(struct hostile *h, const struct count *c)
         sample_free(&s);
     }
     expect(h, taken == most && (c->most == 0 ? good : seen == SEEN_ENDED),
-           "counts: %s%s%s while %s: %u heard, %u expected, then: %s", message_info(c->type)->name,
-           c->variant[0] != '\0' ? "/" : "", c->variant, stand_names[c->stand], taken, most,
-           seen_names[seen]);
+           "counts: %s: %s%s%s while %s: %u heard, %u expected, then: %s", role_programs[h->kind],
+           message_info(c->type)->name, c->variant[0] != '\0' ? "/" : "", c->variant,
+           stand_names[c->stand], taken, most, seen_names[seen]);
     actor_drop(&a);
 }
 
-void counts_run(struct hostile *h)
+static void run_section(struct hostile *h, const char *section)
 {
     bool counted[MSG_COUNT] = {false}, inside = false;
     char path[4352], line[256];
@@ -82,7 +81,7 @@ void counts_run(struct hostile *h)
         number++;
         line[strcspn(line, "\n")] = '\0';
         if (line[0] == '[')
-            inside = strcmp(line, SECTION) == 0;
+            inside = strcmp(line, section) == 0;
         else if (inside && line[0] != '#' && line[0] != '\0') {
             if (!read_count(path, number, line, &c))
                 give_up("%s:%u: message, state, how often", path, number);
@@ -93,8 +92,16 @@ void counts_run(struct hostile *h)
     }
     fclose(f);
     for (int t = MSG_NONE + 1; t < MSG_COUNT; t++) {
-        if (h->lets[t] != counted[t])
-            give_up("%s: %s: how often is it heard in one session?", path,
+        if (h->lets[h->kind][t] != counted[t])
+            give_up("%s: %s: %s: how often is it heard in one session?", path, section,
                     message_info((enum message_type)t)->name);
     }
+}
+
+void counts_run(struct hostile *h)
+{
+    h->kind = ROLE_FTPS;
+    run_section(h, "[ftps counts]");
+    h->kind = ROLE_SFTP;
+    run_section(h, "[sftp counts]");
 }

@@ -21,12 +21,17 @@
 /* Messages to the monitor, and a state in which each is allowed. */
 static const struct {
     enum message_type type;
+    enum role kind;
     enum stand stand;
 } allowed[] = {
-    {MSG_worker_ready, STAND_STARTING}, {MSG_sign_exchange, STAND_GREETED},
-    {MSG_auth_query, STAND_GREETED},    {MSG_auth_key, STAND_KEYED},
-    {MSG_auth_password, STAND_GREETED}, {MSG_worker_log, STAND_GREETED},
-    {MSG_worker_end, STAND_GREETED},
+    // clang-format off
+    {MSG_worker_ready,  ROLE_SFTP, STAND_STARTING}, {MSG_sign_exchange, ROLE_SFTP, STAND_GREETED},
+    {MSG_auth_query,    ROLE_SFTP, STAND_GREETED},  {MSG_auth_key,      ROLE_SFTP, STAND_KEYED},
+    {MSG_auth_password, ROLE_SFTP, STAND_GREETED},  {MSG_worker_log,    ROLE_SFTP, STAND_GREETED},
+    {MSG_worker_end,    ROLE_SFTP, STAND_GREETED},  {MSG_sign_tls13,    ROLE_FTPS, STAND_GREETED},
+    {MSG_sign_tls12,    ROLE_FTPS, STAND_GREETED},  {MSG_data_passive,  ROLE_FTPS, STAND_OPEN},
+    {MSG_data_active,   ROLE_FTPS, STAND_OPEN},
+    // clang-format on
 };
 
 /* The message in hand: the state it is sent in, and its sample. */
@@ -228,6 +233,12 @@ static void make_path(struct sample *s, size_t at, uint32_t wanted)
         s->bytes[at + 4 + i] = '/';
 }
 
+/* Parameters of ECDHE have the lengths of their curves, and none has the most of the schema. */
+static bool is_shaped(enum message_type type, const char *field)
+{
+    return type == MSG_sign_tls12 && strcmp(field, "params") == 0;
+}
+
 /* At most, and one more. What is at most is good in itself, whatever comes of it; but an exchange
  * must be one. */
 static void try_length(struct hostile *h, struct subject *s, size_t field)
@@ -247,7 +258,8 @@ static void try_length(struct hostile *h, struct subject *s, size_t field)
             const struct exchange_parts parts = {.total = wanted};
             exchange_make(h, &s->actor, &parts, s->sample.bytes + at + 4, wanted);
         }
-        subject_try(h, s, NULL, 0, over == 0, info->name, wanted);
+        subject_try(h, s, NULL, 0, over == 0 && !is_shaped(s->type, info->name), info->name,
+                    wanted);
     }
 }
 
@@ -364,7 +376,9 @@ void fields_run(struct hostile *h)
         if (i == sizeof(allowed) / sizeof(allowed[0]))
             give_up("fields: where is %s allowed? Add it to the table",
                     message_info((enum message_type)t)->name);
+        h->kind = allowed[i].kind;
         run_subject(h, allowed[i].type, allowed[i].stand);
+        h->kind = ROLE_SFTP;
     }
     try_nothing(h);
     expect(h, descriptors_settle(h, before) <= before,

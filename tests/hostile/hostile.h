@@ -9,6 +9,7 @@
  *   server.c    a server of its own, its control socket     actor.c     a worker in a given state
  *   children.c  the stand-ins that the monitor started      client.c    a real client
  *   exchange.c  key exchanges and login signatures          rows.c      the matrices
+ *   tls.c       TLS handshakes and what is signed for them
  *   samples.c   a well-formed sample of each message
  *
  * Every check is a case; what did not go as expected is printed. */
@@ -25,13 +26,15 @@
 #include "common/facts.h"
 #include "common/message.h"
 
-#define PATIENCE_MS 20000 /* longer than anything takes on a busy machine */
-#define ACCOUNT     "demo"
-#define BOTH        "both" /* an account that needs key and password */
-#define PASSWORD    "correct horse"
-#define POOL_MAX    512
-#define BLOB_MAX    1200
-#define VARIANT_MAX 24
+#define PATIENCE_MS   20000 /* longer than anything takes on a busy machine */
+#define ACCOUNT       "demo"
+#define BOTH          "both" /* an account that needs key and password */
+#define PASSWORD      "correct horse"
+#define POOL_MAX      512
+#define PASSIVE_FIRST 29700 /* ports of data connections: few, so that sessions meet on them */
+#define PASSIVE_PORTS 4
+#define BLOB_MAX      1200
+#define VARIANT_MAX   24
 
 extern int answer_ms; /* how long an answer is waited for where one is due */
 
@@ -50,8 +53,9 @@ enum stand {
 };
 extern const char *const stand_names[STAND_COUNT];
 
+#define WORKER_ROLES 2 /* the first ones: kinds of worker */
 /* Whose place a stand-in takes. */
-enum role { ROLE_WORKER, ROLE_AGENT, ROLE_STORE, ROLE_HASHER, ROLE_COUNT };
+enum role { ROLE_SFTP, ROLE_FTPS, ROLE_AGENT, ROLE_STORE, ROLE_HASHER, ROLE_COUNT };
 extern const char *const role_programs[ROLE_COUNT];
 
 /* A stand-in that the monitor has started. */
@@ -64,6 +68,7 @@ struct child {
 
 /* A compromised worker. */
 struct actor {
+    enum role kind; /* ROLE_SFTP or ROLE_FTPS */
     pid_t pid;
     int link;   /* to the monitor */
     int orders; /* to the stand-in: its end is the process's end */
@@ -71,9 +76,9 @@ struct actor {
     int given;  /* the descriptor of its client that it was handed; -1: none */
     int agent;  /* the link to its file agent; -1: not logged in */
     struct in_addr address;
-    uint8_t session_id[32]; /* of its first exchange */
-    bool keyed;
-    char nonce[65]; /* of its session, in the server's version line */
+    uint8_t session_id[32]; /* SFTP: of its first exchange */
+    bool keyed;             /* an exchange, or a TLS handshake, was signed */
+    char nonce[65];         /* of its session, in the server's version line */
 };
 
 struct options {
@@ -91,7 +96,8 @@ struct hostile {
     unsigned long cases, unexpected;
     unsigned long security; /* events that the test has caused on purpose: the monitor's */
     unsigned long offences; /* and the store's, about agents' report links */
-    bool lets[MSG_COUNT];   /* by the matrix: workers may send it to the monitor, and live */
+    /* by the matrices: workers of a kind may send it to the monitor, and live */
+    bool lets[WORKER_ROLES][MSG_COUNT];
     /* the server */
     char place[64];
     unsigned stand_ins; /* 1 << ROLE_*: whose programs are stand-ins */
@@ -101,7 +107,10 @@ struct hostile {
     bool new_kernel;    /* the monitor may have the kernel refuse descriptors */
     pid_t server;
     bool root, stopped; /* stopped: its store is */
-    uint16_t port;
+    uint16_t port, ftps_port;
+    enum role kind; /* of the workers that are asked for */
+    int listener;   /* for active data connections, at every address of this machine */
+    uint16_t listener_port;
     int orders, control, log;
     uint32_t next_id, next_address;
     struct child pool[POOL_MAX]; /* started, not used yet */
@@ -109,6 +118,7 @@ struct hostile {
     /* what it has */
     uint8_t host_key[BLOB_MAX], other_key[BLOB_MAX]; /* Ed25519 public blobs: its own, another's */
     size_t host_key_len, other_key_len;
+    EVP_PKEY *tls_key; /* public, of its certificate */
     EVP_PKEY *user_key;
     uint8_t user_blob[BLOB_MAX];
     size_t user_blob_len;
@@ -249,6 +259,32 @@ size_t login_sign(const struct hostile *h, const char *user, const uint8_t *sess
                   uint8_t *signature, size_t size);
 EVP_PKEY *key_make(uint8_t *blob, size_t *len);
 
+/* ---- tls.c -------------------------------------------------------------------------------- */
+
+#define ECDSA_SHA256 0x0403u /* SignatureScheme (RFC 8446, 4.2.3) */
+
+/* Keep the public key of a certificate chain as workers get it. */
+void tls_take_certificate(struct hostile *h, struct slice chain);
+/* Is this the server's signature over these bytes? */
+bool tls_signed(const struct hostile *h, const char *digest, struct slice bytes,
+                struct slice signature);
+/* What a TLS 1.3 server signs for a handshake with this hash (RFC 8446, 4.4.3). Returns bytes. */
+size_t tls13_input(struct slice hash, uint8_t *bytes, size_t size);
+/* ServerECDHParams with any point (RFC 8422, 5.4). Returns bytes. */
+size_t tls12_params(uint8_t curve_type, unsigned group, size_t point, uint8_t *bytes, size_t size);
+/* Let the monitor sign a handshake. */
+void tls_do(struct hostile *h, struct actor *a);
+/* Forget the active data connections that have come so far. */
+void listener_drain(const struct hostile *h);
+/* Ask for a data port. Returns the request's id. */
+uint32_t passive_ask(struct hostile *h, struct actor *a);
+/* The answer: the port, or 0. */
+uint16_t passive_port(struct hostile *h, struct actor *a, uint32_t id);
+/* Connect to a port of the server from an address. Returns the descriptor, or -1: refused. */
+int passive_connect(struct in_addr from, uint16_t port);
+/* The connection that was brought with this id within the time; -1: none. */
+int data_taken(struct hostile *h, struct actor *a, uint32_t id, int wait_ms);
+
 /* ---- samples.c ---------------------------------------------------------------------------- */
 
 struct sample {
@@ -360,6 +396,7 @@ void counts_run(struct hostile *h);
 void fields_run(struct hostile *h);
 void liveness_run(struct hostile *h);
 void across_run(struct hostile *h);
+void across_ftps_run(struct hostile *h);
 void agent_check(struct hostile *h);
 void agent_run(struct hostile *h);
 void files_check(struct hostile *h);

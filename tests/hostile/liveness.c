@@ -157,6 +157,7 @@ static pid_t flood_start(int link, const struct sample *s, unsigned long n, bool
 struct flood_kind {
     const char *name;
     enum message_type type;
+    enum role kind;
     enum stand stand;
     unsigned share; /* of options.flood: one in so many */
     unsigned long
@@ -164,16 +165,21 @@ struct flood_kind {
 };
 
 static const struct flood_kind floods[] = {
-    {"sign, open", MSG_sign_exchange, STAND_OPEN, 1, 0},
-    {"sign, greeted", MSG_sign_exchange, STAND_GREETED, 1, 4},
-    {"query", MSG_auth_query, STAND_KEYED, 1, 64},
-    {"password, open", MSG_auth_password, STAND_OPEN, 1, 1},
-    {"log", MSG_worker_log, STAND_GREETED, 1, 1000},
-    {"ready", MSG_worker_ready, STAND_STARTING, 1, 1},
-    {"anything, ending", MSG_auth_password, STAND_ENDING, 10, 0},
-    {"agent: stat", MSG_file_stat, STAND_AGENT, 1, 0},
-    {"agent: open", MSG_file_open, STAND_AGENT, 4, 0},
-    {"agent: mkdir", MSG_file_mkdir, STAND_AGENT, 4, 0},
+    {"sign, open", MSG_sign_exchange, ROLE_SFTP, STAND_OPEN, 1, 0},
+    {"sign, greeted", MSG_sign_exchange, ROLE_SFTP, STAND_GREETED, 1, 4},
+    {"query", MSG_auth_query, ROLE_SFTP, STAND_KEYED, 1, 64},
+    {"password, open", MSG_auth_password, ROLE_SFTP, STAND_OPEN, 1, 1},
+    {"log", MSG_worker_log, ROLE_SFTP, STAND_GREETED, 1, 1000},
+    {"ready", MSG_worker_ready, ROLE_SFTP, STAND_STARTING, 1, 1},
+    {"anything, ending", MSG_auth_password, ROLE_SFTP, STAND_ENDING, 10, 0},
+    {"sign 1.3, greeted", MSG_sign_tls13, ROLE_FTPS, STAND_GREETED, 1, 1},
+    {"sign 1.3, open", MSG_sign_tls13, ROLE_FTPS, STAND_OPEN, 10, 0},
+    {"sign 1.2, open", MSG_sign_tls12, ROLE_FTPS, STAND_OPEN, 20, 0},
+    {"passive", MSG_data_passive, ROLE_FTPS, STAND_OPEN, 10, 0},
+    {"active", MSG_data_active, ROLE_FTPS, STAND_OPEN, 10, 0},
+    {"agent: stat", MSG_file_stat, ROLE_SFTP, STAND_AGENT, 1, 0},
+    {"agent: open", MSG_file_open, ROLE_SFTP, STAND_AGENT, 4, 0},
+    {"agent: mkdir", MSG_file_mkdir, ROLE_SFTP, STAND_AGENT, 4, 0},
 };
 
 /* What the flood itself got. */
@@ -212,7 +218,9 @@ static void try_flood(struct hostile *h, const struct flood_kind *kind, struct o
     int out = -1;
 
     home_reset(h);
+    h->kind = kind->kind;
     actor_make(h, kind->stand, &a);
+    h->kind = ROLE_SFTP;
     sample_make(h, &a, kind->type, NULL, &s);
     calm.count = stormy.count = 0;
     for (int i = 0; i < ROUNDS_CALM; i++)
@@ -297,13 +305,20 @@ static void try_never_reading_agent(struct hostile *h, struct others *others)
     actor_drop(&a);
 }
 
-/* Nothing at all: the time to log in ends that. And a question that the store never answers. */
+/* Nothing at all: the time to log in ends that, the time for data connections a port that nobody
+ * comes to. And a question that the store never answers. */
 static void try_silence(struct hostile *h)
 {
-    struct actor a, b;
+    struct actor a, b, c;
     struct verdict verdict;
+    struct data_connection none;
 
-    server_grace(h, 1);
+    h->kind = ROLE_FTPS;
+    actor_make(h, STAND_OPEN, &c);
+    h->kind = ROLE_SFTP;
+    server_grace(h, 1); /* and for data connections */
+    const uint32_t id = passive_ask(h, &c);
+    const uint16_t port = passive_port(h, &c, id);
     actor_make(h, STAND_GREETED, &a);
     struct pollfd killed = {.fd = a.orders, .events = POLLIN};
     const uint64_t security = server_status(h).security_events;
@@ -311,6 +326,13 @@ static void try_silence(struct hostile *h)
     expect(h, server_status(h).security_events == security,
            "liveness: a silent client is a security event");
     actor_drop(&a);
+    expect(h,
+           raw_receive(h, c.link, PATIENCE_MS) == 1 &&
+               decode_data_connection(&h->envelope, &none) == 0 && h->envelope.id == id &&
+               h->envelope.fd_count == 0 && none.reason.len > 0 &&
+               passive_connect(c.address, port) < 0,
+           "liveness: a data port is waited on for ever");
+    actor_drop(&c);
     server_grace(h, 0);
     server_hold(h, true);
     actor_make(h, STAND_CHECKING, &b);
@@ -440,33 +462,42 @@ static void hostile_session(struct hostile *h, unsigned long i)
     static struct sample s;
     static const enum message_type wrong[] = {MSG_store_find, MSG_account, MSG_agent_ready};
     const int fds[] = {STDERR_FILENO, STDERR_FILENO};
+    const unsigned how = (unsigned)(i % 7);
     struct actor a;
 
+    h->kind = how == 6 ? ROLE_FTPS : ROLE_SFTP;
     actor_greet(h, &a, htonl(INADDR_LOOPBACK));
+    h->kind = ROLE_SFTP;
     const uint64_t security = server_status(h).security_events;
     sample_make(h, &a, wrong[i % 3], NULL, &s);
-    switch (i % 6) {
+    switch (how) {
     case 0: /* not allowed */
     case 1: /* no message */
-        raw_send(a.link, s.bytes, i % 6 == 0 ? s.len : 3, NULL, 0, 0);
+        raw_send(a.link, s.bytes, how == 0 ? s.len : 3, NULL, 0, 0);
         break;
     case 2: /* descriptors */
     case 3: /* and nothing else */
-        raw_send(a.link, s.bytes, i % 6 == 2 ? s.len : 0, fds, 2, 0);
+        raw_send(a.link, s.bytes, how == 2 ? s.len : 0, fds, 2, 0);
         break;
     case 4: /* a login, then misuse of the agent */
         exchange_do(h, &a);
         login_by_password(h, &a, ACCOUNT, PASSWORD);
         raw_send(a.agent, s.bytes, s.len, fds, 2, 0);
         break;
+    case 6: /* FTPS: a login, a port that nobody comes to, and what is not allowed */
+        tls_do(h, &a);
+        login_by_password(h, &a, ACCOUNT, PASSWORD);
+        passive_port(h, &a, passive_ask(h, &a));
+        raw_send(a.link, s.bytes, s.len, NULL, 0, 0);
+        break;
     default: /* an exchange and a wrong password, then gone without a word */
         exchange_do(h, &a);
         login_by_password(h, &a, ACCOUNT, "wrong");
         break;
     }
-    const enum seen seen = i % 6 == 4   ? actor_watch_agent(h, &a, security, 0)
-                           : i % 6 == 5 ? SEEN_ENDED
-                                        : actor_watch(h, &a, security, 0, 0);
+    const enum seen seen = how == 4   ? actor_watch_agent(h, &a, security, 0)
+                           : how == 5 ? SEEN_ENDED
+                                      : actor_watch(h, &a, security, 0, 0);
     expect(h, seen == SEEN_ENDED, "endurance: session %lu: %s", i, seen_names[seen]);
     sample_free(&s);
     actor_drop(&a);

@@ -71,24 +71,24 @@ void give_up(const char *format, ...)
 
 static void usage(FILE *out)
 {
-    fprintf(
-        out,
-        "usage: hostile [-cek] [-f COUNT] [-m MESSAGE] [-n COUNT] [-p PART]... [-t N]\n"
-        "               [-w SECONDS] BUILD MATRICES\n"
-        "  -c        leave no folder, even when something was unexpected\n"
-        "  -e        end with the first that is unexpected\n"
-        "  -f COUNT  messages of a flood (100000)\n"
-        "  -m NAME   of matrix and counts only this message's rows\n"
-        "  -n COUNT  sessions of the endurance run (1000)\n"
-        "  -t N      only every Nth byte to cut at, only every Nth foreign message (1)\n"
-        "  -p PART   only this part (matrix counts fields across liveness endurance rights files\n"
-        "            agent store hasher)\n"
-        "  -w N      wait at most so many seconds for an answer (20)\n"
-        "  -k        keep the servers' folders\n"
-        "BUILD: the programs' folder. MATRICES: that of matrix.txt and the others.\n");
+    fprintf(out, "usage: hostile [-cek] [-f COUNT] [-m MESSAGE] [-n COUNT] [-p PART]... [-t N]\n"
+                 "               [-w SECONDS] BUILD MATRICES\n"
+                 "  -c        leave no folder, even when something was unexpected\n"
+                 "  -e        end with the first that is unexpected\n"
+                 "  -f COUNT  messages of a flood (100000)\n"
+                 "  -m NAME   of matrix and counts only this message's rows\n"
+                 "  -n COUNT  sessions of the endurance run (1000)\n"
+                 "  -t N      only every Nth byte to cut at, only every Nth foreign message (1)\n"
+                 "  -p PART   only this part (matrix counts fields across across-ftps liveness "
+                 "endurance rights files\n"
+                 "            agent store hasher)\n"
+                 "  -w N      wait at most so many seconds for an answer (20)\n"
+                 "  -k        keep the servers' folders\n"
+                 "BUILD: the programs' folder. MATRICES: that of matrix.txt and the others.\n");
 }
 
-#define WORKERS (1u << ROLE_WORKER)
+#define SFTP    (1u << ROLE_SFTP)
+#define WORKERS (SFTP | 1u << ROLE_FTPS)
 #define AGENTS  (1u << ROLE_AGENT)
 #define STORE   (1u << ROLE_STORE)
 #define HASHERS (1u << ROLE_HASHER)
@@ -106,13 +106,14 @@ static const struct {
     {"counts",    NULL,         counts_run,    WORKERS,                    0, 8, false},
     {"fields",    NULL,         fields_run,    WORKERS,                    0, 8, false},
     {"across",    NULL,         across_run,    WORKERS,                    0, 8, false},
+    {"across-ftps", NULL,       across_ftps_run, WORKERS,                  0, 8, false},
     {"liveness",  NULL,         liveness_run,  WORKERS,                    0, 8, false},
     {"endurance", NULL,         endurance_run, WORKERS,                    0, 8, false},
-    {"agent",     agent_check,  agent_run,     WORKERS | AGENTS,           0, 8, false},
-    {"files",     files_check,  files_run,     WORKERS | AGENTS,           0, 8, false},
-    {"store",     store_check,  store_run,     WORKERS | STORE,            0, 1, false},
-    {"hasher",    hasher_check, hasher_run,    WORKERS | HASHERS,          8, 1, false},
-    {"rights",    NULL,         rights_run,    WORKERS | AGENTS | STORE | HASHERS, 1, 1, true},
+    {"agent",     agent_check,  agent_run,     SFTP | AGENTS,              0, 8, false},
+    {"files",     files_check,  files_run,     SFTP | AGENTS,              0, 8, false},
+    {"store",     store_check,  store_run,     SFTP | STORE,               0, 1, false},
+    {"hasher",    hasher_check, hasher_run,    SFTP | HASHERS,             8, 1, false},
+    {"rights",    NULL,         rights_run,    SFTP | AGENTS | STORE | HASHERS, 1, 1, true},
     // clang-format on
 };
 #define PARTS (sizeof(parts) / sizeof(parts[0]))
@@ -199,9 +200,12 @@ static void run(struct hostile *h, const bool *wanted)
         end(h, before);
 }
 
-/* Descriptors for some hundred workers at the same time. */
-static void prepare(void)
+/* Descriptors for some hundred workers at the same time; a place for active data connections, whose
+ * queue is short: those of a flood that find it full leave nothing behind. */
+static void prepare(struct hostile *h)
 {
+    struct sockaddr_in at = {.sin_family = AF_INET};
+    socklen_t len = sizeof(at);
     struct rlimit files;
 
     signal(SIGPIPE, SIG_IGN);
@@ -210,6 +214,11 @@ static void prepare(void)
     files.rlim_cur = files.rlim_max < 8192 ? files.rlim_max : 8192;
     if (setrlimit(RLIMIT_NOFILE, &files) < 0)
         give_up("setrlimit");
+    h->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (h->listener < 0 || bind(h->listener, (struct sockaddr *)&at, len) < 0 ||
+        listen(h->listener, 4) < 0 || getsockname(h->listener, (struct sockaddr *)&at, &len) < 0)
+        give_up("no place to listen");
+    h->listener_port = ntohs(at.sin_port);
 }
 
 static void want(bool *wanted, const char *name)
@@ -281,7 +290,7 @@ int main(int argc, char **argv)
     bool wanted[PARTS] = {false};
 
     read_options(h, argc, argv, wanted);
-    prepare();
+    prepare(h);
     for (size_t i = 0; i < PARTS; i++) {
         if (parts[i].check != NULL)
             parts[i].check(h);
@@ -294,6 +303,8 @@ int main(int argc, char **argv)
     run(h, wanted);
     EVP_PKEY_free(other);
     EVP_PKEY_free(h->user_key);
+    EVP_PKEY_free(h->tls_key);
+    close(h->listener);
     printf("%lu cases, %lu unexpected\n", h->cases, h->unexpected);
     return h->unexpected > 0 ? 1 : 0;
 }

@@ -1,23 +1,47 @@
 /* Every message of a worker's in every state, held against matrix.txt: what comes of it, and where
  * the session stands afterwards. Called by main.c. What is expected comes from that file alone. */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "tests/hostile/hostile.h"
 
 #define NO_ANSWER_MS 50 /* how long nothing must come where nothing may */
 
-/* One for each kind of worker: the sections of matrix.txt. */
-static struct matrix kinds[] = {
+/* One for each kind of worker, by its role: the sections of matrix.txt. */
+static struct matrix kinds[WORKER_ROLES] = {
     {.file = "matrix.txt",
      .section = "sftp",
+     .columns = stand_names,
+     .column_count = STAND_COUNT,
+     .known = sample_known},
+    {.file = "matrix.txt",
+     .section = "ftps",
      .columns = stand_names,
      .column_count = STAND_COUNT,
      .known = sample_known},
 };
 
 /* ------------------------------------------------------------------------- running */
+
+/* An active data connection has reached its client's address, and is closed again. */
+static bool connection_came(struct hostile *h, const struct actor *a)
+{
+    struct sockaddr_in here;
+    socklen_t len = sizeof(here);
+    struct pollfd wait = {.fd = h->listener, .events = POLLIN};
+    const int fd =
+        poll(&wait, 1, answer_ms) == 1 ? accept4(h->listener, NULL, NULL, SOCK_CLOEXEC) : -1;
+    const bool came = fd >= 0 && getsockname(fd, (struct sockaddr *)&here, &len) == 0 &&
+                      here.sin_addr.s_addr == a->address.s_addr;
+
+    if (fd >= 0)
+        close(fd);
+    return came;
+}
 
 /* Beyond what came back: was it heard, or not? Returns what is wrong, or NULL. */
 static const char *proof(struct hostile *h, struct actor *a, const struct row *row,
@@ -34,6 +58,9 @@ static const char *proof(struct hostile *h, struct actor *a, const struct row *r
         if (strcmp(text, row->after[stand][0] != '\0' ? row->after[stand] : before) != 0)
             return "the session stands elsewhere afterwards";
     }
+    if (row->type == MSG_data_active && row->variant[0] == '\0' && cell == CELL_OK &&
+        !connection_came(h, a))
+        return "no connection came to its client";
     if (row->type == MSG_worker_log && (cell == CELL_OK || cell == CELL_NONE)) {
         snprintf(text, sizeof(text), "its worker says: hostile line %d\n", (int)a->pid);
         if (log_has(h, log_from, text) != (cell == CELL_OK))
@@ -86,37 +113,40 @@ static void run_cell(struct hostile *h, const struct row *row, enum stand stand)
                                                 : actor_watch(h, &a, security, wait_ms, s.id);
     const bool as_wanted = seen == wanted(cell, s.answers);
     const char *wrong = as_wanted ? proof(h, &a, row, stand, log_from) : NULL;
-    expect(h, as_wanted && wrong == NULL, "matrix: %s%s%s while %s: %s expected; %s%s%s", name,
-           variant != NULL ? "/" : "", row->variant, stand_names[stand], cell_names[cell],
-           seen_names[seen], wrong != NULL ? ", but " : "", wrong != NULL ? wrong : "");
+    expect(h, as_wanted && wrong == NULL, "matrix: %s: %s%s%s while %s: %s expected; %s%s%s",
+           kinds[h->kind].section, name, variant != NULL ? "/" : "", row->variant,
+           stand_names[stand], cell_names[cell], seen_names[seen], wrong != NULL ? ", but " : "",
+           wrong != NULL ? wrong : "");
     sample_free(&s);
     actor_drop(&a);
 }
 
 void matrix_check(struct hostile *h)
 {
-    for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+    for (size_t k = 0; k < WORKER_ROLES; k++) {
         const struct matrix *m = &kinds[k];
         matrix_read(h, &kinds[k]);
         for (size_t i = 0; i < m->count; i++) {
             for (int s = 0; s < STAND_AGENT; s++)
-                h->lets[m->rows[i].type] |= m->rows[i].cells[s] == CELL_OK;
+                h->lets[k][m->rows[i].type] |= m->rows[i].cells[s] == CELL_OK;
         }
     }
 }
 
 void matrix_run(struct hostile *h)
 {
-    for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
+    for (size_t k = 0; k < WORKER_ROLES; k++) {
+        h->kind = (enum role)k;
         for (size_t s = 0; s < STAND_COUNT; s++) {
             if (s == STAND_CHECKING)
                 server_hold(h, true);
             for (size_t i = 0; i < kinds[k].count; i++) {
-                if (!row_skips(h, kinds[k].rows[i].type))
+                if (!row_skips(h, kinds[k].rows[i].type) && row_due(h, &kinds[k], i, s))
                     run_cell(h, &kinds[k].rows[i], (enum stand)s);
             }
             if (s == STAND_CHECKING)
                 server_hold(h, false);
         }
     }
+    h->kind = ROLE_SFTP;
 }

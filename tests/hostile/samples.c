@@ -126,6 +126,101 @@ static void make_auth_password(struct hostile *h, struct actor *a, const char *v
     encode(s, &m);
 }
 
+/* A handshake's hash, and what is none of TLS 1.3. */
+static void make_sign_tls13(struct hostile *h, struct actor *a, const char *variant,
+                            struct sample *s)
+{
+    struct sign_tls13 m = {.scheme = ECDSA_SHA256, .hash = slice_of(s->room, 32)};
+
+    (void)h, (void)a;
+    memset(s->room, 0x5a, 64);
+    if (is(variant, "sha384"))
+        m.hash.len = 48;
+    if (is(variant, "nothing"))
+        m.hash.len = 0;
+    if (is(variant, "short"))
+        m.hash.len = 31;
+    if (is(variant, "long"))
+        m.hash.len = 33;
+    if (is(variant, "sha1"))
+        m.scheme = 0x0203;
+    if (is(variant, "pkcs1"))
+        m.scheme = 0x0401;
+    if (is(variant, "pss"))
+        m.scheme = 0x0804;
+    if (is(variant, "ed25519"))
+        m.scheme = 0x0807;
+    if (is(variant, "no-scheme"))
+        m.scheme = ECDSA_SHA256 | 1u << 16;
+    s->answers = true;
+    encode(s, &m);
+}
+
+/* Randoms and ECDHE parameters, and what is none of TLS 1.2. */
+static void make_sign_tls12(struct hostile *h, struct actor *a, const char *variant,
+                            struct sample *s)
+{
+    const bool p384 = is(variant, "p384");
+    const uint8_t type = is(variant, "explicit") ? 1 : 3;
+    const unsigned group = is(variant, "group") ? 22 : p384 ? 24 : 23;
+    const size_t point = is(variant, "point") ? 66 : p384 ? 97 : 65;
+    const size_t len = tls12_params(type, group, point, s->room + 64, 256);
+    struct sign_tls12 m = {.scheme = ECDSA_SHA256,
+                           .client_random = slice_of(s->room, 32),
+                           .server_random = slice_of(s->room + 32, 32),
+                           .params = slice_of(s->room + 64, len)};
+
+    (void)h, (void)a;
+    memset(s->room, 0x5a, 64);
+    if (is(variant, "client-random"))
+        m.client_random.len = 31;
+    if (is(variant, "server-random"))
+        m.server_random.len = 31;
+    if (is(variant, "trailing"))
+        m.params.len++; /* room is zeroed */
+    if (is(variant, "cut"))
+        m.params.len--;
+    if (is(variant, "nothing"))
+        m.params.len = 0;
+    if (is(variant, "dhe")) /* p, g and Ys, each with its length (RFC 5246, 7.4.3) */
+        m.params = keep(s, 64, slice_of("\0\2\5\7\0\1\2\0\1\4", 10));
+    if (is(variant, "pkcs1"))
+        m.scheme = 0x0401;
+    if (is(variant, "sha1"))
+        m.scheme = 0x0203;
+    s->answers = true;
+    encode(s, &m);
+}
+
+static void make_data_passive(struct hostile *h, struct actor *a, const char *variant,
+                              struct sample *s)
+{
+    const struct data_passive m = {0};
+
+    (void)h, (void)a, (void)variant;
+    s->answers = true;
+    encode(s, &m);
+}
+
+static void make_data_active(struct hostile *h, struct actor *a, const char *variant,
+                             struct sample *s)
+{
+    struct data_active m = {.port = h->listener_port};
+
+    (void)a;
+    listener_drain(h);
+    if (is(variant, "nobody"))
+        m.port = 1024; /* nobody listens there */
+    if (is(variant, "service"))
+        m.port = 1023;
+    if (is(variant, "nothing"))
+        m.port = 0;
+    if (is(variant, "too-large"))
+        m.port += 65536;
+    s->answers = true;
+    encode(s, &m);
+}
+
 static void make_worker_log(struct hostile *h, struct actor *a, const char *variant,
                             struct sample *s)
 {
@@ -330,6 +425,11 @@ static const struct {
     {MSG_worker_ready, make_worker_ready, ""},
     {MSG_sign_exchange, make_sign_exchange,
      "other-key other-server other-session disagree weak junk trailing"},
+    {MSG_sign_tls13, make_sign_tls13, "sha384 nothing short long sha1 pkcs1 pss ed25519 no-scheme"},
+    {MSG_sign_tls12, make_sign_tls12,
+     "p384 explicit group point client-random server-random trailing cut nothing dhe pkcs1 sha1"},
+    {MSG_data_passive, make_data_passive, ""},
+    {MSG_data_active, make_data_active, "nobody service nothing too-large"},
     {MSG_auth_query, make_auth_query, "unknown nobody algorithm"},
     {MSG_auth_key, make_auth_key, "half wrong unsigned nobody algorithm"},
     {MSG_auth_password, make_auth_password, "half wrong nobody empty nul"},

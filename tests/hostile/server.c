@@ -120,10 +120,14 @@ static void write_config(struct hostile *h, unsigned grace)
             "run_dir = %s/run\nprograms = %s/programs\nhash_cost = 1\nspare_workers = %u\n"
             "%s%.0u\n"
             "[sftp]\nlisten = 127.0.0.1\nport = %u\n"
+            "[ftps]\nenabled = %s\nlisten = 127.0.0.1\nport = %u\npassive_ports = %u-%u\n"
+            "data_wait = %u\n"
             "[limits]\nconnections_per_address = 1000\npenalty_exempt = 127.0.0.1\n"
             "login_grace = %u\n",
             h->place, h->place, h->place, h->place, h->place, h->spares,
-            h->hashers != 0 ? "hashers = " : "", h->hashers, (unsigned)h->port, grace);
+            h->hashers != 0 ? "hashers = " : "", h->hashers, (unsigned)h->port,
+            (h->stand_ins & 1u << ROLE_FTPS) != 0 ? "yes" : "no", (unsigned)h->ftps_port,
+            PASSIVE_FIRST, PASSIVE_FIRST + PASSIVE_PORTS - 1, grace, grace);
     if (fclose(f) != 0)
         give_up("%s: %s", path, strerror(errno));
 }
@@ -293,9 +297,12 @@ void server_start(struct hostile *h)
     h->root = geteuid() == 0;
     h->security = h->offences = 0;
     h->host_key_len = 0;
+    EVP_PKEY_free(h->tls_key);
+    h->tls_key = NULL;
     make_folders(h);
     open_orders(h);
     h->port = free_port();
+    h->ftps_port = free_port();
     write_config(h, GRACE);
     run_server(h);
     open_control(h);

@@ -92,7 +92,7 @@ def dispatch():
             continue
         added = f"    {{MSG_{message}, K_ALL, {'|'.join(f'S({s})' for s in live)}, UNBOUNDED, on_mutant, STAY}},\n"
         text = source[:marker] + DEAF + source[marker:rows[0].start()] + added + source[rows[0].start():]
-        cells = tuple(f"matrix: {message} while {stand}:" for s in live for stand in stands(s))
+        cells = tuple(f"matrix: {kind.lower()}: {message} while {stand}:" for kind in kinds() for s in live for stand in stands(s))
         yield Mutant(f"{message}: heard while {'|'.join(live)} (each)", DISPATCH, text, ("hostile", message), cells, len(live))
 
 
