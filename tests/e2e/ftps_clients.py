@@ -169,14 +169,14 @@ class Session(ftplib.FTP_TLS):
         return conn, size
 
 
-def session(server, user="alice", password="correct horse", host="127.0.0.1", implicit=False, tls=None, resume=True, login=True, kind=Session):
+def session(server, user="alice", password="correct horse", host="127.0.0.1", implicit=False, tls=None, resume=True, login=True, timeout=60, kind=Session):
     """A logged-in ftplib connection with protected data; the caller closes it."""
     context = ssl.create_default_context(cafile=str(server.place / "keys" / "tls.crt"))
     least, most = VERSIONS[tls]
     if least:
         context.minimum_version, context.maximum_version = least, most
     ftp = kind(resume=resume, implicit=implicit, context=context)
-    ftp.connect(host, server.implicit_port if implicit else server.ftps_port)
+    ftp.connect(host, server.implicit_port if implicit else server.ftps_port, timeout)
     if implicit and login:
         ftplib.FTP.login(ftp, user, password)
         ftp.prot_p()

@@ -1,5 +1,6 @@
 """What the kernel says of every process of the house while clients are connected: ids, capabilities,
 filters, roots, descriptors; and that no worker's memory holds a private key or a password hash."""
+import io
 import os
 import re
 import stat
@@ -8,21 +9,25 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+import ftps_clients
 import sshlow
 from server import IS_ROOT, Process, wait_for
 
 WORKER_IDS = range(40000, 45000)
-SANDBOXED = ("sallyport-sftp", "sallyport-files", "sallyport-store", "sallyport-hash")
+WORKERS = ("sallyport-sftp", "sallyport-ftps")
+SANDBOXED = (*WORKERS, "sallyport-files", "sallyport-store", "sallyport-hash")
 PASSWORD = "correct horse"
 
 
 @pytest.fixture(scope="module")
 def busy(make_shared, payload_file, keys):
-    """A server with three sessions of two accounts, one of them with a file open for writing and one
-    for reading. Yields the server and its sessions as the command tells them."""
-    server = make_shared()
+    """A server with four sessions of three accounts: over SFTP one with a file open for writing and one
+    for reading, over FTPS one that has transferred and is idle. Yields the server and its sessions as the
+    command tells them."""
+    server = make_shared(start=False).serve_ftps().start()
     server.add("alice", keys=[keys["ed25519"].with_suffix(".pub")])
     server.add("bob")
+    server.add("carol")
     server.put_file("read", payload_file)
     clients = [sshlow.login(server, "alice"), sshlow.login(server, "alice"), sshlow.login(server, "bob")]
     writing = clients[0].open("/written", "wb")
@@ -30,9 +35,13 @@ def busy(make_shared, payload_file, keys):
     writing.flush()
     reading = clients[1].open("/read", "rb")
     assert reading.read(1000)
-    sessions = wait_for("three sessions", lambda: open_sessions(server, 3))
-    wait_for("spares", lambda: len(server.children("sallyport-sftp")) >= 5)
+    ftps = ftps_clients.session(server, "carol")
+    ftps.storbinary("STOR stored", io.BytesIO(b"y" * 100_000))
+    assert ftps.nlst() == ["stored"]
+    sessions = wait_for("four sessions", lambda: open_sessions(server, 4))
+    wait_for("spares", lambda: len(server.children("sallyport-sftp")) >= 5 and len(server.children("sallyport-ftps")) >= 3)
     yield server, sessions
+    ftps.close()
     for client in clients:
         client.get_channel().get_transport().close()
 
@@ -56,7 +65,7 @@ def test_the_family_is_complete(busy):
     names = [p.name for p in family(server)]
     assert names.count("sallyport-store") == 1
     assert names.count("sallyport-hash") == 2
-    assert names.count("sallyport-files") == 3
+    assert names.count("sallyport-files") == 4
     assert set(names) == set(SANDBOXED)
     assert {s["worker_pid"] for s in sessions} | {s["agent_pid"] for s in sessions} <= {p.pid for p in family(server)}
 
@@ -94,7 +103,7 @@ def test_the_monitor_keeps_few_capabilities(busy):
 @pytest.mark.needs_root
 def test_ids(busy):
     server, sessions = busy
-    workers = [Process(p.pid) for p in server.children("sallyport-sftp")]
+    workers = [Process(p.pid) for program in WORKERS for p in server.children(program)]
     uids = []
     for worker in workers:
         status = worker.status
@@ -117,7 +126,7 @@ def test_ids(busy):
 
 
 @pytest.mark.needs_root
-@pytest.mark.parametrize("program", ["sallyport-sftp", "sallyport-files", "sallyport-hash"])
+@pytest.mark.parametrize("program", [*WORKERS, "sallyport-files", "sallyport-hash"])
 def test_the_root_is_empty(busy, program):
     server, _ = busy
     assert server.children(program)
@@ -160,13 +169,20 @@ def test_descriptors_of_workers(busy):
         error = found.pop(2)[1]
         assert error == "/dev/null" or os.environ.get("SALLYPORT_BUILD", "").endswith("asan"), error
         assert [found.pop(n)[0] for n in (3, 4, 5)] == ["socket"] * 3, "monitor, client, agent"
+        if session["protocol"] == "ftps":
+            assert found.pop(6)[1] == "/dev/null", "the place of a data connection, which there is none of"
         for number, (kind, target) in found.items():
             assert target.startswith(str(server.home(session["account"]))), (number, kind, target)
             files.add(os.path.basename(target))
     assert files == {"written", "read"}
     live = {s["worker_pid"] for s in sessions}
-    for spare in (p for p in server.children("sallyport-sftp") if p.pid not in live):
-        assert set(descriptors(spare)) == {0, 1, 2, 3}, spare
+    for program, extra in zip(WORKERS, ({}, {6: "/dev/null"})):
+        spares = [p for p in server.children(program) if p.pid not in live]
+        assert spares
+        for spare in spares:
+            found = descriptors(spare)
+            assert set(found) == {0, 1, 2, 3, *extra}, spare
+            assert all(found[n][1] == target for n, target in extra.items()), spare
 
 
 @pytest.mark.needs_root
@@ -253,14 +269,15 @@ def password_hashes(server):
 def test_no_key_and_no_hash_in_the_memory_of_workers_and_agents(busy):
     server, _ = busy
     needles = list(private_numbers(server))
-    assert {name for name, _ in needles} == {"host_ed25519", "host_ecdsa", "host_rsa"}
+    assert {name for name, _ in needles} == {"host_ed25519", "host_ecdsa", "host_rsa", "tls.key"}
     hashes = password_hashes(server)
     assert hashes, "the store holds hashes"
     needles += [("password hash", h) for h in hashes]
-    # The scan finds what is there: the monitor signs with the Ed25519 seed.
-    seed = next(value for name, value in needles if name == "host_ed25519")
-    assert any(seed in piece for piece in memory(server.monitor)), "the scan finds keys where they are"
-    for process in server.children("sallyport-sftp") + server.children("sallyport-files"):
+    # The scan finds what is there: the monitor signs with the Ed25519 seed and the TLS key's number.
+    held = b"".join(memory(server.monitor))
+    for name in ("host_ed25519", "tls.key"):
+        assert any(value in held for key, value in needles if key == name), f"the scan finds {name} where it is"
+    for process in [p for program in (*WORKERS, "sallyport-files") for p in server.children(program)]:
         whole = b"".join(memory(process))
         assert len(whole) > 1_000_000, process
         for name, needle in needles:
@@ -271,7 +288,7 @@ def test_no_key_and_no_hash_in_the_memory_of_workers_and_agents(busy):
 def test_files_that_others_may_not_read(busy):
     server, _ = busy
     for path in (server.place / "keys").iterdir():
-        if not path.name.endswith(".pub"):
+        if path.suffix not in (".pub", ".crt"):
             assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
     for path in (server.place / "state").iterdir():
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
@@ -281,7 +298,7 @@ def test_files_that_others_may_not_read(busy):
 def test_status_tells_what_is_in_force(busy):
     server, _ = busy
     status = server.json("status")
-    assert status["sessions"] == 3
+    assert status["sessions"] == 4
     assert status["pid"] == server.monitor.pid
     assert bool(status["privileged"]) == IS_ROOT
     text = server.command("status").stdout

@@ -1,5 +1,8 @@
 """kill -9 of each process in the middle of things: the others go on, and nothing that was
 acknowledged is lost."""
+import contextlib
+import ftplib
+import io
 import os
 import re
 import signal
@@ -11,6 +14,7 @@ import paramiko
 import pytest
 
 import clients
+import ftps_clients
 import sshlow
 from conftest import same
 from server import IS_ROOT, Process, programs, wait_for
@@ -91,6 +95,37 @@ def test_an_agent(two, payload):
     assert status != 0
     bob_is_whole(server, b, payload)
     wait_for("the end of alice's session", lambda: not [s for s in server.sessions() if s["account"] == "alice"])
+
+
+@pytest.mark.parametrize("which", ["worker_pid", "agent_pid"])
+def test_an_ftps_session(make_server, place, payload, which):
+    """Its worker, or its agent, in the middle of an upload: that session ends and no other, over FTPS or SFTP."""
+    server = make_server(start=False).serve_ftps().start()
+    for name in ("alice", "bob", "carol"):
+        server.add(name)
+    b = slow_put(server, place, payload, "file", "bob")
+    other = ftps_clients.session(server, "carol")
+    other.voidcmd("TYPE I")
+    with contextlib.closing(ftps_clients.session(server, "alice")) as ftps:
+        ftps.voidcmd("TYPE I")
+        data = ftps.transfercmd("STOR file")
+        data.sendall(b"x" * 300_000)
+        growing(server, "file", "alice")
+        growing(server, "file", "bob")
+        session = session_of(server, "alice")
+        assert session["protocol"] == "ftps"
+        server.expected_security = int(which == "worker_pid")  # a worker that crashes is one
+        Process(session[which]).kill()
+        with pytest.raises((OSError, EOFError, ftplib.Error)):
+            data.settimeout(20)
+            while True:
+                data.sendall(b"x" * 65536)
+        data.close()
+    wait_for("the end of alice's session", lambda: not [s for s in server.sessions() if s["account"] == "alice"])
+    other.storbinary("STOR after", io.BytesIO(b"after"))
+    other.close()
+    assert (server.home("carol") / "after").read_bytes() == b"after"
+    bob_is_whole(server, b, payload)
 
 
 def test_the_hashers(two, place, payload):

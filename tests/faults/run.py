@@ -49,7 +49,7 @@ def stage(build, place):
     may pass."""
     for name in o.PROGRAMS:
         shutil.copy2(build / "faults" / name, place / name)
-    for name in ("sallyport", "sallyport-sftp"):
+    for name in ("sallyport", "sallyport-sftp", "sallyport-ftps"):
         shutil.copy2(build / name, place / name)
 
 
@@ -88,7 +88,7 @@ class Lane:
 
     def make(self):
         settings = {"server": {"hashers": HASHERS, "spare_workers": SPARES, "log_level": "info"}, "limits": {"login_grace": 15}}
-        self.server = server_module.Server(settings)
+        self.server = server_module.Server(settings).serve_ftps()
         self.server.configure({"server": {"home_base": self.homes}})
         self.server.homes = self.homes
         self.server.expected_security = None
@@ -96,13 +96,14 @@ class Lane:
 
     def fill(self):
         """Accounts and files."""
-        for name in ("alice", "bob"):
+        for name in scenario.ACCOUNTS:
             shutil.rmtree(self.homes / name, ignore_errors=True)
         self.server.add("alice", scenario.PASSWORD, durable=True, atomic=True)
         if self.keys is None:
             self.keys = {name: paramiko.ECDSAKey.generate() for name in ("bob", "wrong")}
         key = self.keys["bob"]
         self.server.add("bob", None, keys=[f"{key.get_name()} {key.get_base64()} bob"])
+        self.server.add("carol", scenario.PASSWORD)
         scenario.reset(self.server)
 
     def fresh(self):
@@ -138,7 +139,7 @@ class Lane:
             run.all()
         except AssertionError as trouble:
             wrong.append(str(trouble))
-        if point is not None and self.orders.fired and self.is_step(point) and {"login alice", "login bob"} <= run.done.keys():
+        if point is not None and self.orders.fired and self.is_step(point) and {f"login {name}" for name in scenario.ACCOUNTS} <= run.done.keys():
             wrong.append("a session was opened though a step of its agent's sandbox failed")
         self.orders.off()
         self.alive()
@@ -179,7 +180,7 @@ class Lane:
             s = json.loads(done.stdout)
             names = collections.Counter(p.name for p in self.server.monitor.children())
             last = f"{s} {names}"
-            return s["connections"] == 0 and s["store_pid"] and s["hashers"] == HASHERS and s["spares"] == SPARES and sum(names.values()) == 1 + HASHERS + SPARES
+            return s["connections"] == 0 and s["store_pid"] and s["hashers"] == HASHERS and s["spares"] == 2 * SPARES and sum(names.values()) == 1 + HASHERS + 2 * SPARES
 
         try:
             server_module.wait_for("quiet", quiet, SETTLE_SECONDS)

@@ -1,6 +1,8 @@
 """What clients and the operator do while a fault is armed, and what must hold afterwards whatever failed:
 nobody is let in by a wrong proof, and what was acknowledged is there."""
 import contextlib
+import ftplib
+import io
 import json
 import os
 import socket
@@ -10,6 +12,7 @@ import paramiko
 import paramiko.sftp
 from paramiko.sftp import CMD_CLOSE, CMD_EXTENDED
 
+import ftps_clients
 from server import wait_for
 
 PASSWORD = "correct horse"
@@ -17,7 +20,8 @@ FIXED = bytes(range(256)) * 300  # what `fixed` holds: never changed
 TIMEOUT = 25
 # paramiko 2 has this type under another name than paramiko 3.
 int64 = getattr(paramiko.sftp, "int64", None) or paramiko.py3compat.long
-TROUBLES = (OSError, EOFError, paramiko.SSHException, socket.timeout)
+TROUBLES = (OSError, EOFError, paramiko.SSHException, socket.timeout, ftplib.Error)
+ACCOUNTS = ("alice", "bob", "carol")
 
 
 class Let(AssertionError):
@@ -88,6 +92,7 @@ class Run:
     def all(self):
         self.step("alice's connection", self.by_password)
         self.step("bob's connection", self.by_key)
+        self.step("carol's connection", self.by_ftps)
         self.step("change", self.change)
 
     def change(self):
@@ -173,6 +178,36 @@ class Run:
         extended(sftp, "fsync@openssh.com", f.handle)
         close(sftp, f)
 
+    # -- carol: over FTPS, with passive data connections, and an active one
+
+    def by_ftps(self):
+        with contextlib.closing(ftps_clients.session(self.server, login=False, timeout=TIMEOUT)) as ftp:
+            ftp.auth()
+            try:
+                ftp.login("carol", "wrong")
+                raise Let("carol was let in with a wrong password")
+            except ftplib.error_perm:
+                pass
+            ftp.login("carol", PASSWORD)
+            self.done["login carol"] = True
+            ftp.prot_p()
+            self.step("carol's put", ftp.storbinary, "STOR new", io.BytesIO(self.data))
+            self.step("carol's get", self.get_by_ftps, ftp)
+            self.step("carol's list", self.list_by_ftps, ftp)
+            ftp.set_pasv(False)
+            self.step("carol's active put", ftp.storbinary, "STOR active", io.BytesIO(self.small))
+
+    def get_by_ftps(self, ftp):
+        got = []
+        ftp.retrbinary("RETR fixed", got.append)
+        if b"".join(got) != FIXED:
+            raise AssertionError(f"`fixed` was read as {sum(map(len, got))} other bytes over FTPS, without an error")
+
+    def list_by_ftps(self, ftp):
+        names = {name for name, _ in ftp.mlsd()}
+        if not {"fixed", "kept"} <= names:
+            raise AssertionError(f"a listing over FTPS without an error has {names}")
+
     # -- afterwards
 
     def home(self, name):
@@ -181,7 +216,7 @@ class Run:
     def judge(self):
         """What is wrong, as sentences."""
         wrong = []
-        alice, bob = self.home("alice"), self.home("bob")
+        alice, bob, carol = map(self.home, ACCOUNTS)
         if "lines of the audit log are being lost" in self.server.log()[self.log_from:]:
             wait_for("the line about lost lines", lambda: any(line["event"] == "audit-lost" for line in self.audit()))
         audit = self.audit()
@@ -213,6 +248,8 @@ class Run:
         need("bob's cut", lambda: content(bob / "cut") == b"cut", "the file has another size")
         if "bob's mkdir" in self.done and "bob's rmdir" in self.done and (bob / "folder").exists():
             wrong.append("bob's rmdir was acknowledged, and the folder is there")
+        need("carol's put", lambda: content(carol / "new") == self.data, "the file holds something else")
+        need("carol's active put", lambda: content(carol / "active") == self.small, "the file holds something else")
         if content(alice / "fixed") != FIXED:
             wrong.append("a file was changed that nobody changed")
         if "change" in self.done:
@@ -234,6 +271,8 @@ class Run:
             return blamed
         expected = [
             ("login alice", dict(event="login", account="alice")), ("login bob", dict(event="login", account="bob")),
+            ("login carol", dict(event="login", account="carol", protocol="ftps")),
+            ("carol's put", dict(event="upload", account="carol", path="/new", result="ok")),
             ("put", dict(event="upload", account="alice", path="/new", result="ok")),
             ("replace", dict(event="modify", account="alice", path="/kept", result="ok")),
             ("rename", dict(event="rename", path="/new", to="/moved", result="ok")),
@@ -272,7 +311,7 @@ def next_session(server, keys):
 
 def reset(server):
     """The accounts' files as at first, made behind the server's back."""
-    for name in ("alice", "bob"):
+    for name in ACCOUNTS:
         home = server.homes / name
         for entry in os.scandir(home):
             if entry.is_dir(follow_symlinks=False):

@@ -27,6 +27,9 @@ EQUAL = {
     "worker_ready while STARTING: at most 1: UNBOUNDED": "STARTING is left by the first one, and nothing leads back",
     "auth_key while GREETED: allowed while STARTING": "its handler refuses it before a key exchange, and no row signs one there",
     "auth_key while GREETED: allowed while SPARE": "its handler refuses it before a key exchange, and no row signs one there",
+    "auth_key while GREETED: from FTPS": "its handler refuses it before a key exchange, and no row signs one for FTPS",
+    **{f"sign_tls{version} while {state}: from SFTP": "its handler finds no TLS key in a session of SFTP"
+       for version in (13, 12) for state in ("GREETED", "OPEN")},
     "worker_end while GREETED|OPEN: at most 1: 2": "in ENDING nothing is heard",
     "worker_end while GREETED|OPEN: at most 1: UNBOUNDED": "in ENDING nothing is heard",
 }
