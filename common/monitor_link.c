@@ -30,8 +30,10 @@ static int take_unasked(struct monitor_link *l)
 {
     if (l->answer.type == MSG_worker_stop)
         return take_stop(l);
-    if (l->unasked != NULL && l->unasked(l->owner, &l->answer) == 0)
+    if (l->unasked != NULL && l->unasked(l->owner, &l->answer) == 0) {
+        envelope_clear(&l->answer); /* now: when the next message comes nobody knows */
         return 0;
+    }
     l->stop(l->owner, "the server gave no answer");
     return -1;
 }

@@ -63,7 +63,7 @@ static void opts_mlst(struct worker *w, struct slice text)
 
     w->facts = facts_parse(text);
     facts_names(names, w->facts);
-    reply(w, 200, "MLST OPTS %s", names);
+    reply(w, 200, "MLST OPTS%s%s", names[0] != '\0' ? " " : "", names); /* RFC 3659, 7.9 */
 }
 
 static void opts_hash(struct worker *w, struct slice text)

@@ -91,7 +91,7 @@ void on_mlsd(struct worker *w, const struct command *c)
 void list_as_reply(struct worker *w, const struct command *c)
 {
     if (w->state != STATE_OPEN) {
-        reply(w, 530, "Log in first: USER, then PASS");
+        reply_log_in(w);
         return;
     }
     if (!begin_text(w, LIST_LONG, c->text))

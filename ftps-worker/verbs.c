@@ -131,6 +131,11 @@ static bool take_argument(struct worker *w, struct command *c)
     return true;
 }
 
+void reply_log_in(struct worker *w)
+{
+    reply_text(w, w->state == STATE_CLEAR ? tls_only : log_in);
+}
+
 static void run(struct worker *w, const struct verb *verb, struct slice text)
 {
     static struct command c; /* large; one command at a time */

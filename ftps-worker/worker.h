@@ -219,6 +219,8 @@ const struct verb *verbs_site(size_t *count);   /* what follows SITE */
 const struct verb *verb_find(const char *name); /* or alias; NULL: unknown */
 /* Run the line in the reader, unless it has to wait for the end of work: then false. */
 bool command_run(struct worker *w);
+/* What is said to a command that needs a login: without TLS, how to get there. */
+void reply_log_in(struct worker *w);
 
 /* ---- reply.c --------------------------------------------------------------------------------- */
 /* One line; control characters in it become '?'. */

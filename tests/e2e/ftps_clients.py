@@ -5,6 +5,7 @@ resume in both directions, mirror. Each drives the real program against one serv
 import contextlib
 import ftplib
 import os
+import re
 import shutil
 import socket
 import sqlite3
@@ -184,6 +185,94 @@ def session(server, user="alice", password="correct horse", host="127.0.0.1", im
         ftp.login(user, password)
         ftp.prot_p()
     return ftp
+
+
+class Talk:
+    """A control connection by hand: in the clear, with TLS, or logged in."""
+
+    CLEAR, SECURE, OPEN = range(3)
+
+    def __init__(self, server, state=CLEAR, implicit=False, user="alice", password="correct horse"):
+        self.context = ssl.create_default_context(cafile=str(server.place / "keys" / "tls.crt"))
+        self.socket = socket.create_connection(("127.0.0.1", server.implicit_port if implicit else server.ftps_port), 20 * PATIENCE)
+        self.stream = None if implicit else self.socket.makefile("rb")
+        if implicit:
+            self.secure()
+        self.greeting = self.reply()
+        if state != self.CLEAR and not implicit:
+            assert self.say("AUTH TLS").startswith("234")
+            self.secure()
+        if state == self.OPEN:
+            for line in (f"USER {user}", f"PASS {password}", "PBSZ 0", "PROT P", "TYPE I"):
+                assert self.say(line)[0] in "23"
+
+    def secure(self):
+        if self.stream is not None:
+            self.stream.close()
+        self.socket = self.context.wrap_socket(self.socket, server_hostname="127.0.0.1")
+        self.stream = self.socket.makefile("rb")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stream.close()
+        self.socket.close()
+
+    def send(self, line):
+        self.socket.sendall(line if isinstance(line, bytes) else line.encode() + b"\r\n")
+
+    def lines(self):
+        """The lines of one reply; fewer than one: the connection has ended."""
+        lines = []
+        while not lines or lines[-1][3:4] != " " or not lines[-1][:3].isdigit() or lines[-1][:3] != lines[0][:3]:
+            line = self.stream.readline().decode()
+            if line == "":
+                break
+            assert line.endswith("\r\n"), line
+            lines.append(line[:-2])
+        return lines
+
+    def reply(self):
+        """The last line of a reply, or of several lines; empty: the connection has ended."""
+        return (self.lines() or [""])[-1]
+
+    def say(self, line):
+        self.send(line)
+        return self.reply()
+
+    def expect(self, line, pattern):
+        """The whole reply fits."""
+        self.send(line)
+        lines = self.lines()
+        assert re.search(pattern, "\n".join(lines)), (line, pattern, lines)
+        return lines
+
+    def dial(self):
+        """A data connection, without TLS yet: it begins when 150 was said (see protect)."""
+        port = int(re.search(r"\|\|\|(\d+)\|", self.say("EPSV")).group(1))
+        return socket.create_connection(("127.0.0.1", port), 20 * PATIENCE)
+
+    def protect(self, data):
+        return self.context.wrap_socket(data, server_hostname="127.0.0.1", session=self.socket.session)
+
+    def fetch(self, line):
+        """What a command sends on its data connection."""
+        data = self.dial()
+        self.expect(line, "^150 ")
+        with self.protect(data) as data:
+            got = b"".join(iter(lambda: data.recv(65536), b""))
+        assert self.reply().startswith("226")
+        return got
+
+    def give(self, line, content):
+        """The same the other way; returns the replies."""
+        data = self.dial()
+        before = self.expect(line, "^150 ")
+        data = self.protect(data)
+        data.sendall(content)
+        data.unwrap().close()
+        return before[-1], self.reply()
 
 
 class Ftplib(Ftps):

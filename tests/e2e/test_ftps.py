@@ -169,38 +169,8 @@ def test_an_upload_cut_short(make_server, lax):
 
 
 # ---- without TLS -------------------------------------------------------------------------------
-class Talk:
-    """A control connection by hand."""
-
-    def __init__(self, server):
-        self.socket = socket.create_connection(("127.0.0.1", server.ftps_port), 20)
-        self.stream = self.socket.makefile("rb")
-        self.reply()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stream.close()
-        self.socket.close()
-
-    def send(self, line):
-        self.socket.sendall(line if isinstance(line, bytes) else line.encode() + b"\r\n")
-
-    def reply(self):
-        """The last line of a reply, or of several lines; empty: the connection has ended."""
-        while True:
-            line = self.stream.readline().decode()
-            if line == "" or line[3:4] == " ":
-                return line.rstrip("\r\n")
-
-    def say(self, line):
-        self.send(line)
-        return self.reply()
-
-
 def test_a_login_in_the_clear_is_refused_with_what_to_do(ftps):
-    with Talk(ftps) as talk:
+    with ftps_clients.Talk(ftps) as talk:
         reply = talk.say("USER alice")
         assert reply.startswith("5") and "TLS" in reply
         assert talk.say("PASS correct horse").startswith("5")
@@ -223,7 +193,7 @@ def test_clients_without_tls(ftps, place, program):
 def test_what_follows_auth_tls_in_the_clear_is_not_heard(ftps):
     """STARTTLS injection: a command that was sent along with AUTH TLS must not run inside it."""
     context = ssl.create_default_context(cafile=str(ftps.place / "keys" / "tls.crt"))
-    with Talk(ftps) as talk:
+    with ftps_clients.Talk(ftps) as talk:
         talk.send(b"AUTH TLS\r\nUSER mallory\r\nPASS x\r\n")
         assert talk.reply().startswith("234")
         try:
