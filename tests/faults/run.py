@@ -38,7 +38,7 @@ HASHERS = SPARES = 2
 # libcrypto 3 sets itself up with its first call, and crashes by itself when it has no memory then. Both
 # programs make that call at once when they start.
 LIBCRYPTO_START = ("sign_prepare (", "audit_hash (audit_chain.c")
-LIBCRYPTO_CRASH = re.compile(r"ended by signal 11|an end with a status of its own: -11")
+LIBCRYPTO_CRASH = re.compile(r"ended by signal 11|an end with a status of its own: -11|AddressSanitizer: SEGV|==ABORTING")
 # Not steps but questions: Landlock's version is asked for twice, and libcap asks how many capabilities there
 # are before it clears all of them.
 QUESTIONS = {("landlock_create_ruleset", "sandbox_landlock_abi"), ("prctl", "clear_capabilities")}
@@ -282,6 +282,7 @@ class Lane:
         """The fault at a start: a clear line and an end, or a server that works."""
         server = self.make_again()
         scenario.reset(server)
+        audit_from = os.path.getsize(server.place / "state/audit.log")
         self.orders.arm(point)
         wrong = []
         try:
@@ -299,6 +300,7 @@ class Lane:
             server.killed = True
             return self.again(server, fired, wrong)
         run = scenario.Run(server, self.keys, 0)
+        run.audit_from = audit_from
         try:
             run.all()
         except AssertionError as trouble:
