@@ -2,6 +2,7 @@
 nobody is let in by a wrong proof, and what was acknowledged is there."""
 import contextlib
 import json
+import logging
 import os
 import socket
 import stat
@@ -11,6 +12,8 @@ import paramiko.sftp
 from paramiko.sftp import CMD_CLOSE, CMD_EXTENDED
 
 from server import wait_for
+
+logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
 PASSWORD = "correct horse"
 FIXED = bytes(range(256)) * 300  # what `fixed` holds: never changed
