@@ -46,12 +46,13 @@ static bool is_hash(const char *text)
            strspn(text, "0123456789abcdef") == AUDIT_HASH_SIZE - 1;
 }
 
-int audit_line_read(struct slice line, uint64_t *n, char prev[AUDIT_HASH_SIZE])
+static int parse_line(struct slice line, uint64_t *n, char prev[AUDIT_HASH_SIZE])
 {
     json_error_t error;
     json_t *json = json_loadb((const char *)line.data, line.len,
                               JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
-    const enum json_error_code code = json == NULL ? json_error_code(&error) : 0;
+    const enum json_error_code code =
+        json == NULL ? json_error_code(&error) : json_error_null_value;
     const json_t *number = json_object_get(json, "n");
     const char *hash = json_string_value(json_object_get(json, "prev"));
     int r = -1;
@@ -63,12 +64,16 @@ int audit_line_read(struct slice line, uint64_t *n, char prev[AUDIT_HASH_SIZE])
         r = 0;
     }
     json_decref(json);
-    /* Jansson does not always say that it had no memory, but it names every fault of the text. */
-    if (r < 0)
-        errno = json == NULL && (code == json_error_unknown || code == json_error_out_of_memory)
-                    ? ENOMEM
-                    : EBADMSG;
+    if (r < 0) /* no word about the text: it was not the text */
+        errno = code == json_error_unknown || code == json_error_out_of_memory ? ENOMEM : EBADMSG;
     return r;
+}
+
+int audit_line_read(struct slice line, uint64_t *n, char prev[AUDIT_HASH_SIZE])
+{
+    /* Jansson takes some lacks of memory for faults of the text: a fault is there at a second look.
+     */
+    return parse_line(line, n, prev) == 0 ? 0 : parse_line(line, n, prev);
 }
 
 int audit_head_read(int state_dir, uint64_t *n, char hash[AUDIT_HASH_SIZE])
