@@ -15,6 +15,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import queue
 import random
 import re
 import shutil
@@ -401,8 +402,8 @@ class Lane:
 
 def end_in_order():
     """Ctrl-C and SIGTERM end the servers too, also of a run in the background."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(1))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda n, _: sys.exit(f"{os.getpid()}: ended by signal {n}"))
 
 
 def work(build, asan, points, results):
@@ -496,6 +497,7 @@ def sample(lane, points, options, tally):
 
 def whole(build, asan, points, options, tally):
     todo, results = multiprocessing.Queue(), multiprocessing.Queue()
+    todo.cancel_join_thread()  # an end does not wait until somebody has taken all
     lanes = [multiprocessing.Process(target=work, args=(build, asan, todo, results), daemon=True) for _ in range(min(options.jobs, len(points)))]
     for item in enumerate(points):
         todo.put(item)
@@ -504,7 +506,12 @@ def whole(build, asan, points, options, tally):
         lane.start()
     working, done = len(lanes), 0
     while working:
-        result = results.get()
+        try:
+            result = results.get(timeout=60)
+        except queue.Empty:
+            if any(lane.is_alive() for lane in lanes):
+                continue
+            break
         if result is None:
             working -= 1
             continue
@@ -515,7 +522,7 @@ def whole(build, asan, points, options, tally):
     for lane in lanes:
         lane.join()
     if done < len(points):
-        print(f"{len(points) - done} faults were not tried: a lane ended early")
+        print(f"{len(points) - done} faults were not tried: {[lane.exitcode for lane in lanes]} are the lanes' exit codes")
         tally.bad += 1
 
 
