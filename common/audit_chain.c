@@ -46,11 +46,13 @@ static bool is_hash(const char *text)
            strspn(text, "0123456789abcdef") == AUDIT_HASH_SIZE - 1;
 }
 
-int audit_line_read(struct slice line, uint64_t *n, char prev[AUDIT_HASH_SIZE])
+static int parse_line(struct slice line, uint64_t *n, char prev[AUDIT_HASH_SIZE])
 {
     json_error_t error;
     json_t *json = json_loadb((const char *)line.data, line.len,
                               JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+    const enum json_error_code code =
+        json == NULL ? json_error_code(&error) : json_error_null_value;
     const json_t *number = json_object_get(json, "n");
     const char *hash = json_string_value(json_object_get(json, "prev"));
     int r = -1;
@@ -62,7 +64,16 @@ int audit_line_read(struct slice line, uint64_t *n, char prev[AUDIT_HASH_SIZE])
         r = 0;
     }
     json_decref(json);
+    if (r < 0) /* no word about the text: it was not the text */
+        errno = code == json_error_unknown || code == json_error_out_of_memory ? ENOMEM : EBADMSG;
     return r;
+}
+
+int audit_line_read(struct slice line, uint64_t *n, char prev[AUDIT_HASH_SIZE])
+{
+    /* Jansson takes some lacks of memory for faults of the text: a fault is there at a second look.
+     */
+    return parse_line(line, n, prev) == 0 ? 0 : parse_line(line, n, prev);
 }
 
 int audit_head_read(int state_dir, uint64_t *n, char hash[AUDIT_HASH_SIZE])
@@ -70,10 +81,21 @@ int audit_head_read(int state_dir, uint64_t *n, char hash[AUDIT_HASH_SIZE])
     char text[AUDIT_HEAD_SIZE + 1] = "";
     const int fd = openat(state_dir, AUDIT_HEAD, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 
+    ssize_t got = 0;
+    size_t len = 0;
+
     if (fd < 0)
         return -1;
-    const ssize_t len = pread(fd, text, AUDIT_HEAD_SIZE, 0);
+    do {
+        got = pread(fd, text + len, AUDIT_HEAD_SIZE - len, (off_t)len);
+        len += got > 0 ? (size_t)got : 0;
+    } while ((got > 0 && len < AUDIT_HEAD_SIZE) || (got < 0 && errno == EINTR));
+    const int error = errno;
     close(fd);
+    if (got < 0) {
+        errno = error;
+        return -1;
+    }
     char *end = NULL;
     errno = 0;
     *n = strtoull(text, &end, 10);

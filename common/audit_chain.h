@@ -60,10 +60,11 @@ char *audit_file_name(uint64_t first, char name[AUDIT_NAME_SIZE]);
 int audit_hash(struct slice line, char hash[AUDIT_HASH_SIZE]);
 
 /* A line's own number and what it says of the line before. Returns 0, or -1 when the bytes are no
- * line of the log. */
+ * line of the log (EBADMSG) or there is no memory (ENOMEM). */
 int audit_line_read(struct slice line, uint64_t *n, char prev[AUDIT_HASH_SIZE]);
 
-/* What audit.head says. Returns 0, or -1 with errno: ENOENT, or EBADMSG when it is damaged. */
+/* What audit.head says. Returns 0, or -1 with errno: ENOENT; EBADMSG when it is damaged; else it
+ * could not be read. */
 int audit_head_read(int state_dir, uint64_t *n, char hash[AUDIT_HASH_SIZE]);
 
 #endif

@@ -139,6 +139,8 @@ static int scan_lines(const char *bytes, size_t len, struct tail *tail)
         const struct slice line = slice_of(bytes + at, (size_t)(end - bytes) - at);
         uint64_t n;
         tail->damaged = audit_line_read(line, &n, prev) < 0;
+        if (tail->damaged && errno == ENOMEM)
+            return -1;
         if (!tail->damaged)
             tail->last = n;
         else if (tail->last > 0)
@@ -167,8 +169,11 @@ static int read_tail(int fd, struct tail *tail)
         goto out;
     const char *end = memchr(bytes, '\n', (size_t)len);
     if (end != NULL &&
-        audit_line_read(slice_of(bytes, (size_t)(end - bytes)), &tail->first, prev) < 0)
+        audit_line_read(slice_of(bytes, (size_t)(end - bytes)), &tail->first, prev) < 0) {
+        if (errno == ENOMEM)
+            goto out;
         tail->first = 0;
+    }
     const uint64_t from = total > most ? total - most : 0;
     if ((len = read_at(fd, bytes, most, from)) < 0)
         goto out;
@@ -252,13 +257,18 @@ static void write_head(struct audit *a)
         log_warning(AUDIT_HEAD ": %s", strerror(errno));
 }
 
-/* Go on with the chain where the log ends; what is missing or damaged becomes a line. */
-static void continue_chain(struct audit *a, const struct tail *log, const struct tail *end)
+/* Go on with the chain where the log ends; what is missing or damaged becomes a line. Returns 0, or
+ * -1 when it could not be looked at. */
+static int continue_chain(struct audit *a, const struct tail *log, const struct tail *end)
 {
     char hash[AUDIT_HASH_SIZE];
     uint64_t head = 0;
     const int trouble = audit_head_read(a->dir, &head, hash) < 0 ? errno : 0;
 
+    if (trouble != 0 && trouble != ENOENT && trouble != EBADMSG) {
+        errno = trouble;
+        return -1;
+    }
     if (trouble != 0) {
         head = 0;
         memset(hash, '0', AUDIT_HASH_SIZE - 1);
@@ -282,6 +292,7 @@ static void continue_chain(struct audit *a, const struct tail *log, const struct
     if (log->cut > 0)
         audit_note(a, "audit-recovered", NULL,
                    "%" PRIu64 " bytes of an unfinished line were cut off after a crash", log->cut);
+    return 0;
 }
 
 int audit_open(struct audit *a, int state_dir, uint64_t rotate_bytes, uint32_t rotate_keep)
@@ -297,7 +308,8 @@ int audit_open(struct audit *a, int state_dir, uint64_t rotate_bytes, uint32_t r
     a->pending = malloc(AUDIT_PENDING_MAX);
     if (a->pending == NULL || open_log(a, &log) < 0 || read_rotated_tail(a->dir, &rotated) < 0)
         goto failed;
-    continue_chain(a, &log, log.size > 0 ? &log : &rotated);
+    if (continue_chain(a, &log, log.size > 0 ? &log : &rotated) < 0)
+        goto failed;
     a->head = openat(a->dir, AUDIT_HEAD, LOG_FLAGS, 0600);
     if (a->head < 0 || fsync(a->dir) < 0)
         goto failed;

@@ -15,6 +15,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import queue
 import random
 import re
 import shutil
@@ -38,7 +39,7 @@ HASHERS = SPARES = 2
 # libcrypto 3 sets itself up with its first call, and crashes by itself when it has no memory then. Both
 # programs make that call at once when they start.
 LIBCRYPTO_START = ("sign_prepare (", "audit_hash (audit_chain.c")
-LIBCRYPTO_CRASH = re.compile(r"ended by signal 11|an end with a status of its own: -11")
+LIBCRYPTO_CRASH = re.compile(r"ended by signal 11|an end with a status of its own: -11|AddressSanitizer: SEGV|==ABORTING")
 # Not steps but questions: Landlock's version is asked for twice, and libcap asks how many capabilities there
 # are before it clears all of them.
 QUESTIONS = {("landlock_create_ruleset", "sandbox_landlock_abi"), ("prctl", "clear_capabilities")}
@@ -283,6 +284,7 @@ class Lane:
         """The fault at a start: a clear line and an end, or a server that works."""
         server = self.make_again()
         scenario.reset(server)
+        audit_from = os.path.getsize(server.place / "state/audit.log")
         self.orders.arm(point)
         wrong = []
         try:
@@ -300,6 +302,7 @@ class Lane:
             server.killed = True
             return self.again(server, fired, wrong)
         run = scenario.Run(server, self.keys, 0)
+        run.audit_from = audit_from
         try:
             run.all()
         except AssertionError as trouble:
@@ -400,8 +403,8 @@ class Lane:
 
 def end_in_order():
     """Ctrl-C and SIGTERM end the servers too, also of a run in the background."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(1))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda n, _: sys.exit(f"{os.getpid()}: ended by signal {n}"))
 
 
 def work(build, asan, points, results):
@@ -495,6 +498,7 @@ def sample(lane, points, options, tally):
 
 def whole(build, asan, points, options, tally):
     todo, results = multiprocessing.Queue(), multiprocessing.Queue()
+    todo.cancel_join_thread()  # an end does not wait until somebody has taken all
     lanes = [multiprocessing.Process(target=work, args=(build, asan, todo, results), daemon=True) for _ in range(min(options.jobs, len(points)))]
     for item in enumerate(points):
         todo.put(item)
@@ -503,7 +507,12 @@ def whole(build, asan, points, options, tally):
         lane.start()
     working, done = len(lanes), 0
     while working:
-        result = results.get()
+        try:
+            result = results.get(timeout=60)
+        except queue.Empty:
+            if any(lane.is_alive() for lane in lanes):
+                continue
+            break
         if result is None:
             working -= 1
             continue
@@ -514,7 +523,7 @@ def whole(build, asan, points, options, tally):
     for lane in lanes:
         lane.join()
     if done < len(points):
-        print(f"{len(points) - done} faults were not tried: a lane ended early")
+        print(f"{len(points) - done} faults were not tried: {[lane.exitcode for lane in lanes]} are the lanes' exit codes")
         tally.bad += 1
 
 

@@ -4,6 +4,7 @@ import contextlib
 import ftplib
 import io
 import json
+import logging
 import os
 import socket
 import stat
@@ -14,6 +15,8 @@ from paramiko.sftp import CMD_CLOSE, CMD_EXTENDED
 
 import ftps_clients
 from server import wait_for
+
+logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
 PASSWORD = "correct horse"
 FIXED = bytes(range(256)) * 300  # what `fixed` holds: never changed
