@@ -110,7 +110,7 @@ static void test_help_and_features(void **state)
     assert_begins(t, "HELP NOPE", "502 ");
     assert_begins(t, "HELP SITE", "214-After SITE:");
     assert_says(t, "OPTS MLST size;type;", "200 MLST OPTS type;size;");
-    assert_says(t, "OPTS MLST", "200 MLST OPTS ");
+    assert_says(t, "OPTS MLST", "200 MLST OPTS");
     assert_says(t, "OPTS HASH crc32", "200 CRC32");
     assert_begins(t, "OPTS UTF8 OFF", "501 ");
 }

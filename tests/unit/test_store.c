@@ -196,7 +196,7 @@ static void test_validation(void **state)
         const char *home;
     } bad[] = {
         {.rights = RIGHTS_ALL + 1, .uid = 1, .gid = 1, .home = "/h"},
-        {.flags = 16, .uid = 1, .gid = 1, .home = "/h"},
+        {.flags = 1u << 31, .uid = 1, .gid = 1, .home = "/h"},
         {.uid = 0, .gid = 1, .home = "/h"},
         {.uid = 1, .gid = 0, .home = "/h"},
         {.status = 2, .uid = 1, .gid = 1, .home = "/h"},
