@@ -266,14 +266,15 @@ ssh_channel channel_open(ssh_session session, void *context)
 
 static void channel_end(struct channel *c)
 {
+    /* First: libssh reads while it writes, and what comes now is for nobody. */
+    ssh_remove_channel_callbacks(c->channel, &c->callbacks);
     if (c->sftp != NULL && ssh_channel_is_open(c->channel))
         ssh_channel_request_send_exit_status(c->channel, 0);
-    sftp_free(c->sftp);
     if (ssh_channel_is_open(c->channel)) {
         ssh_channel_send_eof(c->channel);
         ssh_channel_close(c->channel);
     }
-    ssh_remove_channel_callbacks(c->channel, &c->callbacks);
+    sftp_free(c->sftp);
     ssh_channel_free(c->channel);
     free(c->in);
     free(c->out);

@@ -1,8 +1,10 @@
 """Limits are exact, and who runs into one is told."""
+import contextlib
 import os
 import re
 import shutil
 import socket
+import threading
 import time
 
 import paramiko
@@ -337,3 +339,25 @@ def test_a_burst_of_connections_is_served(make_server, place):
     for s in sockets:
         s.close()
     clients.OpenSSH(server, place).batch("pwd")
+
+
+def test_a_session_that_is_ended_amid_requests(server):
+    """What still comes while the worker says goodbye is for nobody."""
+
+    def ask(sftp):
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+            while True:
+                sftp._async_request(type(None), paramiko.sftp.CMD_STAT, b"/")
+
+    for _ in range(10):
+        with sshlow.transport(server) as t:
+            t.auth_password("alice", "correct horse")
+            sftp = t.open_sftp_client()
+            sftp.stat("/")
+            asker = threading.Thread(target=ask, args=(sftp,))
+            asker.start()
+            time.sleep(0.05)  # some requests are under way; how many does not matter
+            server.command("session", "kill", "--account", "alice")
+            asker.join(60)
+            assert not asker.is_alive()
+    server.wait_no_sessions()
