@@ -52,15 +52,6 @@ enum function {
 static const char *const programs[] = {"sallyportd", "sallyport-store", "sallyport-files",
                                        "sallyport-hash"};
 
-#ifdef SALLYPORT_SANITIZE
-/* The search for leaks makes calls at an end that no sandbox has; leaks are counted here. */
-const char *__asan_default_options(void);
-EXPORT const char *__asan_default_options(void)
-{
-    return "detect_leaks=0";
-}
-#endif
-
 static struct orders *orders;
 static struct process *self;
 static struct process early; /* until the orders are mapped */
