@@ -72,6 +72,7 @@ def test_verb(ftps, place, payload, folder, name, verb):
         assert same(payload(SIZE), place / "back")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("implicit, tls", WAYS)
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 @pytest.mark.parametrize("name", ["lftp", "curl", "ftplib"])
@@ -86,6 +87,7 @@ def test_every_way(ftps, place, payload, folder, name, implicit, tls, host):
     assert client.names(f"/{folder}") == {"there", "x"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lftp", "rclone"])
 def test_mirror(ftps, place, folder, name):
     """A thousand files there and back, with their contents."""
@@ -120,6 +122,7 @@ def test_filezilla(ftps, place, payload, folder, implicit):
 
 
 @pytest.mark.parametrize("tls", ["1.2", "1.3"])
+@pytest.mark.slow
 def test_a_thousand_transfers_on_one_connection(ftps, folder, tls):
     """Each data connection resumes the session of the control connection, up and down alike."""
     with ftps_clients.session(ftps, tls=tls) as ftp:

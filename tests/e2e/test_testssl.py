@@ -39,7 +39,7 @@ def certify(place):
     (place / "chain.crt").write_bytes((place / "server.crt").read_bytes() + (place / "authority.crt").read_bytes())
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("way", ["explicit", "implicit"])
 def test_findings(make_server, place, way):
     need("testssl")
