@@ -32,6 +32,8 @@ EQUAL = {
        for version in (13, 12) for state in ("GREETED", "OPEN")},
     "worker_end while GREETED|OPEN: at most 1: 2": "in ENDING nothing is heard",
     "worker_end while GREETED|OPEN: at most 1: UNBOUNDED": "in ENDING nothing is heard",
+    **{f"{message}: heard while STARTING|SPARE|GREETED|CHECKING|OPEN (each)": "it carries a descriptor, which nobody may send to the monitor: it is refused before"
+       for message in ("client", "agent_setup", "agent_report_link", "store_audit_source")},
 }
 
 
