@@ -30,6 +30,8 @@ EQUAL = {
     "auth_key while GREETED: from FTPS": "its handler refuses it before a key exchange, and no row signs one for FTPS",
     **{f"sign_tls{version} while {state}: from SFTP": "its handler finds no TLS key in a session of SFTP"
        for version in (13, 12) for state in ("GREETED", "OPEN")},
+    **{f"sign_exchange while {state}: from FTPS": "its handler refuses it: such a worker is told no nonce, without which no exchange fits"
+       for state in ("GREETED", "OPEN")},
     "worker_end while GREETED|OPEN: at most 1: 2": "in ENDING nothing is heard",
     "worker_end while GREETED|OPEN: at most 1: UNBOUNDED": "in ENDING nothing is heard",
     **{f"{message}: heard while STARTING|SPARE|GREETED|CHECKING|OPEN (each)": "it carries a descriptor, which nobody may send to the monitor: it is refused before"
