@@ -10,17 +10,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "common/sandbox.h"
+#include "common/worker_life.h"
 #include "ftps-worker/worker.h"
 
-#define DESCRIPTORS   16 /* one file and one data connection, and what comes before it goes */
-#define ROUND_SECONDS 10
-#define MEMORY_MOST   (128 << 20)
-#define KEPT_MOST     (1 << 20) /* bytes of freed memory that this process keeps */
+#define DESCRIPTORS 16 /* one file and one data connection, and what comes before it goes */
+#define MEMORY_MOST (128 << 20)
+#define KEPT_MOST   (1 << 20) /* bytes of freed memory that this process keeps */
 
 int64_t worker_now_ms(void)
 {
@@ -113,26 +111,8 @@ failed:
 
 static int enter_sandbox(struct worker *w)
 {
-    char empty[4096], trouble[256];
-    uint32_t layers;
-    const struct sandbox sandbox = {
-        .process = PROCESS_FTPS,
-        .empty_dir = empty,
-        .uid = w->setup.uid,
-        .gid = w->setup.gid,
-        .descriptors = DESCRIPTORS,
-        .memory = MEMORY_MOST,
-        .file_size = UINT64_MAX, /* it writes files that the agent opened */
-    };
-
-    if (slice_copy(w->setup.empty_dir, empty, sizeof(empty)) < 0)
-        return -1;
-    if (sandbox_enter(&sandbox, &layers, trouble, sizeof(trouble)) < 0) {
-        log_error("%s", trouble);
-        return -1;
-    }
-    const struct worker_ready ready = {.layers = layers};
-    return send_worker_ready(FD_MONITOR, 0, &ready);
+    return worker_enter_sandbox(PROCESS_FTPS, w->setup.empty_dir, w->setup.uid, w->setup.gid,
+                                DESCRIPTORS, MEMORY_MOST);
 }
 
 /* ------------------------------------------------------------------------- with a client */
@@ -149,19 +129,6 @@ static int receive_client(struct worker *w)
         return -1;
     w->implicit = w->private_data = client.implicit != 0;
     return 0;
-}
-
-/* One round of the loop may take so much of the processor's time, then SIGPROF ends this process.
- * Said anew once a second, for rounds are many. Returns 0 or -1. */
-static int allow_time(int64_t *said_ms)
-{
-    const struct itimerval most = {.it_value = {.tv_sec = ROUND_SECONDS}};
-    const int64_t now = worker_now_ms();
-
-    if (*said_ms != 0 && now - *said_ms < 1000)
-        return 0;
-    *said_ms = now;
-    return setitimer(ITIMER_PROF, &most, NULL);
 }
 
 static int sooner(int a, int b)
@@ -207,7 +174,7 @@ static void serve(struct worker *w)
     control_begin(w);
     w->active_ms = worker_now_ms();
     while (!w->stop) {
-        if (allow_time(&said_ms) < 0)
+        if (worker_allow_time(&said_ms, worker_now_ms()) < 0)
             worker_stop_because(w, "no timer");
         int wait_ms = control_step(w, readable) ? 0 : -1;
         if (w->work.kind != WORK_NONE && !w->stop) {

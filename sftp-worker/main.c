@@ -9,17 +9,15 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "common/sandbox.h"
+#include "common/worker_life.h"
 #include "sftp-worker/sftp.h"
 #include "sftp-worker/worker.h"
 
-#define DESCRIPTORS   (SFTP_HANDLES_MAX + 24)
-#define ROUND_SECONDS 10
-#define MEMORY_MOST   (256 << 20) /* libssh keeps answers for a client that reads none */
+#define DESCRIPTORS (SFTP_HANDLES_MAX + 24)
+#define MEMORY_MOST (256 << 20) /* libssh keeps answers for a client that reads none */
 
 int64_t worker_now_ms(void)
 {
@@ -152,26 +150,8 @@ failed:
 
 static int enter_sandbox(struct worker *w)
 {
-    char empty[4096], trouble[256];
-    uint32_t layers;
-    const struct sandbox sandbox = {
-        .process = PROCESS_SFTP,
-        .empty_dir = empty,
-        .uid = w->setup.uid,
-        .gid = w->setup.gid,
-        .descriptors = DESCRIPTORS,
-        .memory = MEMORY_MOST,
-        .file_size = UINT64_MAX, /* it writes files that the agent opened */
-    };
-
-    if (slice_copy(w->setup.empty_dir, empty, sizeof(empty)) < 0)
-        return -1;
-    if (sandbox_enter(&sandbox, &layers, trouble, sizeof(trouble)) < 0) {
-        log_error("%s", trouble);
-        return -1;
-    }
-    const struct worker_ready ready = {.layers = layers};
-    return send_worker_ready(FD_MONITOR, 0, &ready);
+    return worker_enter_sandbox(PROCESS_SFTP, w->setup.empty_dir, w->setup.uid, w->setup.gid,
+                                DESCRIPTORS, MEMORY_MOST);
 }
 
 /* ------------------------------------------------------------------------- with a client */
@@ -240,20 +220,6 @@ static bool idle_too_long(const struct worker *w)
            worker_now_ms() - w->active_ms >= (int64_t)w->setup.idle_seconds * 1000;
 }
 
-/* One round of the loop may take so much of the processor's time: a client can send libssh round
- * in circles (channels whose packets hold no byte, say), and SIGPROF then ends this process. Said
- * anew once a second, for rounds are many. Returns 0 or -1. */
-static int allow_time(int64_t *said_ms)
-{
-    const struct itimerval most = {.it_value = {.tv_sec = ROUND_SECONDS}};
-    const int64_t now = worker_now_ms();
-
-    if (*said_ms != 0 && now - *said_ms < 1000)
-        return 0;
-    *said_ms = now;
-    return setitimer(ITIMER_PROF, &most, NULL);
-}
-
 static void serve(struct worker *w)
 {
     int64_t said_ms = 0;
@@ -261,7 +227,7 @@ static void serve(struct worker *w)
 
     w->active_ms = worker_now_ms();
     while (!w->stop) {
-        if (allow_time(&said_ms) < 0)
+        if (worker_allow_time(&said_ms, worker_now_ms()) < 0)
             worker_stop_because(w, "no timer");
         const int wanted = channels_pump(w);
         /* Looked at before too: a write of the last words may have found the connection gone, and
