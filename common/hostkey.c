@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,20 +27,6 @@ static const struct hostkey_info types[HOSTKEY_COUNT] = {
 const struct hostkey_info *hostkey_info(enum hostkey_type type)
 {
     return type < HOSTKEY_COUNT ? &types[type] : NULL;
-}
-
-/* Say why; errno stays. Returns -1. */
-static int __attribute__((format(printf, 2, 3)))
-tell(char trouble[HOSTKEY_TROUBLE_MAX], const char *format, ...)
-{
-    const int saved = errno;
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(trouble, HOSTKEY_TROUBLE_MAX, format, arguments);
-    va_end(arguments);
-    errno = saved;
-    return -1;
 }
 
 /* ---- reading ------------------------------------------------------------------------------ */
@@ -115,25 +100,25 @@ int priv_hostkey_load(const char *dir, enum hostkey_type type, struct hostkey *h
     *hostkey = (struct hostkey){.type = type};
     if (info == NULL) {
         errno = EINVAL;
-        return tell(trouble, "there is no such type of host key");
+        return keyfile_tell(trouble, "there is no such type of host key");
     }
     folder = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0)
-        return tell(trouble, "%s: %s", dir, strerror(errno));
+        return keyfile_tell(trouble, "%s: %s", dir, strerror(errno));
     if ((hostkey->key = priv_keyfile_read(folder, dir, info->file, trouble)) == NULL)
         goto out;
     if (EVP_PKEY_is_a(hostkey->key, info->algorithm) != 1 ||
         !has_group(hostkey->key, info->group) || EVP_PKEY_get_bits(hostkey->key) < 253 ||
         make_blob(hostkey) < 0) {
         errno = EINVAL;
-        tell(trouble, "%s/%s: is not a key of type %s", dir, info->file, info->name);
+        keyfile_tell(trouble, "%s/%s: is not a key of type %s", dir, info->file, info->name);
         goto out;
     }
     hostkey->bits = type == HOSTKEY_RSA ? (unsigned)EVP_PKEY_get_bits(hostkey->key) : info->bits;
     if (type == HOSTKEY_RSA && hostkey->bits < 2048) {
         errno = EINVAL;
-        tell(trouble, "%s/%s: is too weak: RSA of %u bits, 2048 are the least", dir, info->file,
-             hostkey->bits);
+        keyfile_tell(trouble, "%s/%s: is too weak: RSA of %u bits, 2048 are the least", dir,
+                     info->file, hostkey->bits);
         goto out;
     }
     r = 0;
@@ -175,10 +160,10 @@ static int generate(const char *dir, enum hostkey_type type, bool replace,
         return -1;
     if (!replace && faccessat(folder, info->file, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
         errno = EEXIST; /* before a key is made, which takes long */
-        tell(trouble, "%s/%s: %s", dir, info->file, strerror(errno));
+        keyfile_tell(trouble, "%s/%s: %s", dir, info->file, strerror(errno));
     } else if ((key = make_key(info)) == NULL) {
         errno = ENOMEM;
-        tell(trouble, "a key of type %s cannot be made", info->name);
+        keyfile_tell(trouble, "a key of type %s cannot be made", info->name);
     } else {
         r = priv_keyfile_write(folder, dir, info->file, key, replace, trouble);
     }

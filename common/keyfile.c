@@ -17,9 +17,7 @@
 
 #define FILE_MOST 16384 /* bytes of a key's file: RSA-16384 has 13,000 */
 
-/* Say why; errno stays. Returns -1. */
-static int __attribute__((format(printf, 2, 3)))
-tell(char trouble[KEYFILE_TROUBLE_MAX], const char *format, ...)
+int keyfile_tell(char trouble[KEYFILE_TROUBLE_MAX], const char *format, ...)
 {
     const int saved = errno;
     va_list arguments;
@@ -41,23 +39,24 @@ static int open_private(int folder, const char *dir, const char *file,
     struct stat st;
 
     if (fd < 0)
-        return tell(trouble, "%s/%s: %s", dir, file, strerror(errno));
+        return keyfile_tell(trouble, "%s/%s: %s", dir, file, strerror(errno));
     if (fstat(fd, &st) < 0) {
-        tell(trouble, "%s/%s: %s", dir, file, strerror(errno));
+        keyfile_tell(trouble, "%s/%s: %s", dir, file, strerror(errno));
     } else if (!S_ISREG(st.st_mode)) {
         errno = EINVAL;
-        tell(trouble, "%s/%s: is not a regular file", dir, file);
+        keyfile_tell(trouble, "%s/%s: is not a regular file", dir, file);
     } else if (st.st_uid != geteuid() && st.st_uid != 0) {
         errno = EPERM;
-        tell(trouble, "%s/%s: belongs to uid %u: a private key is its owner's alone", dir, file,
-             (unsigned)st.st_uid);
+        keyfile_tell(trouble, "%s/%s: belongs to uid %u: a private key is its owner's alone", dir,
+                     file, (unsigned)st.st_uid);
     } else if ((st.st_mode & 077) != 0) {
         errno = EPERM;
-        tell(trouble, "%s/%s: has mode %04o: others than its owner can use it; chmod 600 it", dir,
-             file, (unsigned)st.st_mode & 07777);
+        keyfile_tell(trouble,
+                     "%s/%s: has mode %04o: others than its owner can use it; chmod 600 it", dir,
+                     file, (unsigned)st.st_mode & 07777);
     } else if (st.st_size > FILE_MOST) {
         errno = EFBIG;
-        tell(trouble, "%s/%s: is too large for a private key", dir, file);
+        keyfile_tell(trouble, "%s/%s: is too large for a private key", dir, file);
     } else {
         return fd;
     }
@@ -107,7 +106,8 @@ EVP_PKEY *priv_keyfile_read(int folder, const char *dir, const char *file,
         return NULL;
     if ((key = read_key(fd)) == NULL) {
         errno = EINVAL;
-        tell(trouble, "%s/%s: is not a private key in PEM form without a passphrase", dir, file);
+        keyfile_tell(trouble, "%s/%s: is not a private key in PEM form without a passphrase", dir,
+                     file);
     }
     const int saved = errno;
     close(fd);
@@ -171,7 +171,7 @@ int priv_keyfile_publish(int folder, const char *dir, const char *file, mode_t m
     r = 0;
 out:
     if (r < 0)
-        tell(trouble, "%s/%s: %s", dir, file, strerror(errno));
+        keyfile_tell(trouble, "%s/%s: %s", dir, file, strerror(errno));
     const int saved = errno;
     if (fd >= 0) {
         unlinkat(folder, temporary, 0); /* gone already where it was renamed */
@@ -189,7 +189,7 @@ int priv_keyfile_write(int folder, const char *dir, const char *file, const EVP_
 
     if (bio == NULL || PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) != 1) {
         errno = ENOMEM;
-        tell(trouble, "%s/%s: the key cannot be written as PEM", dir, file);
+        keyfile_tell(trouble, "%s/%s: the key cannot be written as PEM", dir, file);
     } else {
         r = priv_keyfile_publish(folder, dir, file, 0600, bio, replace, trouble);
     }
@@ -206,5 +206,5 @@ int priv_keyfile_folder(const char *dir, char trouble[KEYFILE_TROUBLE_MAX])
 
     if (folder < 0 && errno == ENOENT && (mkdir(dir, 0700) == 0 || errno == EEXIST))
         folder = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return folder >= 0 ? folder : tell(trouble, "%s: %s", dir, strerror(errno));
+    return folder >= 0 ? folder : keyfile_tell(trouble, "%s: %s", dir, strerror(errno));
 }

@@ -10,6 +10,10 @@
 
 #define KEYFILE_TROUBLE_MAX 512 /* bytes of a trouble's text, enough for a long path's end */
 
+/* Say why; errno stays. Returns -1. */
+int keyfile_tell(char trouble[KEYFILE_TROUBLE_MAX], const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* Open a key folder, made (0700) if it is missing. dir is for the trouble's text. Returns a
  * descriptor, or -1 with errno. */
 int priv_keyfile_folder(const char *dir, char trouble[KEYFILE_TROUBLE_MAX]);
