@@ -140,8 +140,8 @@ static void try_many(struct hostile *h)
     const unsigned long after = server_descriptors(h);
     expect(h, last != 0 && after <= before + 1, "across-ftps: %lu descriptors, %lu before", after,
            before);
-    for (unsigned port = PASSIVE_FIRST; port < PASSIVE_FIRST + PASSIVE_PORTS; port++) {
-        const int fd = passive_connect(address_next(h), (uint16_t)port);
+    for (unsigned i = 0; i < PASSIVE_PORTS; i++) {
+        const int fd = passive_connect(address_next(h), (uint16_t)(h->passive_first + i));
         open += fd >= 0;
         if (fd >= 0)
             close(fd);

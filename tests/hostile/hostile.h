@@ -31,10 +31,10 @@
 #define BOTH          "both" /* an account that needs key and password */
 #define PASSWORD      "correct horse"
 #define POOL_MAX      512
-#define PASSIVE_FIRST 29700 /* ports of data connections: few, so that sessions meet on them */
-#define PASSIVE_PORTS 4
+#define PASSIVE_PORTS 4 /* of data connections: few, so that sessions meet on them */
 #define BLOB_MAX      1200
 #define VARIANT_MAX   24
+#define TOLD_MOST     10
 
 extern int answer_ms; /* how long an answer is waited for where one is due */
 
@@ -94,8 +94,9 @@ struct options {
 struct hostile {
     struct options options;
     unsigned long cases, unexpected;
-    unsigned long security; /* events that the test has caused on purpose: the monitor's */
-    unsigned long offences; /* and the store's, about agents' report links */
+    char told[TOLD_MOST][200]; /* the first of what was unexpected, said again at the end */
+    unsigned long security;    /* events that the test has caused on purpose: the monitor's */
+    unsigned long offences;    /* and the store's, about agents' report links */
     /* by the matrices: workers of a kind may send it to the monitor, and live */
     bool lets[WORKER_ROLES][MSG_COUNT];
     /* the server */
@@ -108,8 +109,9 @@ struct hostile {
     pid_t server;
     bool root, stopped; /* stopped: its store is */
     uint16_t port, ftps_port;
-    enum role kind; /* of the workers that are asked for */
-    int listener;   /* for active data connections, at every address of this machine */
+    uint16_t passive_first; /* of PASSIVE_PORTS, this process's alone */
+    enum role kind;         /* of the workers that are asked for */
+    int listener;           /* for active data connections, at every address of this machine */
     uint16_t listener_port;
     int orders, control, log;
     uint32_t next_id, next_address;
@@ -138,6 +140,8 @@ int64_t clock_now_ms(void);
 
 /* ---- server.c ----------------------------------------------------------------------------- */
 
+/* Ports for data connections that no other run on this machine uses, until this process ends. */
+void passive_claim(struct hostile *h);
 void server_start(struct hostile *h);
 /* SIGTERM; a case that it ends with status 0 in time. */
 void server_stop(struct hostile *h);

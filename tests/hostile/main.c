@@ -41,17 +41,19 @@ static void __attribute__((noreturn)) end_at_once(struct hostile *h, int status)
 bool expect(struct hostile *h, bool held, const char *format, ...)
 {
     va_list arguments;
+    char text[sizeof(h->told[0])];
 
     h->cases++;
     if (held)
         return true;
-    h->unexpected++;
     va_start(arguments, format);
-    printf("unexpected: ");
-    vprintf(format, arguments);
-    printf("\n");
+    vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
+    printf("unexpected: %s\n", text);
     fflush(stdout);
+    if (h->unexpected < TOLD_MOST)
+        memcpy(h->told[h->unexpected], text, sizeof(text));
+    h->unexpected++;
     if (h->options.first)
         end_at_once(h, 1);
     return false;
@@ -291,6 +293,7 @@ int main(int argc, char **argv)
 
     read_options(h, argc, argv, wanted);
     prepare(h);
+    passive_claim(h);
     for (size_t i = 0; i < PARTS; i++) {
         if (parts[i].check != NULL)
             parts[i].check(h);
@@ -306,5 +309,7 @@ int main(int argc, char **argv)
     EVP_PKEY_free(h->tls_key);
     close(h->listener);
     printf("%lu cases, %lu unexpected\n", h->cases, h->unexpected);
+    for (size_t i = 0; i < h->unexpected && i < TOLD_MOST; i++)
+        printf("again: %s\n", h->told[i]);
     return h->unexpected > 0 ? 1 : 0;
 }

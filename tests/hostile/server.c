@@ -107,6 +107,24 @@ static uint16_t free_port(void)
     return ntohs(at.sin_port);
 }
 
+/* Whoever holds the name of an abstract socket has its ports: several runs go on at a time. They
+ * lie below those that the kernel gives to clients, and above those of the end-to-end tests. */
+void passive_claim(struct hostile *h)
+{
+    enum { FIRST = 29000, SHARES = 500 };
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    const int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    for (unsigned i = 0; i < SHARES; i++) {
+        h->passive_first = (uint16_t)(FIRST + i * PASSIVE_PORTS);
+        snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1, "sallyport-hostile-%u",
+                 h->passive_first);
+        if (fd >= 0 && bind(fd, (struct sockaddr *)&name, sizeof(name)) == 0)
+            return;
+    }
+    give_up("no ports for data connections: %s", strerror(errno));
+}
+
 static void write_config(struct hostile *h, unsigned grace)
 {
     char path[256];
@@ -127,7 +145,7 @@ static void write_config(struct hostile *h, unsigned grace)
             h->place, h->place, h->place, h->place, h->place, h->spares,
             h->hashers != 0 ? "hashers = " : "", h->hashers, (unsigned)h->port,
             (h->stand_ins & 1u << ROLE_FTPS) != 0 ? "yes" : "no", (unsigned)h->ftps_port,
-            PASSIVE_FIRST, PASSIVE_FIRST + PASSIVE_PORTS - 1, grace, grace);
+            h->passive_first, h->passive_first + PASSIVE_PORTS - 1, grace, grace);
     if (fclose(f) != 0)
         give_up("%s: %s", path, strerror(errno));
 }
