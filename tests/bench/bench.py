@@ -1,6 +1,7 @@
 """What every `make bench-X` shares: servers and clients pinned to a core each, the processor time of a
 server with all its processes, runs in turns (machines drift within seconds: only ratios of one run
 count), the table and build/bench/X.json."""
+import contextlib
 import json
 import os
 import shutil
@@ -71,6 +72,24 @@ def place_of_files():
     """Memory where there is room for the files, so that no disk is measured."""
     memory = Path("/dev/shm")
     return str(memory) if memory.is_dir() and shutil.disk_usage(memory).free > 6 << 30 else None
+
+
+@contextlib.contextmanager
+def warm(folder, size):
+    """Memory for so many bytes, at hand while this lasts. A virtual machine's host takes free memory back,
+    and the first use of a page costs several times a transfer's price then; it takes runs of pages only, so
+    every other one is kept in use."""
+    kept, freed = (Path(folder) / name for name in ("kept", "freed"))
+    page = bytes(os.sysconf("SC_PAGESIZE"))
+    with open(kept, "wb", buffering=0) as one, open(freed, "wb", buffering=0) as other:
+        for _ in range(size // len(page)):
+            one.write(page)
+            other.write(page)
+    freed.unlink()
+    try:
+        yield
+    finally:
+        kept.unlink()
 
 
 def download(packages, target):

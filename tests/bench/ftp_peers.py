@@ -23,6 +23,11 @@ def certificate(place):
     return key, crt, both
 
 
+def hashed(password):
+    """As crypt(3) has it; pure-pw's own choice takes seconds of each login."""
+    return subprocess.run(["openssl", "passwd", "-6", password], capture_output=True, text=True, check=True).stdout.strip()
+
+
 class Peer:
     user, password = "bench", PASSWORD
 
@@ -66,9 +71,7 @@ class PureFtpd(Peer):
     def prepare(self):
         os.chown(self.files, *self.ids)
         self.env["PURE_PASSWDFILE"] = str(self.place / "passwd")
-        subprocess.run([self.root / "usr/bin/pure-pw", "useradd", self.user, "-u", str(self.ids[0]), "-g", str(self.ids[1]),
-                        "-d", self.files, "-f", self.place / "passwd"], input=f"{self.password}\n" * 2, text=True, check=True,
-                       capture_output=True, env=self.env)
+        (self.place / "passwd").write_text(f"{self.user}:{hashed(self.password)}:{self.ids[0]}:{self.ids[1]}::{self.files}/./::::::::::::\n")
         subprocess.run([self.root / "usr/bin/pure-pw", "mkdb", self.place / "pdb", "-f", self.place / "passwd"], check=True, env=self.env)
 
     def command(self):
@@ -125,9 +128,8 @@ class Proftpd(Peer):
 
     def prepare(self):
         os.chown(self.files, *self.ids)
-        hashed = subprocess.run(["openssl", "passwd", "-6", self.password], capture_output=True, text=True, check=True).stdout.strip()
         passwd, group = self.place / "passwd", self.place / "group"
-        passwd.write_text(f"{self.user}:{hashed}:{self.ids[0]}:{self.ids[1]}::{self.files}:/bin/sh\n")
+        passwd.write_text(f"{self.user}:{hashed(self.password)}:{self.ids[0]}:{self.ids[1]}::{self.files}:/bin/sh\n")
         group.write_text(f"{self.user}:x:{self.ids[1]}:\n")
         passwd.chmod(0o600)
         group.chmod(0o600)
