@@ -108,8 +108,7 @@ static void proven(struct monitor *m, struct session *s)
              l->passed == both            ? "publickey+password"
              : l->passed == AUTH_PASSWORD ? "password"
                                           : "publickey");
-    if (priv_session_agent(m, s) < 0)
-        auth_agent_ready(m, s, "the file agent cannot be started");
+    s->agent_due = m->agents_due = true; /* the loop starts it: no message of a worker does */
 }
 
 void auth_agent_ready(struct monitor *m, struct session *s, const char *trouble)

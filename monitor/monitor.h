@@ -167,6 +167,7 @@ struct store_link {
 };
 
 int store_start(struct monitor *m);
+void store_heard(struct monitor *m, struct source *source, uint32_t events);
 /* Ask. answer is called later, with NULL when none comes in time; at once when there is no room. */
 void store_ask(struct monitor *m, enum message_type type, const void *message, uint64_t who,
                store_answer answer);
@@ -210,6 +211,7 @@ struct hashers {
 };
 
 int hashers_start(struct monitor *m);
+void hasher_heard(struct monitor *m, struct source *source, uint32_t events);
 /* Hash; answer is called with an empty hash when it cannot be done. Returns 0, or -1: busy. */
 int hash_ask(struct monitor *m, struct slice password, struct slice setting, uint64_t session,
              hash_answer answer);
@@ -326,6 +328,7 @@ struct session {
     struct evp_pkey_st *tls_key;   /* of the certificate that its worker has; counted; or NULL */
     struct data_wait data;
     bool has_client, ended;
+    bool agent_due;                /* the loop is to start its agent */
     bool failed;                   /* what its client showed was refused */
     bool report_due;               /* nobody reads its agent's reports: a new link is to be made */
     int64_t began_ms, deadline_ms; /* deadline 0: none */
@@ -345,15 +348,18 @@ int priv_session_spawn(struct monitor *m, enum worker_kind kind);
 /* A client: given to a spare, or kept until one is ready. Takes the descriptor. */
 void session_take_client(struct monitor *m, const struct arrival *arrival);
 void session_worker_ready(struct monitor *m, struct session *s);
-/* Spawn the agent for a login that succeeded. Returns 0 or -1. */
-int priv_session_agent(struct monitor *m, struct session *s);
+/* Start the agents that are due. */
+void sessions_agents(struct monitor *m);
 /* End it: kill the worker, let the agent finish its reports. */
 void session_end(struct monitor *m, struct session *s, const char *reason);
 /* The worker broke the rules: a security event, a penalty, the end. */
 void session_violation(struct monitor *m, struct session *s, const char *what);
-/* The store or a hasher broke the rules: a security event, its end; another is started. */
-void child_violation(struct monitor *m, struct source *source, pid_t pid, const char *child,
-                     const char *what);
+/* One message of a child of the monitor's own: NULL, or what is wrong with it. */
+typedef const char *(*child_message)(struct monitor *m, void *owner, struct envelope *e);
+/* Hear the store, or a hasher. false: it broke the rules, which is a security event and its end;
+ * another is started. */
+bool child_heard(struct monitor *m, struct source *source, pid_t pid, const char *child,
+                 child_message hear);
 /* Its worker was told to end: it has a moment to tell its client why, and is not heard any more. */
 void session_goodbye(struct session *s, const char *reason);
 /* Ask the worker to say why and end. */
@@ -447,7 +453,7 @@ struct monitor {
     int64_t listen_again_ms;
     struct session *sessions;
     uint64_t next_number;
-    bool spares_due;
+    bool spares_due, agents_due;
     unsigned spare_failures; /* one after the other */
     int64_t spares_again_ms; /* no worker is started before */
     uint32_t next_worker_uid;

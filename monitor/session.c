@@ -23,7 +23,8 @@
 #define AGENT_LAST_MS 65000 /* for the last reports, also when the store is being restarted */
 #define STARTING_MOST 8     /* workers of a kind being started at the same time */
 #define FAILURES_MOST 8     /* spares that fail one after the other before starting is slowed */
-#define AGAIN_MS      2000  /* then, between two attempts */
+#define CHILD_ROUND   64 /* messages of the store or a hasher heard before others have their turn */
+#define AGAIN_MS      2000 /* then, between two attempts */
 
 const char *const session_state_names[STATE_COUNT] = {
 #define STATE(NAME, name) name,
@@ -281,7 +282,8 @@ static ssize_t view(const struct session *s, uint8_t *blob, size_t size)
     return nest_folder(&home, blob, 0, size);
 }
 
-int priv_session_agent(struct monitor *m, struct session *s)
+/* Spawn the agent for a login that succeeded. Returns 0 or -1. */
+static int priv_session_agent(struct monitor *m, struct session *s)
 {
     uint8_t folders[8192];
     const ssize_t len = view(s, folders, sizeof(folders));
@@ -328,6 +330,18 @@ out:
     if (report >= 0)
         close(report);
     return r;
+}
+
+void sessions_agents(struct monitor *m)
+{
+    m->agents_due = false;
+    for (struct session *s = m->sessions; s != NULL; s = s->next) {
+        if (!s->agent_due)
+            continue;
+        s->agent_due = false;
+        if (s->state == STATE_CHECKING && priv_session_agent(m, s) < 0)
+            auth_agent_ready(m, s, "the file agent cannot be started");
+    }
 }
 
 /* ------------------------------------------------------------------------- the end */
@@ -426,8 +440,9 @@ void session_violation(struct monitor *m, struct session *s, const char *what)
     session_end(m, s, what);
 }
 
-void child_violation(struct monitor *m, struct source *source, pid_t pid, const char *child,
-                     const char *what)
+/* It broke the rules: a security event, its end; another is started. */
+static void child_violation(struct monitor *m, struct source *source, pid_t pid, const char *child,
+                            const char *what)
 {
     char text[128];
 
@@ -438,6 +453,31 @@ void child_violation(struct monitor *m, struct source *source, pid_t pid, const 
     store_tell(m, MSG_store_audit, &line);
     source_close(m, source);
     kill_child(pid);
+}
+
+bool child_heard(struct monitor *m, struct source *source, pid_t pid, const char *child,
+                 child_message hear)
+{
+    struct envelope *e = &m->envelope;
+    const char *wrong = NULL;
+    int got = -1;
+
+    for (int i = 0; i < CHILD_ROUND && wrong == NULL && source->fd >= 0; i++) {
+        got = message_receive_bare(source->fd, e, MSG_DONTWAIT);
+        if (got < 0 && errno == EPROTO)
+            wrong = "sent bytes that are no message";
+        if (got <= 0)
+            break;
+        wrong = hear(m, source->owner, e);
+        envelope_clear(e);
+    }
+    if (wrong != NULL) {
+        child_violation(m, source, pid, child, wrong);
+    } else if (source->fd >= 0 && got == 0) {
+        source_close(m, source); /* its end follows as SIGCHLD */
+        kill_child(pid);
+    }
+    return wrong == NULL;
 }
 
 static void worker_ended(struct monitor *m, struct session *s, int status)
