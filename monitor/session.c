@@ -35,6 +35,7 @@ const char *const session_state_names[STATE_COUNT] = {
 const char *const worker_kind_names[WORKER_KINDS] = {
     [WORKER_SFTP] = "sftp",
     [WORKER_FTPS] = "ftps",
+    [WORKER_HTTPS] = "https",
 };
 
 struct session *session_find(struct monitor *m, uint64_t number)
@@ -100,6 +101,12 @@ static int set_up_sftp(struct monitor *m, struct session *s)
     return send_worker_setup(s->worker.fd, 0, &setup);
 }
 
+/* Counted: also after a reload a worker signs for the certificate that it has. */
+static struct evp_pkey_st *tls_key_of(struct monitor *m)
+{
+    return EVP_PKEY_up_ref(m->tls.key) == 1 ? m->tls.key : NULL;
+}
+
 static int set_up_ftps(struct monitor *m, struct session *s)
 {
     static const uint8_t least[] = {TLS_1_2, TLS_1_3};
@@ -122,10 +129,41 @@ static int set_up_ftps(struct monitor *m, struct session *s)
         .active = c->ftps_active,
     };
 
-    if (EVP_PKEY_up_ref(m->tls.key) != 1)
-        return -1;
-    s->tls_key = m->tls.key; /* also after a reload, for what this worker's certificate needs */
-    return send_ftps_setup(s->worker.fd, 0, &setup);
+    s->tls_key = tls_key_of(m);
+    return s->tls_key == NULL ? -1 : send_ftps_setup(s->worker.fd, 0, &setup);
+}
+
+static int set_up_https(struct monitor *m, struct session *s)
+{
+    static const uint8_t least[] = {TLS_1_2, TLS_1_3};
+    const struct config *c = &m->config;
+    uint8_t public_keys[4096];
+    const size_t len = host_keys_public(&m->keys, public_keys, sizeof(public_keys));
+    const struct https_setup setup = {
+        .certificates = slice_of(m->tls.chain, m->tls.chain_len),
+        .host_keys = slice_of(public_keys, len),
+        .empty_dir = slice_text(m->empty_dir),
+        .uid = s->worker_uid,
+        .gid = s->worker_uid,
+        .log_level = (uint8_t)c->server_log_level,
+        .tls_least = least[c->tls_least],
+        .ciphers12 = slice_text(c->tls_ciphers),
+        .ciphers13 = slice_text(c->tls_ciphersuites),
+        .groups = slice_text(c->tls_groups),
+        .organisation = slice_text(c->https_organisation),
+        .accent = slice_text(c->https_accent),
+        .names = slice_text(c->https_names),
+        .port = c->https_port,
+        .sftp_port = c->sftp_enabled ? c->sftp_port : 0,
+        .ftps_port = c->ftps_enabled ? c->ftps_port : 0,
+        .ftps_implicit_port = c->ftps_enabled && c->ftps_implicit ? c->ftps_implicit_port : 0,
+        .basic = c->https_basic,
+        .request_seconds = c->https_request_seconds,
+        .idle_seconds = c->limits_idle,
+    };
+
+    s->tls_key = tls_key_of(m);
+    return s->tls_key == NULL ? -1 : send_https_setup(s->worker.fd, 0, &setup);
 }
 
 static const struct {
@@ -134,6 +172,7 @@ static const struct {
 } workers[WORKER_KINDS] = {
     [WORKER_SFTP] = {"sallyport-sftp", set_up_sftp},
     [WORKER_FTPS] = {"sallyport-ftps", set_up_ftps},
+    [WORKER_HTTPS] = {"sallyport-https", set_up_https},
 };
 
 int priv_session_spawn(struct monitor *m, enum worker_kind kind)
@@ -247,6 +286,7 @@ void sessions_spares(struct monitor *m)
     const bool served[WORKER_KINDS] = {
         [WORKER_SFTP] = m->config.sftp_enabled,
         [WORKER_FTPS] = m->config.ftps_enabled,
+        [WORKER_HTTPS] = m->config.https_enabled,
     };
     size_t starting[WORKER_KINDS] = {0}, have[WORKER_KINDS] = {0}, wanted[WORKER_KINDS] = {0};
 
@@ -379,11 +419,12 @@ void session_end(struct monitor *m, struct session *s, const char *reason)
 
     if (s->ended)
         return;
+    limits_logout(m, s);
     s->ended = true;
     if (s->has_client) {
         log_info("session %llu: %s%s%s ended: %s", (unsigned long long)s->number, s->address.text,
                  s->account[0] != '\0' ? ", account " : "", s->account, reason);
-        if (s->account[0] != '\0')
+        if (s->account[0] != '\0' && !s->by_token) /* those come and go without a line */
             session_audit(m, s, "session-end", "%s", reason);
         else if (s->failed)
             limits_penalise(m, &s->address, PENALTY_FAILURE);
