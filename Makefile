@@ -125,7 +125,7 @@ PKG_test_filters := libcap libseccomp
 SRC_test_limits := monitor/limits.c common/log.c common/network.c
 SRC_test_sign   := monitor/sign.c $(SRC_test_preimage)
 PKG_test_sign   := libcrypto
-SRC_test_tls    := common/tls.c common/tls_provider.c common/monitor_link.c monitor/sign_tls.c common/message.c common/secret.c common/sshwire.c
+SRC_test_tls    := common/tls.c common/log.c common/tls_provider.c common/monitor_link.c monitor/sign_tls.c common/message.c common/secret.c common/sshwire.c
 PKG_test_tls    := libssl libcrypto
 
 # The boundary under attack: `hostile` plays the workers, agents, stores and hashers of real servers,
