@@ -159,7 +159,7 @@ static int set_up_https(struct monitor *m, struct session *s)
         .ftps_implicit_port = c->ftps_enabled && c->ftps_implicit ? c->ftps_implicit_port : 0,
         .basic = c->https_basic,
         .request_seconds = c->https_request_seconds,
-        .idle_seconds = c->limits_idle,
+        .idle_seconds = c->https_idle,
     };
 
     s->tls_key = tls_key_of(m);
