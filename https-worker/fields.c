@@ -1,0 +1,85 @@
+/* Sections of field lines. Called by the readers of requests, bodies and multipart bodies; must
+ * never keep a value that could end a line. */
+#include "https-worker/fields.h"
+
+enum { SINGLE, LIST };
+enum { HEADER, TRAILER };
+
+static const struct {
+    const char *name;
+    uint8_t rule, where;
+} known[] = {
+#define FIELD(name, text, rule, where) {text, rule, where},
+#include "https-worker/fields.def"
+};
+
+const char *field_name(enum field field)
+{
+    return known[field].name;
+}
+
+static enum field find(struct slice name)
+{
+    enum field field = 0;
+
+    while (field < FIELD_COUNT && !slice_same(name, slice_text(known[field].name)))
+        field++;
+    return field;
+}
+
+int fields_add(struct fields *fields, struct slice line, struct refusal *refusal)
+{
+    if (fields->count == FIELDS_MAX)
+        return refuse(refusal, 431, "The request has too many header fields.");
+    fields->count++;
+    if (line.len > 0 && (line.data[0] == ' ' || line.data[0] == '\t'))
+        return refuse(refusal, 400, "A header field is folded over lines."); /* RFC 9112, 5.2 */
+    const uint8_t *colon = line.len > 0 ? memchr(line.data, ':', line.len) : NULL;
+    if (colon == NULL)
+        return refuse(refusal, 400, "A header field has no colon.");
+    const struct slice name = slice_take(&line, (size_t)(colon - line.data));
+    slice_take(&line, 1);
+    if (!token_is(name)) /* blanks before the colon too: RFC 9112, 5.1 */
+        return refuse(refusal, 400, "The name of a header field holds what no name may hold.");
+    if (!chars_are(line, CHAR_VALUE))
+        return refuse(refusal, 400, "A header field holds a control character.");
+    const enum field field = find(name);
+    if (field == FIELD_COUNT || (fields->trailers && known[field].where != TRAILER))
+        return 0;
+    if (known[field].rule == SINGLE && fields_have(fields, field))
+        return refuse(refusal, 400, "A header field that may come once came twice.");
+    fields->lines[fields->kept++] = (struct field_line){.field = field, .value = ows_trim(line)};
+    return 0;
+}
+
+bool fields_have(const struct fields *fields, enum field field)
+{
+    size_t i = 0;
+
+    while (i < fields->kept && fields->lines[i].field != field)
+        i++;
+    return i < fields->kept;
+}
+
+struct slice fields_get(const struct fields *fields, enum field field)
+{
+    size_t i = 0;
+
+    while (i < fields->kept && fields->lines[i].field != field)
+        i++;
+    return i < fields->kept ? fields->lines[i].value : slice_of(NULL, 0);
+}
+
+bool fields_next(const struct fields *fields, enum field field, struct field_walk *walk,
+                 struct slice *element)
+{
+    for (;;) {
+        if (list_next(&walk->rest, element))
+            return true;
+        while (walk->line < fields->kept && fields->lines[walk->line].field != field)
+            walk->line++;
+        if (walk->line == fields->kept)
+            return false;
+        walk->rest = fields->lines[walk->line++].value;
+    }
+}
