@@ -18,6 +18,7 @@ PKGS_hash    = libcrypt libcap
 PKGS_command = libcrypto libcap inih jansson libcrypt
 PKGS_sftp    = libssh libcrypto libcap
 PKGS_ftps    = libssl libcrypto libcap
+PKGS_https   = libssl libcrypto libcap jansson
 PKGS_test    = cmocka
 
 # A line for each file that is made; V=1 shows the commands.
@@ -46,7 +47,7 @@ CPPFLAGS  := -std=c17 -D_GNU_SOURCE -I. -DSALLYPORT_LIBEXEC='"$(LIBEXEC)"' -DSAL
 CFLAGS    := $(HARDENING) $(WARNINGS)
 
 # Programs: a folder each; what of common/ each links is named, so that none holds what it has no use for.
-PROGRAMS := sallyportd sallyport-store sallyport-files sallyport-hash sallyport-sftp sallyport-ftps sallyport
+PROGRAMS := sallyportd sallyport-store sallyport-files sallyport-hash sallyport-sftp sallyport-ftps sallyport-https sallyport
 
 CONFIG  := common/config.c common/config_print.c common/network.c
 HOSTKEY := common/hostkey.c common/keyfile.c
@@ -58,6 +59,7 @@ SRC_sallyport-hash  := $(wildcard monitor/hash/*.c) $(SANDBOX)
 WORKER  := $(SANDBOX) $(addprefix common/,agent_link.c monitor_link.c calendar.c ls_line.c pace.c worker_life.c)
 SRC_sallyport-sftp  := $(wildcard sftp-worker/*.c) $(WORKER) common/sshwire.c
 SRC_sallyport-ftps  := $(wildcard ftps-worker/*.c) $(WORKER) common/sshwire.c common/tls.c common/tls_provider.c
+SRC_sallyport-https := $(wildcard https-worker/*.c) $(WORKER) $(addprefix common/,sshwire.c tls.c tls_provider.c operations.c base64.c utf8.c)
 SRC_sallyport       := $(wildcard monitor/command/*.c) common/message.c common/secret.c $(CONFIG) common/spawn.c \
                        common/operations.c common/log.c common/sshwire.c $(HOSTKEY) common/sshkey.c common/audit_chain.c common/utf8.c
 PKG_sallyportd      := $(PKGS_monitor)
@@ -66,6 +68,8 @@ PKG_sallyport-files := $(PKGS_files)
 PKG_sallyport-hash  := $(PKGS_hash)
 PKG_sallyport-sftp  := $(PKGS_sftp)
 PKG_sallyport-ftps  := $(PKGS_ftps)
+PKG_sallyport-https := $(PKGS_https)
+LDLIBS_sallyport-https := $(B)/ui/ui_files.o
 PKG_sallyport       := $(PKGS_command)
 
 # Unit tests: each tests/unit/test_X.c is a program; what it links beside itself is named here
@@ -187,7 +191,7 @@ OBJ_$(1) := $$(SRC_$(1):%.c=$(B)/%.o)
 OBJECTS += $$(OBJ_$(1))
 $(B)/$(1): $$(OBJ_$(1))
 	$$(call SAY,ld $$@)
-	$$(Q)$$(CC) $$(LINKING) -o $$@ $$^ $$(if $$(PKG_$(1)),$$$$(pkg-config --libs $$(PKG_$(1)))) $$(LDLIBS_$(1))
+	$$(Q)$$(CC) $$(LINKING) -o $$@ $$(filter-out %ui_files.o,$$^) $$(if $$(PKG_$(1)),$$$$(pkg-config --libs $$(PKG_$(1)))) $$(LDLIBS_$(1))
 -include $$(OBJ_$(1):.o=.d)
 endef
 $(foreach t,$(TESTS),$(eval SRC_$(t) += tests/unit/$(t).c)$(eval PKG_$(t) += $(PKGS_test)))
@@ -205,6 +209,17 @@ endef
 $(foreach p,$(FAULTED),$(eval $(call FAULTED_PROGRAM,$(p))))
 $(SHIM): CFLAGS += -fno-sanitize=all # it runs before the sanitizers are set up
 -include $(SHIM:.o=.d)
+
+# The page's files go into the worker as they are, and with gzip.
+UI := $(sort $(wildcard https-worker/ui/*))
+$(B)/ui/ui_files.S $(B)/ui/ui_files.inc &: $(UI) scripts/embed | build/deps-build
+	$(call SAY,embed $(B)/ui)
+	$(Q)scripts/embed $(B)/ui $(UI)
+$(B)/ui/ui_files.o: $(B)/ui/ui_files.S
+	$(Q)$(CC) -c -o $@ $<
+$(B)/https-worker/static.o: $(B)/ui/ui_files.inc
+$(B)/https-worker/static.o: CPPFLAGS += -I$(B)/ui
+$(B)/sallyport-https: $(B)/ui/ui_files.o
 
 $(B)/%.o: %.c $(B)/flags | build/deps-build
 	@mkdir -p $(@D)

@@ -32,10 +32,8 @@ static void end_head(struct worker *w, ssize_t (*fill)(struct worker *, uint8_t 
         worker_stop_because(w, "an answer could not be put together");
         return;
     }
-    *a = (struct answer){.begun = true,
-                         .close = closes || !w->head.keep,
-                         .chunked = w->head.chunked,
-                         .fill = fill};
+    *a = (struct answer){
+        .begun = true, .close = closes || !w->head.keep, .chunked = w->head.chunked, .fill = fill};
     w->out_at = 0;
     w->out_len = (size_t)len;
 }
@@ -71,6 +69,36 @@ void answer_bytes(struct worker *w, uint64_t length,
     response_length(&w->head, length);
     end_head(w, fill);
     w->exchange.answer.paced = true;
+}
+
+/* Over plain HTTP: the same address over HTTPS, and nothing else. */
+void answer_redirect(struct worker *w)
+{
+    const struct request *r = &w->exchange.request;
+    struct slice names = w->setup.names, host = r->host, name;
+
+    if (list_next(&names, &name))
+        host = name;
+    w->exchange.answer.close = true;
+    if (host.len == 0) { /* HTTP/1.0: nobody knows by which name it came */
+        answer_error(w, 400, "bad_request", "Come back over HTTPS.");
+        return;
+    }
+    answer_begin(w, 308, RESPONSE_CLEAR);
+    struct writer *location = response_open(&w->head, "Location");
+    writer_text(location, "https://");
+    writer_put(location, host);
+    if (w->setup.port != 443) {
+        writer_text(location, ":");
+        writer_number(location, w->setup.port);
+    }
+    writer_put(location, slice_is(r->path, "*") ? slice_text("/") : r->path);
+    if (r->query.len > 0) {
+        writer_text(location, "?");
+        writer_put(location, r->query);
+    }
+    response_close(&w->head);
+    answer_content(w, slice_text(""));
 }
 
 /* ---- errors --------------------------------------------------------------------------------- */
@@ -129,21 +157,34 @@ static const struct {
     {ELOOP, 409, "loop", "A link leads round in a circle."},
 };
 
+static size_t error_row(int error)
+{
+    size_t i = 0;
+
+    while (i < sizeof(errors) / sizeof(errors[0]) && errors[i].error != error)
+        i++;
+    return i;
+}
+
+const char *answer_sentence(struct worker *w, int error)
+{
+    static char message[256];
+    const size_t row = error_row(error);
+
+    if (w->agent.text.len > 0 && slice_copy(w->agent.text, message, sizeof(message)) == 0)
+        return message;
+    return row < sizeof(errors) / sizeof(errors[0]) ? errors[row].message
+                                                    : "The server could not do it.";
+}
+
 void answer_errno(struct worker *w, int error)
 {
-    char message[256];
+    const size_t row = error_row(error);
 
-    if (error < 0) { /* the agent is gone, and with it this connection */
+    if (error < 0) /* the agent is gone, and with it this connection */
         worker_stop_because(w, "the file agent is gone");
-        return;
-    }
-    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
-        if (errors[i].error != error)
-            continue;
-        if (w->agent.text.len == 0 || slice_copy(w->agent.text, message, sizeof(message)) < 0)
-            snprintf(message, sizeof(message), "%s", errors[i].message);
-        answer_error(w, errors[i].status, errors[i].code, message);
-        return;
-    }
-    answer_error(w, 500, "failed", "The server could not do it.");
+    else if (row < sizeof(errors) / sizeof(errors[0]))
+        answer_error(w, errors[row].status, errors[row].code, answer_sentence(w, error));
+    else
+        answer_error(w, 500, "failed", "The server could not do it.");
 }

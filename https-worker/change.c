@@ -9,11 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base64.h"
 #include "https-worker/json_out.h"
 #include "https-worker/worker.h"
 
-#define STEPS_MOST   200         /* files deleted in one step */
-#define DIGEST_STEP  (8u << 20)  /* bytes read in one step */
+#define STEPS_MOST  200        /* files deleted in one step */
+#define DIGEST_STEP (8u << 20) /* bytes read in one step */
 
 /* ---- requests ------------------------------------------------------------------------------- */
 
@@ -28,8 +29,8 @@ static json_t *read_body(struct worker *w)
         answer_error(w, 415, "bad_request", "Send JSON: Content-Type: application/json.");
         return NULL;
     }
-    json_t *body = json_loadb((const char *)w->collected, w->collected_len, JSON_REJECT_DUPLICATES,
-                              &error);
+    json_t *body =
+        json_loadb((const char *)w->collected, w->collected_len, JSON_REJECT_DUPLICATES, &error);
     if (json_is_object(body))
         return body;
     json_decref(body);
@@ -108,8 +109,9 @@ static void end_rename(struct worker *w)
 
     if (body != NULL && member_path(w, body, "from", from, &from_is) &&
         member_path(w, body, "to", to, &to_is) && login_agent(w)) {
-        const struct file_rename ask = {
-            .from = from_is, .to = to_is, .replace = json_is_true(json_object_get(body, "replace"))};
+        const struct file_rename ask = {.from = from_is,
+                                        .to = to_is,
+                                        .replace = json_is_true(json_object_get(body, "replace"))};
         answer_done(w, 204, agent_do(&w->agent, MSG_file_rename, &ask));
     }
     json_decref(body);
@@ -134,7 +136,6 @@ void deletion_begin(struct worker *w, struct slice path)
 
     d->root_len = d->len = path.len;
     memcpy(d->path, path.data, path.len);
-    d->failed = 0;
     d->inside = false;
 }
 
@@ -247,7 +248,7 @@ static ssize_t fill_delete(struct worker *w, uint8_t *bytes, size_t size)
     json_name(&j, "path", slice_of(d->path, d->root_len));
     json_key(&j, "error");
     if (result == 0)
-        json_null(&j);
+        json_nothing(&j);
     else
         json_text(&j, slice_text(answer_sentence(w, result)));
     json_close(&j, '}');

@@ -73,8 +73,8 @@ static bool range_holds(const struct fields *fields, const struct representation
            date == is->modified;
 }
 
-enum verdict conditions_judge(const struct request *request, const struct representation *is,
-                              int64_t now)
+enum condition conditions_judge(const struct request *request, const struct representation *is,
+                                int64_t now)
 {
     const struct fields *fields = &request->fields;
     const bool reads = request->method == METHOD_GET || request->method == METHOD_HEAD;
@@ -82,17 +82,17 @@ enum verdict conditions_judge(const struct request *request, const struct repres
     if (fields_have(fields, FIELD_IF_MATCH)) {
         const int match = list_matches(fields, FIELD_IF_MATCH, is, etag_same_strong);
         if (match <= 0)
-            return match < 0 ? VERDICT_BAD : VERDICT_FAILED;
+            return match < 0 ? CONDITION_BAD : CONDITION_FAILED;
     } else if (modified_after(fields, FIELD_IF_UNMODIFIED_SINCE, is, now) == 1) {
-        return VERDICT_FAILED;
+        return CONDITION_FAILED;
     }
     if (fields_have(fields, FIELD_IF_NONE_MATCH)) {
         const int match = list_matches(fields, FIELD_IF_NONE_MATCH, is, etag_same_weak);
         if (match != 0)
-            return match < 0 ? VERDICT_BAD : reads ? VERDICT_NOT_MODIFIED : VERDICT_FAILED;
+            return match < 0 ? CONDITION_BAD : reads ? CONDITION_NOT_MODIFIED : CONDITION_FAILED;
     } else if (reads && modified_after(fields, FIELD_IF_MODIFIED_SINCE, is, now) == 0) {
-        return VERDICT_NOT_MODIFIED;
+        return CONDITION_NOT_MODIFIED;
     }
-    return request->method == METHOD_GET && range_holds(fields, is, now) ? VERDICT_GO_ON_RANGE
-                                                                         : VERDICT_GO_ON;
+    return request->method == METHOD_GET && range_holds(fields, is, now) ? CONDITION_GO_ON_RANGE
+                                                                         : CONDITION_GO_ON;
 }

@@ -13,18 +13,18 @@ struct representation {
     int64_t modified; /* seconds since 1970, as Last-Modified says it */
 };
 
-enum verdict {
-    VERDICT_GO_ON,        /* do it; the Range field is to be ignored */
-    VERDICT_GO_ON_RANGE,  /* do it; the Range field counts, if there is one */
-    VERDICT_NOT_MODIFIED, /* 304 */
-    VERDICT_FAILED,       /* 412 */
-    VERDICT_BAD,          /* 400: an If-Match or If-None-Match that is none */
+enum condition {
+    CONDITION_GO_ON,        /* do it; the Range field is to be ignored */
+    CONDITION_GO_ON_RANGE,  /* do it; the Range field counts, if there is one */
+    CONDITION_NOT_MODIFIED, /* 304 */
+    CONDITION_FAILED,       /* 412 */
+    CONDITION_BAD,          /* 400: an If-Match or If-None-Match that is none */
 };
 
 /* Ask only when the answer without conditions would be a success (RFC 9110, 13.2.1). now: seconds
  * since 1970. A date in If-Range counts only when the file has been as it is for a second at least,
  * so that no other content had the same date (RFC 9110, 8.8.2.2 and 13.1.5). */
-enum verdict conditions_judge(const struct request *request, const struct representation *is,
+enum condition conditions_judge(const struct request *request, const struct representation *is,
                               int64_t now);
 
 /* An entity tag (RFC 9110, 8.8.3): W/ or not, quotes, and nothing else. */

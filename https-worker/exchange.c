@@ -7,9 +7,11 @@
 
 #include "https-worker/worker.h"
 
-#define SKIPPED_MOST 65536 /* of a body that nobody wants: read, so that the connection may go on */
-#define CHUNK_HEAD   10    /* "ffffffff\r\n" */
-#define CHUNK_TAIL   2
+#define SKIPPED_MOST                                                                               \
+    65536             /* of a body that nobody wants: read, so that the connection may go on       \
+                       */
+#define CHUNK_HEAD 10 /* "ffffffff\r\n" */
+#define CHUNK_TAIL 2
 
 static void enter(struct worker *w, enum phase phase)
 {
@@ -29,9 +31,8 @@ int exchange_left(struct worker *w)
     const struct exchange *x = &w->exchange;
     const bool head = x->phase == PHASE_HANDSHAKE || x->phase == PHASE_HEAD;
     const bool between = x->phase == PHASE_HEAD && w->in_len == 0;
-    const uint32_t seconds = head && !(between && w->login != LOGIN_NONE)
-                                 ? w->setup.request_seconds
-                                 : w->setup.idle_seconds;
+    const uint32_t seconds = head && !(between && w->login != LOGIN_NONE) ? w->setup.request_seconds
+                                                                          : w->setup.idle_seconds;
     const int64_t since = head ? x->since_ms : w->active_ms;
     const int64_t left = since + (int64_t)seconds * 1000 - worker_now_ms();
 
@@ -78,6 +79,10 @@ static void begin_request(struct worker *w)
     enter(w, PHASE_BODY);
     body_begin(&x->body, &x->request, 0);
     x->answer.close = !x->request.keep;
+    if (!w->connection.secure) {
+        answer_redirect(w);
+        return;
+    }
     if (target_decode(x->request.path, &x->path, &refusal) < 0) {
         answer_refusal(w, &refusal);
         return;
@@ -184,8 +189,7 @@ static bool take_body(struct worker *w, struct slice *bytes)
 /* Say 100 once, before waiting for what the client holds back. */
 static enum step say_continue(struct worker *w)
 {
-    static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
-    const ssize_t n = connection_write(w, text, sizeof(text) - 1);
+    const ssize_t n = connection_write(w, RESPONSE_CONTINUE, sizeof(RESPONSE_CONTINUE) - 1);
 
     if (n == IO_AGAIN)
         return connection_flush(w) == IO_AGAIN ? STEP_WRITE : STEP_ON;
@@ -241,22 +245,20 @@ static enum step step_body(struct worker *w)
 static ssize_t fill_answer(struct worker *w, uint8_t *bytes, size_t size)
 {
     struct answer *a = &w->exchange.answer;
-    char head[CHUNK_HEAD + 1];
 
     if (!a->chunked)
         return a->fill(w, bytes, size);
-    const ssize_t n = a->fill(w, bytes + CHUNK_HEAD, size - CHUNK_HEAD - CHUNK_TAIL);
+    const ssize_t n = a->fill(w, bytes + CHUNK_BEFORE, size - CHUNK_BEFORE - CHUNK_AFTER);
     if (n < 0)
         return -1;
     if (n == 0) {
-        memcpy(bytes, "0\r\n\r\n", 5);
+        memcpy(bytes, CHUNK_LAST, sizeof(CHUNK_LAST) - 1);
         a->ended = true;
-        return 5;
+        return sizeof(CHUNK_LAST) - 1;
     }
-    snprintf(head, sizeof(head), "%08zx\r\n", (size_t)n);
-    memcpy(bytes, head, CHUNK_HEAD);
-    memcpy(bytes + CHUNK_HEAD + n, "\r\n", CHUNK_TAIL);
-    return CHUNK_HEAD + n + CHUNK_TAIL;
+    const struct slice chunk = chunk_wrap((char *)bytes, (uint32_t)n);
+    memmove(bytes, chunk.data, chunk.len);
+    return (ssize_t)chunk.len;
 }
 
 /* Put more of the answer into w->out, behind its head. */
@@ -271,7 +273,7 @@ static enum step fill_out(struct worker *w)
             return STEP_PAUSE;
         room = room < allowed ? room : allowed;
     }
-    if (room <= 2 * (CHUNK_HEAD + CHUNK_TAIL))
+    if (room <= 2 * (CHUNK_BEFORE + CHUNK_AFTER))
         return STEP_ON; /* the head first */
     const ssize_t n = fill_answer(w, w->out + w->out_len, room);
     if (n < 0) {
@@ -312,8 +314,8 @@ static enum step step_answer(struct worker *w)
         a->ended = true;
     if (!a->ended && w->out_len < BULK / 2) {
         const enum step step = fill_out(w);
-        if (w->stop || (step == STEP_PAUSE && w->out_at == w->out_len &&
-                        connection_flush(w) != IO_AGAIN))
+        if (w->stop ||
+            (step == STEP_PAUSE && w->out_at == w->out_len && connection_flush(w) != IO_AGAIN))
             return step;
     }
     if (w->out_at < w->out_len) {
@@ -324,14 +326,12 @@ static enum step step_answer(struct worker *w)
             w->out_at += (size_t)n;
         if (w->out_at == w->out_len)
             w->out_at = w->out_len = 0;
-        if (w->out_len > 0 || (!a->ended && n > 0))
+        if (w->out_len > 0)
             return STEP_ON;
     }
-    if (!a->ended)
-        return STEP_ON;
     if (connection_flush(w) == IO_AGAIN)
         return STEP_WRITE;
-    if (!w->stop)
+    if (a->ended && !w->stop)
         finish(w);
     return STEP_ON;
 }

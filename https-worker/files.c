@@ -140,12 +140,11 @@ static int part_head(struct worker *w, size_t part, char *text, size_t size)
 
     if (part == d->ranges.count)
         return snprintf(text, size, "\r\n--%s--\r\n", d->boundary);
-    return snprintf(text, size,
-                    "%s--%s\r\nContent-Type: %s\r\nContent-Range: bytes %llu-%llu/%llu\r\n\r\n",
-                    part > 0 ? "\r\n" : "", d->boundary,
-                    media_type_sent(media_type_of(last_name(w->exchange.rest))),
-                    (unsigned long long)r->first, (unsigned long long)r->last,
-                    (unsigned long long)w->file.seen.size);
+    return snprintf(
+        text, size, "%s--%s\r\nContent-Type: %s\r\nContent-Range: bytes %llu-%llu/%llu\r\n\r\n",
+        part > 0 ? "\r\n" : "", d->boundary,
+        media_type_sent(media_type_of(last_name(w->exchange.rest))), (unsigned long long)r->first,
+        (unsigned long long)r->last, (unsigned long long)w->file.seen.size);
 }
 
 /* The next range, or the text behind the last. false: there is no more. */
@@ -215,8 +214,7 @@ static void write_content_range(struct worker *w)
     if (d->ranges.count == 1)
         snprintf(text, sizeof(text), "bytes %llu-%llu/%llu",
                  (unsigned long long)d->ranges.list[0].first,
-                 (unsigned long long)d->ranges.list[0].last,
-                 (unsigned long long)w->file.seen.size);
+                 (unsigned long long)d->ranges.list[0].last, (unsigned long long)w->file.seen.size);
     else
         snprintf(text, sizeof(text), "bytes */%llu", (unsigned long long)w->file.seen.size);
     response_text(&w->head, "Content-Range", text);
@@ -256,7 +254,8 @@ static void send_file(struct worker *w, bool ranged, const char *etag)
     default:
         break;
     }
-    answer_begin(w, d->ranges.count > 0 ? 206 : 200, preview ? RESPONSE_PREVIEW : RESPONSE_DOWNLOAD);
+    answer_begin(w, d->ranges.count > 0 ? 206 : 200,
+                 preview ? RESPONSE_PREVIEW : RESPONSE_DOWNLOAD);
     write_fields(w, type, !preview, etag);
     d->end = size;
     if (d->ranges.count < 2) {

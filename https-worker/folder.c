@@ -10,7 +10,8 @@
 #include "https-worker/json_out.h"
 #include "https-worker/worker.h"
 
-#define LINE_MOST (6 * (TARGET_PATH_MAX + 256) + 512) /* of one entry: escaped, and in base64 too */
+#define LINE_MOST (6 * (TARGET_PATH_MAX + 256) + 512) /* of one entry: escaped, and in base64 too  \
+                                                       */
 #define TODO_MOST (1u << 20)                          /* bytes of folders still to be searched */
 
 /* ---- one entry ------------------------------------------------------------------------------ */
@@ -140,8 +141,8 @@ static int refill(struct worker *w)
     return 0;
 }
 
-/* The next entry that is to be shown: 1; 0: there is none left; 2: not found yet, a search takes its
- * time; -1: the agent is gone. */
+/* The next entry that is to be shown: 1; 0: there is none left; 2: not found yet, a search takes
+ * its time; -1: the agent is gone. */
 static int next_entry(struct worker *w, struct directory_entry *entry)
 {
     struct listing *l = &w->listing;
@@ -194,13 +195,15 @@ static void write_end(struct worker *w, struct writer *writer)
     writer_text(writer, l->count > 0 ? "\n], \"count\": " : "], \"count\": ");
     writer_number(writer, l->count);
     if (l->error != 0)
-        writer_text(writer, ", \"error\": {\"error\": \"failed\", \"message\": \"Not all of it could be "
-                            "listed.\"}");
+        writer_text(writer,
+                    ", \"error\": {\"error\": \"failed\", \"message\": \"Not all of it could be "
+                    "listed.\"}");
     writer_text(writer, "}\n");
 }
 
 /* In a search, entries are named from the folder that it began in. */
-static void write_entry(struct worker *w, struct writer *writer, const struct directory_entry *entry)
+static void write_entry(struct worker *w, struct writer *writer,
+                        const struct directory_entry *entry)
 {
     struct listing *l = &w->listing;
     const struct attributes a = ATTRIBUTES_OF(*entry);

@@ -107,7 +107,7 @@ void json_bool(struct json_out *j, bool value)
     writer_text(j->writer, value ? "true" : "false");
 }
 
-void json_null(struct json_out *j)
+void json_nothing(struct json_out *j)
 {
     separate(j);
     writer_text(j->writer, "null");

@@ -24,7 +24,7 @@ void json_key(struct json_out *j, const char *key); /* plain ASCII; a value foll
 void json_text(struct json_out *j, struct slice text);
 void json_number(struct json_out *j, uint64_t number);
 void json_bool(struct json_out *j, bool value);
-void json_null(struct json_out *j);
+void json_nothing(struct json_out *j);
 /* Nanoseconds since 1970 as seconds with three digits behind the point, rounded down. */
 void json_time(struct json_out *j, int64_t ns);
 

@@ -1,6 +1,7 @@
 /* Who asks. A person signs in by a form and is given a token, which their browser shows with every
  * request; a program shows name and password. Nothing is decided here: the monitor's verdict binds
- * this connection to an account, for good. Called by routes.c and the rows of signing in and out. */
+ * this connection to an account, for good. Called by routes.c and the rows of signing in and out.
+ */
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -11,7 +12,7 @@
 #include "https-worker/credentials.h"
 #include "https-worker/worker.h"
 
-#define COOKIE   "__Host-session"
+#define COOKIE    "__Host-session"
 #define NEXT_MOST 2048
 
 /* ---- what was shown ------------------------------------------------------------------------- */
@@ -102,8 +103,7 @@ static int ask_by_token(struct worker *w, struct slice shown, struct verdict *v)
 static int ask_by_password(struct worker *w, struct slice user, struct slice password, bool sign_in,
                            struct verdict *v)
 {
-    const struct auth_password question = {
-        .user = user, .password = password, .sign_in = sign_in};
+    const struct auth_password question = {.user = user, .password = password, .sign_in = sign_in};
 
     *v = (struct verdict){.outcome = VERDICT_DENIED};
     if (user.len == 0 || user.len > ACCOUNT_NAME_MAX || password.len > SECRET_MAX ||
@@ -190,7 +190,8 @@ bool login_needed(struct worker *w)
     if (v.outcome == VERDICT_ENOUGH)
         w->exchange.answer.close = true;
     if (v.outcome == VERDICT_PARTIAL)
-        answer_error(w, 403, "key_needed", "This account needs a key beside the password: connect with SFTP.");
+        answer_error(w, 403, "key_needed",
+                     "This account needs a key beside the password: connect with SFTP.");
     else if (why[0] != '\0' && v.outcome == VERDICT_DENIED)
         answer_error(w, 503, "busy", why);
     else

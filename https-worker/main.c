@@ -1,6 +1,7 @@
 /* sallyport-https: serves one connection. Started by the monitor ahead of need: settings, TLS,
  * sandbox, then its client, then the loop. Must not read a byte from the network before the sandbox
  * holds. */
+#include <jansson.h>
 #include <malloc.h>
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
@@ -62,11 +63,13 @@ static int prepare_tls(struct worker *w, char *why, size_t size)
 }
 
 /* Use once what is fetched or seeded at its first use: in the sandbox it would be too late. */
-static int warm_up(void)
+static int warm_up(struct worker *w)
 {
     uint8_t random[32];
 
-    return RAND_bytes(random, sizeof(random)) == 1 && RAND_priv_bytes(random, sizeof(random)) == 1
+    json_object_seed(0); /* it would open a file at its first object */
+    return RAND_bytes(random, sizeof(random)) == 1 &&
+                   RAND_priv_bytes(random, sizeof(random)) == 1 && digests_prepare(w) == 0
                ? 0
                : -1;
 }
@@ -89,8 +92,8 @@ static int prepare(struct worker *w)
     step = "the certificate";
     if (prepare_tls(w, why, sizeof(why)) < 0)
         goto failed;
-    step = "random numbers";
-    if (warm_up() < 0)
+    step = "random numbers or digests";
+    if (warm_up(w) < 0)
         goto failed;
     return 0;
 failed:
@@ -121,9 +124,7 @@ static void wait_for_events(struct worker *w, enum step step)
         {.fd = waits ? FD_CLIENT : -1, .events = connection_events(w, step == STEP_READ)},
         {.fd = FD_MONITOR, .events = POLLIN},
     };
-    const int wait_ms = step == STEP_ON                          ? 0
-                        : step == STEP_PAUSE && left > PACE_MS ? PACE_MS
-                                                                 : left;
+    const int wait_ms = step == STEP_ON ? 0 : step == STEP_PAUSE && left > PACE_MS ? PACE_MS : left;
 
     if (w->stop || poll(polled, 2, wait_ms) <= 0)
         return;
@@ -164,6 +165,10 @@ static void drain(struct worker *w)
 
 static void say_goodbye(struct worker *w)
 {
+    const struct route *route = w->exchange.route;
+
+    if (route != NULL && route->handler->done != NULL)
+        route->handler->done(w);
     connection_close(w);
     const struct worker_end end = {
         .reason = slice_text(w->reason),

@@ -20,7 +20,7 @@ static void write_space(struct worker *w, struct json_out *j)
 
     json_key(j, "space");
     if (agent_ask(&w->agent, MSG_file_space, &ask, MSG_file_space_is, &space) != 0) {
-        json_null(j); /* an account that may not list is not told */
+        json_nothing(j); /* an account that may not list is not told */
         return;
     }
     json_open(j, '{');
@@ -37,7 +37,7 @@ static void write_rights(struct worker *w, struct json_out *j)
     json_open(j, '[');
     for (unsigned i = 0; i < RIGHT_COUNT; i++) {
         if ((w->rights & 1u << i) != 0)
-            json_text(j, slice_text(right_names[i]));
+            json_text(j, slice_text(right_info((enum right_bit)i)->name));
     }
     json_close(j, ']');
 }
@@ -67,7 +67,8 @@ static void write_fingerprints(struct worker *w, struct json_out *j)
         json_key(j, "type");
         json_text(j, type);
         if (hash(blob, w->digest_types[DIGEST_OF_SHA256], digest, &len)) {
-            base64_encode(slice_of(digest, len), text);
+            const size_t letters = base64_encode(slice_of(digest, len), text);
+            text[letters] = '\0';
             text[strcspn(text, "=")] = '\0';
             json_key(j, "sha256");
             char named[160];
@@ -126,7 +127,7 @@ static void write_connect(struct worker *w, struct json_out *j)
         write_fingerprints(w, j);
         json_close(j, '}');
     } else {
-        json_null(j);
+        json_nothing(j);
     }
     json_key(j, "ftps");
     if (w->setup.ftps_port != 0) {
@@ -137,11 +138,11 @@ static void write_connect(struct worker *w, struct json_out *j)
         if (w->setup.ftps_implicit_port != 0)
             json_number(j, w->setup.ftps_implicit_port);
         else
-            json_null(j);
+            json_nothing(j);
         write_certificate(w, j);
         json_close(j, '}');
     } else {
-        json_null(j);
+        json_nothing(j);
     }
     json_close(j, '}');
 }

@@ -6,8 +6,8 @@
 #include "https-worker/worker.h"
 
 #define ROUTE(name, method, address, shape, who, guard, body, help)                                \
-    {#name,     METHOD_##method, address, SHAPE_##shape, WHO_##who,                                \
-     GUARD_##guard, body,       help,    &handle_##name},
+    {#name, METHOD_##method, address, SHAPE_##shape, WHO_##who, GUARD_##guard, body,               \
+     help,  &handle_##name},
 static const struct route routes[] = {
 #include "https-worker/routes.def"
 };

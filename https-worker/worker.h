@@ -14,6 +14,7 @@
 #ifndef SALLYPORT_HTTPS_WORKER_H
 #define SALLYPORT_HTTPS_WORKER_H
 
+#include <openssl/evp.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,6 +29,7 @@
 #include "common/secret.h"
 #include "common/tls.h"
 #include "https-worker/body.h"
+#include "https-worker/digest_field.h"
 #include "https-worker/range.h"
 #include "https-worker/request.h"
 #include "https-worker/response.h"
@@ -37,6 +39,8 @@
 #define INPUT     65536             /* a request's head, and what came behind it */
 #define HEAD_MOST 16384             /* of an answer */
 #define COLLECTED 65536             /* the most of a body that is looked at as a whole */
+
+struct worker;
 
 /* ---- the connection -------------------------------------------------------------------------- */
 struct connection {
@@ -66,9 +70,9 @@ struct answer {
 #define PART_HEAD 512
 
 struct download {
-    struct ranges ranges; /* count 0: the whole file */
-    size_t part;          /* the one that is being sent */
-    uint64_t at, end;     /* in the file: the next byte, and where to stop */
+    struct ranges ranges;     /* count 0: the whole file */
+    size_t part;              /* the one that is being sent */
+    uint64_t at, end;         /* in the file: the next byte, and where to stop */
     size_t text_at, text_len; /* of text: between two parts, still to be sent */
     char text[PART_HEAD], boundary[33];
 };
@@ -80,15 +84,33 @@ struct listing {
     bool search, first, last, ending;
     int error;
     uint64_t count;
-    size_t root_len;                 /* search: of the folder that it began in, with its slash */
-    char needle[512];                /* in lower case */
-    size_t path_len;                 /* of the folder in hand */
+    size_t root_len;  /* search: of the folder that it began in, with its slash */
+    char needle[512]; /* in lower case */
+    size_t path_len;  /* of the folder in hand */
     char path[TARGET_PATH_MAX + 1];
-    size_t todo_len;                 /* search: folders to be looked at, each with a NUL behind it */
+    size_t todo_len; /* search: folders to be looked at, each with a NUL behind it */
     char *todo;
-    size_t at, len;                  /* what of entries is left */
+    size_t at, len; /* what of entries is left */
     uint8_t entries[ENTRIES_MAX];
 };
+
+/* A file, or a folder with all in it, being deleted. */
+struct deletion {
+    struct json_t *paths; /* those of the request; counted */
+    size_t next;          /* the one in hand */
+    bool begun, doing;
+    bool inside;          /* it was a folder that is not empty */
+    size_t root_len, len; /* of path: the one that was named, and what is in hand below it */
+    char path[2 * TARGET_PATH_MAX];
+};
+
+/* A whole file on its way in. */
+struct upload {
+    bool existed;               /* before */
+    struct digest_value digest; /* announced; DIGEST_NONE: none */
+};
+
+enum { DIGEST_OF_SHA256, DIGEST_OF_MD5, DIGESTS };
 
 struct exchange {
     enum phase phase;
@@ -125,13 +147,18 @@ struct worker {
     struct exchange exchange;
     size_t in_len, out_at, out_len, collected_len;
     uint8_t in[INPUT];
-    uint8_t *out; /* BULK bytes, made at first use */
+    uint8_t *out;   /* BULK bytes, made at first use */
     uint8_t *piece; /* the same, for bodies */
     uint8_t collected[COLLECTED];
     struct response head;
     struct file file; /* the one that the request is about */
     struct download download;
     struct listing listing;
+    struct deletion deletion;
+    struct upload upload;
+    EVP_MD *digest_types[DIGESTS];
+    EVP_MD_CTX *digests[DIGESTS];
+    bool digest_ended;
     /* login */
     enum login login;
     struct secret shown; /* what it was opened by: cookie or Authorization field */
@@ -174,10 +201,11 @@ enum guard { GUARD_OPEN, GUARD_TOKEN, GUARD_FORM };
 
 /* What a row does; whatever is NULL is not needed. */
 struct handler {
-    void (*begin)(struct worker *w); /* the head has come; may answer, then the body is not wanted */
+    void (*begin)(
+        struct worker *w); /* the head has come; may answer, then the body is not wanted */
     void (*piece)(struct worker *w, struct slice piece); /* of the body; NULL: into w->collected */
-    void (*end)(struct worker *w);   /* all of the body has come: answer */
-    void (*done)(struct worker *w);  /* the answer is sent, or never will be: give things back */
+    void (*end)(struct worker *w);                       /* all of the body has come: answer */
+    void (*done)(struct worker *w); /* the answer is sent, or never will be: give things back */
 };
 
 struct route {
@@ -209,17 +237,22 @@ void answer_begin(struct worker *w, unsigned status, enum response_kind kind);
 void answer_end(struct worker *w); /* for a status without content */
 /* Content that is copied: at most BULK with the head. */
 void answer_content(struct worker *w, struct slice content);
-/* Content that fill gives (struct answer): so many bytes, or until it says that there are no more. */
+/* Content that fill gives (struct answer): so many bytes, or until it says that there are no more.
+ */
 void answer_bytes(struct worker *w, uint64_t length,
                   ssize_t (*fill)(struct worker *w, uint8_t *bytes, size_t size));
 void answer_stream(struct worker *w,
                    ssize_t (*fill)(struct worker *w, uint8_t *bytes, size_t size));
+void answer_redirect(struct worker *w);
 /* {"error": code, "message": message} behind a head that was begun; the same with a head; one that
  * closes the connection; what the agent said. */
 void answer_json_error(struct worker *w, const char *code, const char *message);
 void answer_error(struct worker *w, unsigned status, const char *code, const char *message);
 void answer_refusal(struct worker *w, const struct refusal *refusal);
 void answer_errno(struct worker *w, int error);
+/* The sentence of an errno, the agent's own where it has one. Good until the agent is asked again.
+ */
+const char *answer_sentence(struct worker *w, int error);
 
 /* ---- login.c --------------------------------------------------------------------------------- */
 /* Bind the connection to the account that the request names. false: it has been answered. */
@@ -242,6 +275,17 @@ int file_look(struct worker *w, struct slice path, bool follow, struct attribute
 void file_etag(const struct attributes *a, char etag[ETAG_MAX]);
 /* The value of a query's `path`, as an absolute path. false: it has been answered. */
 bool query_path(struct worker *w, char *path, size_t size, struct slice *found);
+
+/* ---- uploads.c ------------------------------------------------------------------------------- */
+/* A digest of what comes, to be held against upload.digest. -1: of no kind that is computed. */
+int upload_digest_begin(struct worker *w);
+
+/* ---- change.c -------------------------------------------------------------------------------- */
+void deletion_begin(struct worker *w, struct slice path);
+/* A bounded number of files: 0: all is gone; EAGAIN: call again; else as agent_ask. */
+int deletion_step(struct worker *w);
+/* Before the sandbox. Returns 0 or -1. */
+int digests_prepare(struct worker *w);
 
 /* ---- folder.c -------------------------------------------------------------------------------- */
 struct json_out;
