@@ -10,20 +10,21 @@
 #include "https-worker/json_out.h"
 #include "https-worker/worker.h"
 
-#define LINE_MOST (6 * (TARGET_PATH_MAX + 256) + 512) /* of one entry: escaped, and in base64 too  \
-                                                       */
-#define TODO_MOST (1u << 20)                          /* bytes of folders still to be searched */
+#define LINE_MOST                                                                                  \
+    (6 * (TARGET_PATH_MAX + 256) + 512) /* of one entry: escaped, and in base64 too                \
+                                         */
+#define TODO_MOST (1u << 20)            /* bytes of folders still to be searched */
 
 /* ---- one entry ------------------------------------------------------------------------------ */
 
-static const char *type_name(uint32_t mode)
+const char *entry_type(uint32_t mode)
 {
     return S_ISREG(mode) ? "file" : S_ISDIR(mode) ? "folder" : S_ISLNK(mode) ? "link" : "other";
 }
 
 /* What a link leads to, where that is in the view; else the link itself. */
-static struct attributes followed(struct worker *w, struct slice folder, struct slice name,
-                                  const struct attributes *a)
+struct attributes entry_followed(struct worker *w, struct slice folder, struct slice name,
+                                 const struct attributes *a)
 {
     char path[TARGET_PATH_MAX + 1];
     struct attributes target;
@@ -41,12 +42,12 @@ void entry_write(struct worker *w, struct json_out *j, struct slice folder, stru
                  const struct attributes *a)
 {
     const bool link = S_ISLNK(a->mode);
-    const struct attributes shown = link ? followed(w, folder, name, a) : *a;
+    const struct attributes shown = link ? entry_followed(w, folder, name, a) : *a;
 
     json_open(j, '{');
     json_name(j, "name", name);
     json_key(j, "type");
-    json_text(j, slice_text(type_name(shown.mode)));
+    json_text(j, slice_text(entry_type(shown.mode)));
     json_key(j, "size");
     json_number(j, S_ISREG(shown.mode) ? shown.size : 0);
     json_key(j, "mtime");
@@ -143,7 +144,7 @@ static int refill(struct worker *w)
 
 /* The next entry that is to be shown: 1; 0: there is none left; 2: not found yet, a search takes
  * its time; -1: the agent is gone. */
-static int next_entry(struct worker *w, struct directory_entry *entry)
+int listing_next(struct worker *w, struct directory_entry *entry)
 {
     struct listing *l = &w->listing;
 
@@ -238,7 +239,7 @@ static ssize_t fill_listing(struct worker *w, uint8_t *bytes, size_t size)
         write_begin(w, &j);
     }
     while (size - writer.len >= 2 * LINE_MOST) {
-        const int found = next_entry(w, &entry);
+        const int found = listing_next(w, &entry);
         if (found < 0)
             return -1;
         if (found == 0) {
@@ -257,20 +258,27 @@ static ssize_t fill_listing(struct worker *w, uint8_t *bytes, size_t size)
     return writer_done(&writer);
 }
 
-static void begin(struct worker *w)
+int listing_open(struct worker *w, struct slice path)
 {
     struct listing *l = &w->listing;
-    struct slice path;
 
     l->first = l->last = l->ending = false;
     l->error = 0;
     l->count = 0;
     l->at = l->len = l->todo_len = 0;
-    if (!query_path(w, l->path, sizeof(l->path), &path) || !login_agent(w))
-        return;
+    memmove(l->path, path.data, path.len); /* it may stand there already */
     l->path_len = path.len;
     l->root_len = path.len > 1 ? path.len + 1 : 1;
-    const int result = file_open_folder(w, path);
+    return file_open_folder(w, path);
+}
+
+static void begin(struct worker *w)
+{
+    struct slice path;
+
+    if (!query_path(w, w->listing.path, sizeof(w->listing.path), &path) || !login_agent(w))
+        return;
+    const int result = listing_open(w, path);
     if (result != 0) {
         answer_errno(w, result);
         return;

@@ -67,7 +67,7 @@ static const struct {
     {ALL, "X-Content-Type-Options", "nosniff"},
     {SECURE, "Cross-Origin-Opener-Policy", "same-origin"},
     {SECURE, "Cross-Origin-Resource-Policy", "same-origin"},
-    {ALL, "Referrer-Policy", "no-referrer"},
+    {ALL, "Referrer-Policy", "same-origin"},
     {RESPONSE_STATIC, "Cache-Control", "public, max-age=31536000, immutable"},
     {ALL & ~RESPONSE_STATIC, "Cache-Control", "no-store"},
 };

@@ -95,8 +95,8 @@ static bool is_own_page(struct worker *w)
     const struct slice site = fields_get(&r->fields, FIELD_SEC_FETCH_SITE);
     uint16_t port;
 
-    if (site.len > 0 && !slice_is(site, "same-origin") && !slice_is(site, "none"))
-        return false;
+    if (site.len > 0) /* "none": typed, or a bookmark */
+        return slice_is(site, "same-origin") || slice_is(site, "none");
     if (!fields_have(&r->fields, FIELD_ORIGIN))
         return true;
     return slice_skip(&origin, "https://") && host_parse(origin, &host, &port) &&

@@ -10,20 +10,18 @@
 
 #include "https-worker/conditions.h"
 #include "https-worker/digest_field.h"
-#include "https-worker/multipart.h"
 #include "https-worker/worker.h"
 
 /* ---- the file ------------------------------------------------------------------------------- */
 
-/* Open it for writing. keep: what is there already stays, and EEXIST is the answer. */
-static int open_target(struct worker *w, struct slice path, bool keep)
+int upload_open(struct worker *w, struct slice path, bool keep)
 {
     const uint32_t how = OPEN_WRITE | OPEN_CREATE | (keep ? OPEN_EXCLUSIVE : OPEN_TRUNCATE);
 
     return file_open_as(w, path, how);
 }
 
-static int write_piece(struct worker *w, struct slice piece)
+int upload_write(struct worker *w, struct slice piece)
 {
     while (piece.len > 0) {
         const ssize_t n = pwrite(w->file.fd, piece.data, piece.len, (off_t)w->file.bytes_written);
@@ -89,14 +87,14 @@ static void begin_upload(struct worker *w)
         return;
     }
     const int error =
-        open_target(w, w->exchange.rest, fields_have(fields, FIELD_IF_NONE_MATCH) && !u->existed);
+        upload_open(w, w->exchange.rest, fields_have(fields, FIELD_IF_NONE_MATCH) && !u->existed);
     if (error != 0)
         answer_errno(w, error);
 }
 
 static void piece_upload(struct worker *w, struct slice piece)
 {
-    const int error = write_piece(w, piece);
+    const int error = upload_write(w, piece);
 
     if (error == 0 && w->upload.digest.kind != DIGEST_NONE &&
         EVP_DigestUpdate(w->digests[DIGEST_OF_SHA256], piece.data, piece.len) != 1)

@@ -30,6 +30,7 @@
 #include "common/tls.h"
 #include "https-worker/body.h"
 #include "https-worker/digest_field.h"
+#include "https-worker/multipart.h"
 #include "https-worker/range.h"
 #include "https-worker/request.h"
 #include "https-worker/response.h"
@@ -110,6 +111,19 @@ struct upload {
     struct digest_value digest; /* announced; DIGEST_NONE: none */
 };
 
+/* A page without scripts on its way out; a form on its way in. */
+struct plain_entry;
+struct plain {
+    const char *notice;
+    struct plain_entry **entries; /* owned, as each of them */
+    size_t count, room, bytes, next;
+    bool begun, ended;
+};
+struct form_upload {
+    struct multipart form;
+    bool csrf_right, whole; /* whole: the file has come */
+};
+
 enum { DIGEST_OF_SHA256, DIGEST_OF_MD5, DIGESTS };
 
 struct exchange {
@@ -156,6 +170,8 @@ struct worker {
     struct listing listing;
     struct deletion deletion;
     struct upload upload;
+    struct plain plain;
+    struct form_upload form_upload;
     EVP_MD *digest_types[DIGESTS];
     EVP_MD_CTX *digests[DIGESTS];
     bool digest_ended;
@@ -264,6 +280,9 @@ bool login_agent(struct worker *w);
 /* The sign-in card, with a sentence and the name that was typed. */
 void page_sign_in(struct worker *w, unsigned status, const char *message, struct slice user);
 
+/* "/static/HASH" */
+const char *page_static(void);
+
 /* ---- files.c --------------------------------------------------------------------------------- */
 /* As agent_ask; the file is w->file. */
 int file_open_as(struct worker *w, struct slice path, uint32_t flags);
@@ -280,6 +299,12 @@ bool query_path(struct worker *w, char *path, size_t size, struct slice *found);
 /* A digest of what comes, to be held against upload.digest. -1: of no kind that is computed. */
 int upload_digest_begin(struct worker *w);
 
+/* Open a file to be written, made where there is none. keep: what is there already stays, and
+ * EEXIST is the answer. As agent_ask. */
+int upload_open(struct worker *w, struct slice path, bool keep);
+/* 0 or an errno. */
+int upload_write(struct worker *w, struct slice piece);
+
 /* ---- change.c -------------------------------------------------------------------------------- */
 void deletion_begin(struct worker *w, struct slice path);
 /* A bounded number of files: 0: all is gone; EAGAIN: call again; else as agent_ask. */
@@ -288,7 +313,17 @@ int deletion_step(struct worker *w);
 int digests_prepare(struct worker *w);
 
 /* ---- folder.c -------------------------------------------------------------------------------- */
+/* Begin w->listing of a folder. As agent_ask. */
+int listing_open(struct worker *w, struct slice path);
+/* Its next entry: 1; 0: there is none left; 2: not found yet, a search takes its time; -1: the
+ * agent is gone. */
+int listing_next(struct worker *w, struct directory_entry *entry);
 struct json_out;
+/* "file", "folder", "link" or "other". */
+const char *entry_type(uint32_t mode);
+/* What a link in a folder leads to, where that is in the view; else the link itself. */
+struct attributes entry_followed(struct worker *w, struct slice folder, struct slice name,
+                                 const struct attributes *a);
 void entry_write(struct worker *w, struct json_out *j, struct slice folder, struct slice name,
                  const struct attributes *a);
 
