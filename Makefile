@@ -18,7 +18,7 @@ PKGS_hash    = libcrypt libcap
 PKGS_command = libcrypto libcap inih jansson libcrypt
 PKGS_sftp    = libssh libcrypto libcap
 PKGS_ftps    = libssl libcrypto libcap
-PKGS_https   = libssl libcrypto libcap jansson
+PKGS_https   = libssl libcrypto libcap jansson libarchive
 PKGS_test    = cmocka
 
 # A line for each file that is made; V=1 shows the commands.

@@ -69,7 +69,8 @@ static int warm_up(struct worker *w)
 
     json_object_seed(0); /* it would open a file at its first object */
     return RAND_bytes(random, sizeof(random)) == 1 &&
-                   RAND_priv_bytes(random, sizeof(random)) == 1 && digests_prepare(w) == 0
+                   RAND_priv_bytes(random, sizeof(random)) == 1 && digests_prepare(w) == 0 &&
+                   archive_prepare(w) == 0
                ? 0
                : -1;
 }
@@ -92,7 +93,7 @@ static int prepare(struct worker *w)
     step = "the certificate";
     if (prepare_tls(w, why, sizeof(why)) < 0)
         goto failed;
-    step = "random numbers or digests";
+    step = "random numbers, digests or archives";
     if (warm_up(w) < 0)
         goto failed;
     return 0;

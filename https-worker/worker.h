@@ -119,6 +119,19 @@ struct plain {
     size_t count, room, bytes, next;
     bool begun, ended;
 };
+/* A zip on its way out. */
+struct bundle {
+    struct archive *archive;
+    uint8_t *bytes; /* made, not sent yet: from `at` to `len` */
+    size_t at, len, room;
+    char *todo; /* names below `folder` that are still to go in, each with a NUL behind it */
+    size_t todo_len;
+    char *missing; /* names that cannot go in, a line each */
+    size_t missing_len;
+    uint64_t left; /* of the file that is open */
+    bool ended;
+    char folder[TARGET_PATH_MAX + 1];
+};
 struct form_upload {
     struct multipart form;
     bool csrf_right, whole; /* whole: the file has come */
@@ -172,6 +185,7 @@ struct worker {
     struct upload upload;
     struct plain plain;
     struct form_upload form_upload;
+    struct bundle bundle;
     EVP_MD *digest_types[DIGESTS];
     EVP_MD_CTX *digests[DIGESTS];
     bool digest_ended;
@@ -304,6 +318,10 @@ int upload_digest_begin(struct worker *w);
 int upload_open(struct worker *w, struct slice path, bool keep);
 /* 0 or an errno. */
 int upload_write(struct worker *w, struct slice piece);
+
+/* ---- archive.c ------------------------------------------------------------------------------- */
+/* Before the sandbox. Returns 0 or -1. */
+int archive_prepare(struct worker *w);
 
 /* ---- change.c -------------------------------------------------------------------------------- */
 void deletion_begin(struct worker *w, struct slice path);
