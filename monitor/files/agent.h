@@ -34,12 +34,16 @@ struct made {
 };
 
 struct agent {
-    uint32_t flags; /* ACCOUNT_DURABLE, ACCOUNT_ATOMIC */
+    uint32_t flags; /* ACCOUNT_DURABLE, ACCOUNT_ATOMIC, ACCOUNT_TRASH */
     struct view view;
     int descriptors; /* /proc/self/fd where chmod needs it, else -1 */
     struct handles handles;
     struct reports reports;
     struct made made;
+    struct {
+        int64_t second;  /* since 1970, of the last thing that went to the trash */
+        unsigned number; /* the last of those that had to be numbered in it */
+    } trash;
     bool worker_gone;  /* its link ended or was misused */
     bool misused;      /* something came from the worker that is no request */
     bool monitor_gone; /* the link to the monitor ended */
@@ -130,6 +134,16 @@ int name_move(int from_parent, const char *from, int to_parent, const char *to, 
 
 /* A folder's names to the disk. */
 int folder_sync(int parent);
+
+/* trash.c: the trash of an account that has one. */
+
+/* Does what is at r->place go to the trash when it is removed? Not what is in it already. Uses
+ * r->place2. */
+bool trash_takes(struct request *r);
+
+/* Move a name of parent there; folder: it must be one, else it must be none. Sets r->path2 to where
+ * it is now. Returns 0 or an errno: EXDEV another file system than the trash. */
+int trash_put(struct request *r, int parent, const char *name, bool folder);
 
 /* attributes.c */
 #define ATTRIBUTES_SET(m, st)                                                                      \

@@ -42,6 +42,15 @@ static int name_of(struct request *r, struct slice path, struct place *place, ui
     return parent;
 }
 
+/* What is removed goes to the trash. */
+static int put_away(struct request *r, int parent, const char *name, bool folder)
+{
+    const int error = trash_put(r, parent, name, folder);
+
+    errno = error;
+    return changed(r, error != 0 ? -1 : 0, parent);
+}
+
 int on_remove(struct request *r)
 {
     const struct file_remove *m = r->message;
@@ -49,7 +58,11 @@ int on_remove(struct request *r)
     int error;
     const int parent = name_of(r, m->path, &r->place, RIGHT_DELETE, &name, &error);
 
-    return parent < 0 ? error : changed(r, unlinkat(parent, name, 0), parent);
+    if (parent < 0)
+        return error;
+    if (trash_takes(r))
+        return put_away(r, parent, name, false);
+    return changed(r, unlinkat(parent, name, 0), parent);
 }
 
 int on_mkdir(struct request *r)
@@ -103,6 +116,8 @@ int on_rmdir(struct request *r)
 
     if (parent < 0)
         return error;
+    if (trash_takes(r))
+        return put_away(r, parent, name, true);
     int done = unlinkat(parent, name, AT_REMOVEDIR);
     if (done < 0 && errno == ENOTEMPTY) {
         sweep(parent, name);

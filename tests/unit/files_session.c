@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,6 +170,21 @@ struct session *session_start(uint32_t rights, uint32_t flags)
     return s;
 }
 
+struct session *session_beside(const struct session *s, uint32_t rights, uint32_t flags)
+{
+    struct session *other = calloc(1, sizeof(*other));
+
+    assert_non_null(other);
+    other->seen = calloc(SEEN_MAX, sizeof(*other->seen));
+    assert_non_null(other->seen);
+    memcpy(other->base, s->base, sizeof(other->base));
+    memcpy(other->home, s->home, sizeof(other->home));
+    other->beside = true;
+    if (!session_try(other, other->home, rights, flags, "", 0))
+        fail_msg("not ready: %s", other->trouble);
+    return other;
+}
+
 static void close_link(int *link)
 {
     if (*link >= 0)
@@ -193,6 +209,15 @@ int session_hang_up(struct session *s)
     return -1;
 }
 
+void session_kill(struct session *s)
+{
+    int status;
+
+    assert_int_equal(kill(s->pid, SIGKILL), 0);
+    assert_int_equal(waitpid(s->pid, &status, 0), s->pid);
+    s->pid = -1;
+}
+
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
 {
     (void)st;
@@ -212,7 +237,8 @@ void session_end(struct session *s)
         assert_true(WIFEXITED(status)); /* never by the filter or a sanitizer */
     }
     close_link(&s->store);
-    nftw(s->base, remove_one, 32, FTW_DEPTH | FTW_PHYS);
+    if (!s->beside)
+        nftw(s->base, remove_one, 32, FTW_DEPTH | FTW_PHYS);
     free(s->seen);
     free(s);
 }

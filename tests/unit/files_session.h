@@ -40,6 +40,7 @@ struct session {
     uint32_t layers;        /* as the agent told them */
     char trouble[256];
     bool silent_store; /* acknowledge nothing */
+    bool beside;       /* its folders are another's */
     uint64_t acknowledged;
     struct seen *seen;
     size_t seen_count;
@@ -51,6 +52,12 @@ struct session *session_folders(void);
 bool session_try(struct session *s, const char *home, uint32_t rights, uint32_t flags,
                  const char *extra, uint32_t extra_rights);
 struct session *session_start(uint32_t rights, uint32_t flags);
+
+/* Another agent on the folders of s, which must end after it. */
+struct session *session_beside(const struct session *s, uint32_t rights, uint32_t flags);
+
+/* The agent is killed (SIGKILL) where it stands. */
+void session_kill(struct session *s);
 
 /* The worker goes away: wait for the agent's end, as by waitpid. */
 int session_hang_up(struct session *s);
