@@ -159,6 +159,7 @@ static void test_order(void **state)
     static const struct expectation expectations[] = {
         {ACCOUNT_DURABLE, "FFA", "NFA", "RFFA", "UFA"},
         {ACCOUNT_DURABLE | ACCOUNT_ATOMIC, "FRFA", "NFA", "RFFA", "UFA"},
+        {ACCOUNT_DURABLE | ACCOUNT_TRASH, "FFA", "NFA", "RFFA", "NRFFFA"},
         {ACCOUNT_ATOMIC, "RA", "NA", "RA", "UA"},
         {0, "A", "NA", "RA", "UA"},
     };
