@@ -54,6 +54,13 @@ enum open_flag {
     OPEN_EXCLUSIVE = 1u << 5,
 };
 
+/* struct file_close.whole */
+enum close_end {
+    CLOSE_BROKEN = 0,  /* it broke off: an upload in parts is kept, to be gone on with */
+    CLOSE_WHOLE = 1,   /* all was read or written */
+    CLOSE_DROPPED = 2, /* it broke off, and an upload in parts is not wanted any more */
+};
+
 /* struct file_setattr.valid */
 enum attribute_flag {
     ATTR_SIZE = 1u << 0,

@@ -24,18 +24,17 @@
 bool trash_takes(struct request *r)
 {
     const struct view *view = &r->agent->view;
-    const struct view_folder *folder = r->place.folder;
-    char real[VIEW_PATH_SIZE];
+    const size_t n = sizeof(TRASH) - 1;
+    struct place above;
 
     if ((r->agent->flags & ACCOUNT_TRASH) == 0)
         return false;
-    if (view_above(view, r->place.path, &r->place2) < 0 || view_real(view, &r->place2, real) < 0)
+    if (view_above(view, r->place.path, &above) < 0 ||
+        view_real_place(view, &above, &r->place2) < 0)
         return true;
-    const char *below = real + 1 + (folder == view->home ? 0 : strlen(folder->name));
-    below += strspn(below, "/");
+    const char *below = r->place2.below;
     if (below[0] == '\0')
         return strcmp(strrchr(r->place.path, '/') + 1, TRASH) != 0;
-    const size_t n = sizeof(TRASH) - 1;
     return strncmp(below, TRASH, n) != 0 || (below[n] != '\0' && below[n] != '/');
 }
 

@@ -384,6 +384,54 @@ int ask_upload(struct session *s, const char *path, uint32_t flags, const char *
     return ask_close(s, handle, true);
 }
 
+int ask_part(struct session *s, const struct file_upload *m, struct part *part)
+{
+    struct upload_opened opened;
+    const int error = ask(s, MSG_file_upload, m);
+
+    *part = (struct part){.fd = -1};
+    if (error != 0)
+        return error;
+    assert_int_equal(decode_upload_opened(&s->answer, &opened), 0);
+    assert_int_equal(slice_copy(opened.id, part->id, sizeof(part->id)), 0);
+    part->handle = opened.handle;
+    part->size = opened.size;
+    part->offset = opened.offset;
+    part->mtime_ns = opened.mtime_ns;
+    part->replace = opened.replace != 0;
+    part->expires = opened.expires;
+    part->fd = envelope_take_fd(&s->answer, 0);
+    return 0;
+}
+
+int ask_begin(struct session *s, const char *path, uint64_t size, bool replace, struct part *part)
+{
+    const struct file_upload m = {
+        .path = slice_text(path), .size = size, .mtime_ns = -1, .replace = replace};
+
+    return ask_part(s, &m, part);
+}
+
+int ask_go_on(struct session *s, const char *path, const char *id, struct part *part)
+{
+    const struct file_upload m = {.path = slice_text(path), .id = slice_text(id)};
+
+    return ask_part(s, &m, part);
+}
+
+int ask_end(struct session *s, struct part *part, const char *content, enum close_end end)
+{
+    const struct file_close m = {
+        .handle = part->handle, .bytes_written = strlen(content), .whole = (uint8_t)end};
+
+    if (content[0] != '\0')
+        assert_int_equal(pwrite(part->fd, content, strlen(content), (off_t)part->offset),
+                         strlen(content));
+    close(part->fd);
+    part->fd = -1;
+    return ask(s, MSG_file_close, &m);
+}
+
 int ask_list(struct session *s, const char *path, bool names_only,
              void (*each)(const struct directory_entry *entry, void *context), void *context)
 {

@@ -85,6 +85,22 @@ int ask_opendir(struct session *s, const char *path, uint32_t *handle);
 /* A whole upload: open with these flags, write, close. Returns the first errno. */
 int ask_upload(struct session *s, const char *path, uint32_t flags, const char *content);
 
+/* An upload in parts, as it was opened. fd: the caller's. */
+struct part {
+    char id[UPLOAD_ID + 1];
+    uint32_t handle;
+    uint64_t size, offset;
+    int64_t mtime_ns, expires;
+    bool replace;
+    int fd;
+};
+int ask_begin(struct session *s, const char *path, uint64_t size, bool replace, struct part *part);
+int ask_go_on(struct session *s, const char *path, const char *id, struct part *part);
+int ask_part(struct session *s, const struct file_upload *m, struct part *part);
+
+/* Write at its offset, then close its descriptor and its handle. */
+int ask_end(struct session *s, struct part *part, const char *content, enum close_end end);
+
 /* List a whole folder; each is called with every name and its attributes. */
 int ask_list(struct session *s, const char *path, bool names_only,
              void (*each)(const struct directory_entry *entry, void *context), void *context);
