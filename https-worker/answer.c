@@ -17,6 +17,8 @@ void answer_begin(struct worker *w, unsigned status, enum response_kind kind)
     response_begin(&w->head, &x->request, writer_of((char *)w->out, HEAD_MOST), status,
                    w->connection.secure ? kind : RESPONSE_CLEAR, time(NULL));
     w->head.keep = w->head.keep && !x->answer.close;
+    if (x->route != NULL && strncmp(x->route->name, "tus_", 4) == 0)
+        tus_fields(w);
 }
 
 /* The head is whole. Nothing follows, or what fill gives. */
