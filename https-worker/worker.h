@@ -89,8 +89,8 @@ struct listing {
     char needle[512]; /* in lower case */
     size_t path_len;  /* of the folder in hand */
     char path[TARGET_PATH_MAX + 1];
-    size_t todo_len; /* search: folders to be looked at, each with a NUL behind it */
-    char *todo;
+    size_t waiting_len; /* search: folders to be looked at, each with a NUL behind it */
+    char *waiting;
     size_t at, len; /* what of entries is left */
     uint8_t entries[ENTRIES_MAX];
 };
@@ -136,8 +136,8 @@ struct bundle {
     struct archive *archive;
     uint8_t *bytes; /* made, not sent yet: from `at` to `len` */
     size_t at, len, room;
-    char *todo; /* names below `folder` that are still to go in, each with a NUL behind it */
-    size_t todo_len;
+    char *waiting; /* names below `folder` that are still to go in, each with a NUL behind it */
+    size_t waiting_len;
     char *missing; /* names that cannot go in, a line each */
     size_t missing_len;
     uint64_t left; /* of the file that is open */
