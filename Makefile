@@ -114,10 +114,11 @@ PKG_test_ftps_transfers := libcrypto
 HTTP_CORE := $(addprefix https-worker/,accept.c body.c conditions.c credentials.c digest_field.c disposition.c fields.c grammar.c \
              http_date.c json_out.c media_type.c multipart.c range.c request.c response.c target.c upload_metadata.c writer.c) \
              $(addprefix common/,base64.c calendar.c secret.c utf8.c)
-SRC_test_http_request  := $(HTTP_CORE)
-SRC_test_http_body     := $(HTTP_CORE)
-SRC_test_http_fields   := $(HTTP_CORE)
-SRC_test_http_response := $(HTTP_CORE)
+SRC_test_http_request    := $(HTTP_CORE)
+SRC_test_http_body       := $(HTTP_CORE)
+SRC_test_http_conditions := $(HTTP_CORE)
+SRC_test_http_fields     := $(HTTP_CORE)
+SRC_test_http_response   := $(HTTP_CORE)
 PKG_test_store_life  := $(PKG_test_store)
 PKG_test_store_audit := $(PKG_test_store)
 SRC_test_sftp_agent := $(SFTP) tests/unit/files_session.c common/secret.c common/spawn.c
