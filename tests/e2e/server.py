@@ -22,7 +22,7 @@ IS_ROOT = os.geteuid() == 0
 SANITIZED = "asan" in BUILD.name
 PATIENCE = 3 if SANITIZED else 1  # the sanitizers' build is slower
 PROGRAMS = ("sallyportd", "sallyport", "sallyport-store", "sallyport-files", "sallyport-hash", "sallyport-sftp",
-            "sallyport-ftps")
+            "sallyport-ftps", "sallyport-https")
 
 # The leak checker would need system calls that no process of the house may make.
 ENVIRONMENT = {"PATH": os.environ["PATH"], "ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"}

@@ -133,10 +133,10 @@ static void look_at_fields(const struct request *r)
         note_number(r->fields.lines[i].field);
         note_slice(r->fields.lines[i].value);
     }
-    const enum verdict verdict = conditions_judge(r, &file, NOW);
-    must(verdict != VERDICT_GO_ON_RANGE || r->method == METHOD_GET);
-    must(verdict != VERDICT_NOT_MODIFIED || r->method == METHOD_GET || r->method == METHOD_HEAD);
-    must(conditions_judge(r, &missing, NOW) != VERDICT_NOT_MODIFIED);
+    const enum condition verdict = conditions_judge(r, &file, NOW);
+    must(verdict != CONDITION_GO_ON_RANGE || r->method == METHOD_GET);
+    must(verdict != CONDITION_NOT_MODIFIED || r->method == METHOD_GET || r->method == METHOD_HEAD);
+    must(conditions_judge(r, &missing, NOW) != CONDITION_NOT_MODIFIED);
     note_number(verdict);
     note_number(accept_gzip(&r->fields) * 2 + accept_html(&r->fields));
     look_at_ranges(fields_get(&r->fields, FIELD_RANGE), 5000);

@@ -125,13 +125,13 @@ static void test_rfc9110_13_2_2_order(void **state)
 {
     static const struct {
         const char *fields;
-        enum verdict get, put, get_missing, put_missing;
+        enum condition get, put, get_missing, put_missing;
     } cases[] = {
-#define GO    VERDICT_GO_ON
-#define RANGE VERDICT_GO_ON_RANGE
-#define NOT   VERDICT_NOT_MODIFIED
-#define FAIL  VERDICT_FAILED
-#define BAD   VERDICT_BAD
+#define GO    CONDITION_GO_ON
+#define RANGE CONDITION_GO_ON_RANGE
+#define NOT   CONDITION_NOT_MODIFIED
+#define FAIL  CONDITION_FAILED
+#define BAD   CONDITION_BAD
         {"", RANGE, GO, RANGE, GO},
         /* 1: If-Match, the strong comparison */
         {"If-Match: \"x\"", RANGE, GO, FAIL, FAIL},
@@ -211,16 +211,16 @@ static void test_rfc9110_13_1_5_strong(void **state)
 
     (void)state;
     fields_of(&r.fields, "If-Range: " SAME);
-    assert_int_equal(conditions_judge(&r, &file, CHANGED + 2), VERDICT_GO_ON_RANGE);
-    assert_int_equal(conditions_judge(&r, &file, CHANGED + 1), VERDICT_GO_ON);
-    assert_int_equal(conditions_judge(&r, &file, CHANGED), VERDICT_GO_ON);
-    assert_int_equal(conditions_judge(&r, &file, CHANGED - 5), VERDICT_GO_ON);
+    assert_int_equal(conditions_judge(&r, &file, CHANGED + 2), CONDITION_GO_ON_RANGE);
+    assert_int_equal(conditions_judge(&r, &file, CHANGED + 1), CONDITION_GO_ON);
+    assert_int_equal(conditions_judge(&r, &file, CHANGED), CONDITION_GO_ON);
+    assert_int_equal(conditions_judge(&r, &file, CHANGED - 5), CONDITION_GO_ON);
     fields_of(&r.fields, "If-Range: W/\"x\"");
-    assert_int_equal(conditions_judge(&r, &file, NOW), VERDICT_GO_ON);
+    assert_int_equal(conditions_judge(&r, &file, NOW), CONDITION_GO_ON);
     fields_of(&r.fields, "If-Match: W/\"x\"");
-    assert_int_equal(conditions_judge(&r, &file, NOW), VERDICT_FAILED);
+    assert_int_equal(conditions_judge(&r, &file, NOW), CONDITION_FAILED);
     fields_of(&r.fields, "If-None-Match: \"x\"");
-    assert_int_equal(conditions_judge(&r, &file, NOW), VERDICT_NOT_MODIFIED);
+    assert_int_equal(conditions_judge(&r, &file, NOW), CONDITION_NOT_MODIFIED);
 }
 
 /* ---- ranges (RFC 9110, 14) ------------------------------------------------------------------- */
