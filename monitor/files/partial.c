@@ -261,8 +261,11 @@ int on_upload(struct request *r)
     error = find_name(r, h);
     if (error == 0)
         error = id[0] == '\0' ? begin(r, h) : go_on(r, h, id);
-    if (error == 0 && fstat(h->fd, &st) < 0)
-        error = errno; /* what was begun is swept some day */
+    if (error == 0 && fstat(h->fd, &st) < 0) {
+        error = errno;
+        if (id[0] == '\0')
+            partial_drop(h); /* nobody will know its number */
+    }
     if (error != 0) {
         handle_free(&a->handles, h);
         return error;

@@ -599,7 +599,8 @@ static void test_folders(void **state)
     put_link(s, "one/f", "home/l");
     put_file(s, "home/one/f", "below", 0644);
     put_file(s, "one/f", "beside", 0644);
-    assert_true(session_try(s, s->home, RIGHTS_ALL, 0, "one", RIGHT_LIST | RIGHT_READ));
+    assert_true(
+        session_try(s, s->home, RIGHTS_ALL, ACCOUNT_ATOMIC, "one", RIGHT_LIST | RIGHT_READ));
     assert_int_equal(ask_begin(s, "/one/f", 3, true, &none), EACCES);
     assert_int_equal(ask_begin(s, "/one/g", 3, true, &none), EACCES);
     assert_int_equal(ask_begin(s, "/f", 3, false, &part), 0);
@@ -608,6 +609,8 @@ static void test_folders(void **state)
     assert_int_equal(ask_begin(s, "/l", 3, true, &part), 0);
     assert_int_equal(ask_end(s, &part, "new", CLOSE_WHOLE), 0);
     assert_true(file_is(s, "home/one/f", "new") && file_is(s, "one/f", "beside"));
+    assert_int_equal(ask_upload(s, "/l", NEW, "newer"), 0); /* in one part, likewise */
+    assert_true(file_is(s, "home/one/f", "newer") && file_is(s, "one/f", "beside"));
     assert_int_equal(count_hidden(s, "one"), 0);
     session_end(s);
 }
