@@ -17,6 +17,7 @@ enum account_flag {
     ACCOUNT_DATA_FRESH = 1u << 3, /* FTPS: data connections need not resume the control's session */
     ACCOUNT_LAX_CLOSE = 1u << 4,  /* FTPS: an upload may end without close_notify */
     ACCOUNT_TRASH = 1u << 5,      /* what is removed goes to /.trash */
+    ACCOUNT_PARTS = 1u << 31, /* never stored: of an agent whose worker takes uploads in parts */
 };
 
 /* struct user_set.valid: which fields to change */

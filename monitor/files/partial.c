@@ -249,6 +249,8 @@ int on_upload(struct request *r)
 
     if (error != 0)
         return error;
+    if ((a->flags & ACCOUNT_PARTS) == 0)
+        return request_fail(r, EOPNOTSUPP, "uploads in parts come over HTTPS only");
     if (slice_copy(m->id, id, sizeof(id)) < 0 || (id[0] != '\0' && !id_good(id)))
         return request_fail(r, ENOENT, "there is no such upload");
     struct handle *h = handle_new(&a->handles, HANDLE_FILE);

@@ -179,7 +179,7 @@ static bool is_new(const struct session *s)
 /* The next session: what it finds, and what it can do with it. */
 static void judge(struct session *s, const struct story *story)
 {
-    struct session *t = session_beside(s, RIGHTS_ALL, story->flags);
+    struct session *t = session_beside(s, RIGHTS_ALL, story->flags | ACCOUNT_PARTS);
     const bool may_end = story->cut == CUT_WHOLE;
     const bool may_go = story->cut == CUT_DROP || story->cut == CUT_SWEEP;
     struct part part;
@@ -208,7 +208,7 @@ static void tell(struct story story)
     int n = 1;
 
     for (bool killed = true; killed; n++) {
-        struct session *s = session_start(RIGHTS_ALL, story.flags);
+        struct session *s = session_start(RIGHTS_ALL, story.flags | ACCOUNT_PARTS);
         if (story.exists)
             put_file(s, "home/f", "old", 0644);
         story.id[0] = '\0';

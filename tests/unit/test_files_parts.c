@@ -76,7 +76,7 @@ static void test_the_way(void **state)
     (void)state;
 
     for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
-        struct session *s = session_start(RIGHTS_ALL, ways[i]);
+        struct session *s = session_start(RIGHTS_ALL, ways[i] | ACCOUNT_PARTS);
         struct part part, more;
         struct stat st;
         char byte;
@@ -109,7 +109,7 @@ static void test_the_way(void **state)
 
 static void test_time_and_nothing(void **state)
 {
-    struct session *s = session_start(RIGHTS_ALL, 0);
+    struct session *s = session_start(RIGHTS_ALL, ACCOUNT_PARTS);
     const struct file_upload m = {
         .path = slice_text("/f"), .size = 3, .mtime_ns = 1234567890123456789};
     struct part part, more;
@@ -133,7 +133,7 @@ static void test_time_and_nothing(void **state)
 /* Only what has exactly the size that was said. */
 static void test_not_whole(void **state)
 {
-    struct session *s = session_start(RIGHTS_ALL, ACCOUNT_DURABLE);
+    struct session *s = session_start(RIGHTS_ALL, ACCOUNT_DURABLE | ACCOUNT_PARTS);
     struct part part;
     struct stat st;
     (void)state;
@@ -163,9 +163,9 @@ static void test_not_whole(void **state)
 /* The session goes, with its worker or by a signal: another goes on. */
 static void test_sessions_that_end(void **state)
 {
-    struct session *s = session_start(RIGHTS_ALL, ACCOUNT_DURABLE);
-    struct session *t = session_beside(s, RIGHTS_ALL, ACCOUNT_ATOMIC);
-    struct session *u = session_beside(s, RIGHTS_ALL, 0);
+    struct session *s = session_start(RIGHTS_ALL, ACCOUNT_DURABLE | ACCOUNT_PARTS);
+    struct session *t = session_beside(s, RIGHTS_ALL, ACCOUNT_ATOMIC | ACCOUNT_PARTS);
+    struct session *u = session_beside(s, RIGHTS_ALL, ACCOUNT_PARTS);
     struct part part, more, none;
     (void)state;
 
@@ -193,8 +193,8 @@ static void test_sessions_that_end(void **state)
  * the descriptor yet. */
 static void test_one_at_a_time(void **state)
 {
-    struct session *s = session_start(RIGHTS_ALL, 0);
-    struct session *t = session_beside(s, RIGHTS_ALL, 0);
+    struct session *s = session_start(RIGHTS_ALL, ACCOUNT_PARTS);
+    struct session *t = session_beside(s, RIGHTS_ALL, ACCOUNT_PARTS);
     struct part part, none, more;
     (void)state;
 
@@ -215,7 +215,7 @@ static void test_one_at_a_time(void **state)
 
 static void test_dropped(void **state)
 {
-    struct session *s = session_start(RIGHT_WRITE | RIGHT_OVERWRITE, 0);
+    struct session *s = session_start(RIGHT_WRITE | RIGHT_OVERWRITE, ACCOUNT_PARTS);
     struct part part, other, none;
     (void)state;
 
@@ -240,7 +240,7 @@ static void test_dropped(void **state)
 
 static void test_replacing(void **state)
 {
-    struct session *s = session_start(RIGHTS_ALL, 0);
+    struct session *s = session_start(RIGHTS_ALL, ACCOUNT_PARTS);
     struct part part, second;
     struct stat st;
     (void)state;
@@ -278,7 +278,7 @@ static void test_replacing(void **state)
 /* Somebody takes the name before it is whole: nothing of either is lost. */
 static void test_taken_names(void **state)
 {
-    struct session *s = session_start(RIGHTS_ALL, 0);
+    struct session *s = session_start(RIGHTS_ALL, ACCOUNT_PARTS);
     struct part part;
     (void)state;
 
@@ -342,7 +342,7 @@ static const struct case_of_rights {
 
 static void end_with(struct session *s, const struct case_of_rights *c, const char *id)
 {
-    struct session *t = session_beside(s, c->end, ACCOUNT_DURABLE);
+    struct session *t = session_beside(s, c->end, ACCOUNT_DURABLE | ACCOUNT_PARTS);
     struct part part;
     struct stat st;
 
@@ -369,7 +369,7 @@ static void test_rights(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         const struct case_of_rights *c = &cases[i];
-        struct session *s = session_start(c->begin, 0);
+        struct session *s = session_start(c->begin, ACCOUNT_PARTS);
         struct part part;
         if (c->exists)
             put_file(s, "home/f", "old", 0644);
@@ -390,9 +390,9 @@ static void test_rights(void **state)
 /* Without either right nobody goes on; by a letter box nothing comes out. */
 static void test_other_rights(void **state)
 {
-    struct session *s = session_start(RIGHT_WRITE, 0);
+    struct session *s = session_start(RIGHT_WRITE, ACCOUNT_PARTS);
     struct session *t =
-        session_beside(s, RIGHTS_ALL & ~(uint32_t)(RIGHT_WRITE | RIGHT_OVERWRITE), 0);
+        session_beside(s, RIGHTS_ALL & ~(uint32_t)(RIGHT_WRITE | RIGHT_OVERWRITE), ACCOUNT_PARTS);
     struct part part, none;
     uint32_t handle;
     char byte;
@@ -424,7 +424,7 @@ static void test_other_rights(void **state)
 /* To the account they do not exist, by whatever request; nor does a link lead there. */
 static void test_hidden(void **state)
 {
-    struct session *s = session_start(RIGHTS_ALL, 0);
+    struct session *s = session_start(RIGHTS_ALL, ACCOUNT_PARTS);
     static const char *const kinds[] = {"part", "note"};
     struct file_attributes a;
     struct part part, none;
@@ -471,7 +471,7 @@ static void test_numbers(void **state)
         "/0123456789abcdef0123456",
         SOME,
     };
-    struct session *s = session_start(RIGHTS_ALL, 0);
+    struct session *s = session_start(RIGHTS_ALL, ACCOUNT_PARTS);
     struct part part, none;
     (void)state;
 
@@ -516,7 +516,7 @@ static void test_forged(void **state)
         "1 3 -1 0 f/",
         "../outside/secret",
     };
-    struct session *s = session_start(RIGHTS_ALL, 0);
+    struct session *s = session_start(RIGHTS_ALL, ACCOUNT_PARTS);
     struct part part;
     char path[512];
     (void)state;
@@ -550,7 +550,7 @@ static void test_forged(void **state)
 
 static void test_paths(void **state)
 {
-    struct session *s = session_start(RIGHTS_ALL, 0);
+    struct session *s = session_start(RIGHTS_ALL, ACCOUNT_PARTS);
     static const struct {
         const char *path;
         int error;
@@ -599,8 +599,8 @@ static void test_folders(void **state)
     put_link(s, "one/f", "home/l");
     put_file(s, "home/one/f", "below", 0644);
     put_file(s, "one/f", "beside", 0644);
-    assert_true(
-        session_try(s, s->home, RIGHTS_ALL, ACCOUNT_ATOMIC, "one", RIGHT_LIST | RIGHT_READ));
+    assert_true(session_try(s, s->home, RIGHTS_ALL, ACCOUNT_ATOMIC | ACCOUNT_PARTS, "one",
+                            RIGHT_LIST | RIGHT_READ));
     assert_int_equal(ask_begin(s, "/one/f", 3, true, &none), EACCES);
     assert_int_equal(ask_begin(s, "/one/g", 3, true, &none), EACCES);
     assert_int_equal(ask_begin(s, "/f", 3, false, &part), 0);
@@ -620,8 +620,8 @@ static void test_folders(void **state)
 
 static void test_swept(void **state)
 {
-    struct session *s = session_start(RIGHTS_ALL, 0);
-    struct session *reader = session_beside(s, RIGHT_LIST | RIGHT_READ, 0);
+    struct session *s = session_start(RIGHTS_ALL, ACCOUNT_PARTS);
+    struct session *reader = session_beside(s, RIGHT_LIST | RIGHT_READ, ACCOUNT_PARTS);
     struct part old, young, again, written;
     (void)state;
 
@@ -663,7 +663,7 @@ static void test_swept(void **state)
 /* Halves of an upload, as crashes leave them: at once; what is none of ours as ever. */
 static void test_halves(void **state)
 {
-    struct session *s = session_start(RIGHTS_ALL, 0);
+    struct session *s = session_start(RIGHTS_ALL, ACCOUNT_PARTS);
     struct stat st;
     (void)state;
 
