@@ -308,6 +308,10 @@ demo-stop: ## end it
 bench-ftps: all ## FTPS beside pure-ftpd, vsftpd and ProFTPD: ratios (needs root; FAST=1 for a look)
 	$(PYTHON) -B tests/bench/ftps.py
 
+.PHONY: bench-https
+bench-https: all ## HTTPS beside nginx, lighttpd, Caddy and Apache: ratios (needs root; FAST=1 for a look)
+	$(PYTHON) -B tests/bench/https.py
+
 .PHONY: docs
 docs: $(B)/sallyport ## manual pages, shell completion, example configuration: into build/
 	@scripts/pages $(B) '$(SYSCONFDIR)'
