@@ -16,6 +16,7 @@ void answer_begin(struct worker *w, unsigned status, enum response_kind kind)
         return;
     response_begin(&w->head, &x->request, writer_of((char *)w->out, HEAD_MOST), status,
                    w->connection.secure ? kind : RESPONSE_CLEAR, time(NULL));
+    x->answer.close = x->answer.close || !exchange_may_go_on(w);
     w->head.keep = w->head.keep && !x->answer.close;
 }
 
