@@ -187,7 +187,9 @@ bool login_needed(struct worker *w)
         take_account(w, &v, kind, shown);
         return true;
     }
-    if (v.outcome == VERDICT_ENOUGH)
+    /* One token a connection: the monitor hears few, and who guesses pays with a connection each.
+     */
+    if (v.outcome == VERDICT_ENOUGH || kind == KIND_COOKIE)
         w->exchange.answer.close = true;
     if (v.outcome == VERDICT_PARTIAL)
         answer_error(w, 403, "key_needed",

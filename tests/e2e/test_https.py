@@ -425,5 +425,13 @@ def test_cookies_that_have_ended_are_no_try(lone):
     with Wire(server) as wire:
         for _ in range(4):
             assert wire.ask("GET /login HTTP/1.1", f"Cookie: {COOKIE}={'0' * 64}").status == 200
-    with Web(server) as web:
+    for _ in range(12):
+        with Wire(server) as wire:
+            answer = wire.ask("GET /api/me HTTP/1.1", f"Cookie: {COOKIE}={'0' * 64}")
+            assert answer.status == 401 and answer["Connection"] == "close" and wire.ends()
+    with Web(server, sign_in=False) as web:
+        web.token = "0" * 64
+        for _ in range(12):
+            assert web.state() == 401
+        web.sign_in()
         assert web.state() == 200
