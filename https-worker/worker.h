@@ -192,6 +192,7 @@ struct worker {
     /* login */
     enum login login;
     struct secret shown; /* what it was opened by: cookie or Authorization field */
+    int64_t known_ms;    /* when the monitor said whose it is */
     bool by_cookie;
     struct agent_link agent;
     char account[ACCOUNT_NAME_MAX + 1];

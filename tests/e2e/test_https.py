@@ -175,6 +175,20 @@ def test_limits_of_time(lone, column, kept, gone):
             assert web.state() == status, column
 
 
+@pytest.mark.long
+def test_a_connection_that_is_kept_does_not_outlive_its_session(lone):
+    """A minute after it was opened the cookie is shown anew, however busy it is; then it has ended."""
+    server = lone({"session_idle": 60, "session_most": 90})
+    with Web(server) as web:
+        assert web.state() == 200
+        first, began = web.connection.sock, time.monotonic()
+        while time.monotonic() - began < 80:
+            assert web.state() == 200, "it is in use"
+            time.sleep(1)
+        assert web.connection.sock is not first
+        wait_for("the end of the session", lambda: web.state() == 401, 75)
+
+
 def test_a_new_password_ends_web_sessions(lone):
     server = lone()
     server.add("bob")
