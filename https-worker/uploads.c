@@ -89,7 +89,7 @@ static void begin_upload(struct worker *w)
     if (!login_agent(w) || !conditions_hold(w, u))
         return;
     if (u->digest.kind != DIGEST_NONE && upload_digest_begin(w) < 0) {
-        answer_error(w, 400, "bad_request", "Digests are SHA-256 or MD5 here.");
+        answer_error(w, 400, "bad_request", "Digests are SHA-256 here.");
         return;
     }
     const bool keep = fields_have(fields, FIELD_IF_NONE_MATCH) && !u->existed;

@@ -205,6 +205,7 @@ struct worker {
     /* login */
     enum login login;
     struct secret shown; /* what it was opened by: cookie or Authorization field */
+    int64_t known_ms;    /* when the monitor said whose it is */
     bool by_cookie;
     struct agent_link agent;
     char account[ACCOUNT_NAME_MAX + 1];
@@ -372,6 +373,8 @@ void entry_write(struct worker *w, struct json_out *j, struct slice folder, stru
 enum step { STEP_ON, STEP_READ, STEP_WRITE, STEP_PAUSE };
 /* One bounded step: what to wait for before the next. */
 enum step exchange_step(struct worker *w);
+/* Can another request follow? Not where the rest of this one's body is better not waited for. */
+bool exchange_may_go_on(const struct worker *w);
 /* BULK bytes, made when they are first needed. false: no memory, the connection ends. */
 bool worker_buffer(struct worker *w, uint8_t **buffer);
 /* Milliseconds until the client has been silent for too long; 0: it has. */
