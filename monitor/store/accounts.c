@@ -84,7 +84,8 @@ static const char *const statements[STATEMENT_COUNT] = {
                 " SELECT ?1, number, ?3, ?4, ?4, ?5, ?4 + ?6 FROM accounts"
                 " WHERE number = ?2 AND password = ?7",
     /* Not with each connection: a quarter of the time that it may be idle is exact enough. */
-    [WEB_SEEN] = "UPDATE web_sessions SET seen = ?2 WHERE token = ?1 AND seen + idle / 4 < ?2",
+    [WEB_SEEN] = "UPDATE web_sessions SET seen = ?2 WHERE token = ?1 AND seen + idle / 4 < ?2"
+                 " AND seen + idle > ?2",
     [WEB_REMOVE] = "DELETE FROM web_sessions WHERE token = ?1",
     [WEB_REMOVE_ENDED] = "DELETE FROM web_sessions WHERE ends <= ?1 OR seen + idle <= ?1",
     [WEB_REMOVE_OLDEST] = "DELETE FROM web_sessions WHERE account = ?1 AND token NOT IN"
