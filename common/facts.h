@@ -41,8 +41,7 @@ enum verdict_outcome {
     VERDICT_KEY_OK = 3,  /* answer to auth_query: a signature by this key would be looked at */
     VERDICT_ENOUGH = 4,  /* denied, and no further try will be heard */
     VERDICT_KNOWN = 5,   /* HTTPS: logged in, without a file agent yet */
-    VERDICT_TOKEN =
-        6, /* HTTPS: right; the token opens other connections, this one stays as it is */
+    VERDICT_TOKEN = 6,   /* HTTPS: right; the token is for other connections, not for this one */
 };
 enum auth_method { AUTH_PASSWORD = 1u << 0, AUTH_PUBLICKEY = 1u << 1 };
 

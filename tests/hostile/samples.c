@@ -117,8 +117,9 @@ static void make_auth_password(struct hostile *h, struct actor *a, const char *v
                               .password = slice_text(PASSWORD)};
 
     (void)h, (void)a;
-    if (is(variant, "wrong"))
+    if (is(variant, "wrong") || is(variant, "sign-wrong"))
         m.password = slice_text("wrong horse");
+    m.sign_in = is(variant, "sign-in") || is(variant, "sign-wrong");
     if (is(variant, "empty"))
         m.password = slice_text("");
     if (is(variant, "nul")) /* the right one, then a NUL and more */
@@ -190,6 +191,74 @@ static void make_sign_tls12(struct hostile *h, struct actor *a, const char *vari
     if (is(variant, "sha1"))
         m.scheme = 0x0203;
     s->answers = true;
+    encode(s, &m);
+}
+
+/* A TLS session of this worker's own. */
+static void make_tls_keep(struct hostile *h, struct actor *a, const char *variant, struct sample *s)
+{
+    struct tls_keep m = {.id = slice_of(s->room, 32), .session = slice_of(s->room, 200)};
+
+    (void)h, (void)a;
+    memset(s->room, 0x11, 256); /* not in the slot of the one that web_prepare keeps */
+    if (is(variant, "nothing"))
+        m.session.len = 0;
+    if (is(variant, "short"))
+        m.id.len = 31;
+    if (is(variant, "no-id"))
+        m.id.len = 0;
+    encode(s, &m);
+}
+
+static void make_tls_find(struct hostile *h, struct actor *a, const char *variant, struct sample *s)
+{
+    struct tls_find m = {.id = slice_of(h->tls_id, sizeof(h->tls_id))};
+
+    (void)a;
+    if (is(variant, "unknown"))
+        m.id = slice_of(s->room, 32); /* of zeros */
+    if (is(variant, "short"))
+        m.id.len = 31;
+    if (is(variant, "no-id"))
+        m.id.len = 0;
+    s->answers = true;
+    encode(s, &m);
+}
+
+static void make_auth_token(struct hostile *h, struct actor *a, const char *variant,
+                            struct sample *s)
+{
+    struct auth_token m = {.token = keep(s, 0, slice_of(h->token, sizeof(h->token)))};
+
+    (void)a;
+    if (is(variant, "unknown"))
+        s->room[WEB_TOKEN / 2] ^= 1;
+    if (is(variant, "hash") && /* what the store has of it */
+        EVP_Q_digest(NULL, "SHA256", NULL, h->token, sizeof(h->token), s->room, NULL) != 1)
+        give_up("no hash");
+    if (is(variant, "short"))
+        m.token.len = WEB_TOKEN - 1;
+    if (is(variant, "nothing"))
+        m.token.len = 0;
+    s->answers = true;
+    encode(s, &m);
+}
+
+static void make_agent_wanted(struct hostile *h, struct actor *a, const char *variant,
+                              struct sample *s)
+{
+    const struct agent_wanted m = {0};
+
+    (void)h, (void)a, (void)variant;
+    s->answers = true;
+    encode(s, &m);
+}
+
+static void make_sign_out(struct hostile *h, struct actor *a, const char *variant, struct sample *s)
+{
+    const struct sign_out m = {0};
+
+    (void)h, (void)a, (void)variant;
     encode(s, &m);
 }
 
@@ -483,7 +552,12 @@ static const struct {
     {MSG_data_active, make_data_active, "nobody service nothing too-large"},
     {MSG_auth_query, make_auth_query, "unknown nobody algorithm"},
     {MSG_auth_key, make_auth_key, "half wrong unsigned nobody algorithm"},
-    {MSG_auth_password, make_auth_password, "half wrong nobody empty nul"},
+    {MSG_auth_password, make_auth_password, "half wrong nobody empty nul sign-in sign-wrong"},
+    {MSG_tls_keep, make_tls_keep, "nothing short no-id"},
+    {MSG_tls_find, make_tls_find, "unknown short no-id"},
+    {MSG_auth_token, make_auth_token, "unknown hash short nothing"},
+    {MSG_agent_wanted, make_agent_wanted, ""},
+    {MSG_sign_out, make_sign_out, ""},
     {MSG_worker_log, make_worker_log, "level"},
     {MSG_worker_end, make_worker_end, ""},
 };
