@@ -71,7 +71,7 @@ PKG_sallyport-ftps  := $(PKGS_ftps)
 PKG_sallyport-https := $(PKGS_https)
 # Of libarchive what zip files need, and no reader of formats, no XML: what is not there cannot be attacked,
 # nor does it cost each connection its start.
-LDLIBS_sallyport-https := $(B)/ui/ui_files.o -l:libarchive.a
+LDLIBS_sallyport-https := $(B)/ui/ui_files.o -Wl,--gc-sections -l:libarchive.a
 PKG_sallyport       := $(PKGS_command)
 
 # Unit tests: each tests/unit/test_X.c is a program; what it links beside itself is named here
