@@ -7,9 +7,9 @@ enum { HEADER, TRAILER };
 
 static const struct {
     const char *name;
-    uint8_t rule, where;
+    uint8_t len, rule, where;
 } known[] = {
-#define FIELD(name, text, rule, where) {text, rule, where},
+#define FIELD(name, text, rule, where) {text, sizeof(text) - 1, rule, where},
 #include "https-worker/fields.def"
 };
 
@@ -22,7 +22,7 @@ static enum field find(struct slice name)
 {
     enum field field = 0;
 
-    while (field < FIELD_COUNT && !slice_same(name, slice_text(known[field].name)))
+    while (field < FIELD_COUNT && !slice_same(name, slice_of(known[field].name, known[field].len)))
         field++;
     return field;
 }

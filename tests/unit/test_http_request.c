@@ -144,6 +144,10 @@ static void test_rfc9112_3_bad_request_line(void **state)
         {RAW("GET / HTTP/+.1\r\n"), 400},
         {RAW("GET / HTTP/1,1\r\n"), 400},
         {RAW("GET / HTTP/1.2\r\n"), 505},
+        {RAW("GET / HTTP/1.9\r\n"), 505},
+        {RAW("GET / HTTP/0.9\r\n"), 505},
+        {RAW("GET / HTTP/9.1\r\n"), 505},
+        {RAW("GET / HTTP/1.:\r\n"), 400},
         {RAW("GET / HTTP/2.0\r\n"), 505},
         {RAW("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), 505}, /* RFC 9113, 3.4 */
         {RAW("G\0T / HTTP/1.1\r\n"), 400},
@@ -231,9 +235,9 @@ static void test_rfc9110_7_2_host(void **state)
         {"xn--bcher-kva.example", "xn--bcher-kva.example", 0},
     };
     static const char *const bad[] = {
-        "",    "a:",   "a:0",  "a:65536",   "a:-1",    "a:80x",    "a:+80",   ":80", "[::1",
-        "[]",  "[g]",  "::1",  "[::1]x",    "[::1]:",  "a b",      "a,b",     "a/b", "u@a",
-        "a?b", "a%20", "a\\b", "[::1%25a]", "a:80:80", "a:000080", "\303\274"};
+        "",    "a:",  "a:0",   "a:65536", "a:-1",      "a:80x",   "a:+80",    ":80",     "[::1",
+        "[]",  "[g]", "[::g]", "::1",     "[::1]x",    "[::1]:",  "a b",      "a,b",     "a/b",
+        "u@a", "a?b", "a%20",  "a\\b",    "[::1%25a]", "a:80:80", "a:000080", "\303\274"};
     char in[256];
     struct slice host;
     uint16_t port;
