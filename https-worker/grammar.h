@@ -51,6 +51,8 @@ struct slice ows_trim(struct slice text);
 
 /* The first n bytes taken off a text: n is at most text->len. */
 struct slice slice_take(struct slice *text, size_t n);
+/* All before a separator taken off, or all there is where none stands; the separator stays. */
+struct slice slice_until(struct slice *text, char separator);
 /* Equal, whatever the case of ASCII letters. */
 bool slice_same(struct slice a, struct slice b);
 /* Take a beginning off, if it is there (case counts). */

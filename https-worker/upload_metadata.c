@@ -7,11 +7,8 @@
 /* "key BASE64" apart. */
 static bool split(struct slice pair, struct slice *key, struct slice *value)
 {
-    const uint8_t *blank = memchr(pair.data, ' ', pair.len);
-
-    *key = slice_take(&pair, blank != NULL ? (size_t)(blank - pair.data) : pair.len);
-    if (blank != NULL)
-        slice_take(&pair, 1);
+    *key = slice_until(&pair, ' ');
+    slice_skip(&pair, " ");
     *value = pair;
     for (size_t i = 0; i < key->len; i++) {
         if (key->data[i] < 0x21 || key->data[i] > 0x7e || key->data[i] == '"')

@@ -97,6 +97,7 @@ static void test_rfc9112_3_request_line(void **state)
         {"\r\nGET / HTTP/1.1\r\n" HOST "\r\n", "GET 1.1 / ? a:0 none 0 keep"},
         {"HEAD /a/%C3%BC?x=1&y=%20 HTTP/1.1\r\n" HOST "\r\n",
          "HEAD 1.1 /a/%C3%BC ?x=1&y=%20 a:0 none 0 keep"},
+        {"GET /%0A%00?%0f HTTP/1.1\r\n" HOST "\r\n", "GET 1.1 /%0A%00 ?%0f a:0 none 0 keep"},
         {"GET /? HTTP/1.1\r\n" HOST "\r\n", "GET 1.1 / ? a:0 none 0 keep"},
         {"GET /a??b?/ HTTP/1.1\r\n" HOST "\r\n", "GET 1.1 /a ??b?/ a:0 none 0 keep"},
         {"GET /;,:@&=+$-_.!~*'() HTTP/1.1\r\n" HOST "\r\n",
@@ -440,6 +441,7 @@ static void test_rfc9112_6_framing(void **state)
 {
     static const char *const cases[][2] = {
         {POST "Content-Length: 5\r\n\r\nabcde", "POST 1.1 / ? a:0 length 5 keep"},
+        {POST "Content-Length: 1\r\n\r\n", "POST 1.1 / ? a:0 length 1 keep"},
         {POST "Content-Length: 0\r\n\r\n", "POST 1.1 / ? a:0 none 0 keep"},
         {POST "Content-Length:005\r\n\r\n", "POST 1.1 / ? a:0 length 5 keep"},
         {POST "Content-Length: 18446744073709551615\r\n\r\n",
