@@ -347,8 +347,8 @@ static void test_rfc9110_14_6_byteranges(void **state)
         .ranges = &ranges, .size = 8000, .type = "application/pdf", .boundary = "THIS"};
     static const char *const heads[] = {
         "--THIS\r\nContent-Type: application/pdf\r\nContent-Range: bytes 500-999/8000\r\n\r\n",
-        "\r\n--THIS\r\nContent-Type: application/pdf\r\nContent-Range: bytes "
-        "7000-7999/8000\r\n\r\n",
+        ("\r\n--THIS\r\nContent-Type: application/pdf\r\n"
+         "Content-Range: bytes 7000-7999/8000\r\n\r\n"),
         "\r\n--THIS--\r\n"};
     char text[BYTERANGES_HEAD_MAX];
     uint64_t length = 500 + 1000;

@@ -422,7 +422,7 @@ static void test_tus_checksum(void **state)
                                       "sha256 Kq5sNclPz7QV2+lfQIuc6R7oRu0=",
                                       "crc32 AAAAAA==",
                                       "SHA1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=",
-                                      "sha-256 " SHA256_TEXT};
+                                      ("sha-256 " SHA256_TEXT)};
     struct digest_value value;
     struct refusal refusal;
     char text[64];
