@@ -15,12 +15,13 @@ static struct slice take_shown(struct slice *name)
     return code == UTF8_NONE || utf8_deceives(code) || code == '/' ? slice_text("_") : character;
 }
 
-void disposition_write(struct writer *w, bool attachment, struct slice name)
+void disposition_write(struct writer *w, const char *kind, struct slice name)
 {
     struct slice rest = name;
     bool plain = true;
 
-    writer_text(w, attachment ? "attachment; filename=\"" : "inline; filename=\"");
+    writer_text(w, kind);
+    writer_text(w, "; filename=\"");
     while (rest.len > 0) {
         const struct slice c = take_shown(&rest);
         /* what readers take for an escape, or in an encoding of their own (RFC 6266, appendix D) */
@@ -38,8 +39,7 @@ void disposition_write(struct writer *w, bool attachment, struct slice name)
 
 /* ---- read ----------------------------------------------------------------------------------- */
 
-/* The next `; name="value"` or `; name=token`, the value without its quotes. 1, 0 at the end, -1.
- */
+/* The next `; name="value"` or `; name=token`, the value without quotes. 1; 0 at the end; -1. */
 static int take_parameter(struct slice *rest, struct slice *name, struct slice *value)
 {
     *rest = ows_trim(*rest);
@@ -49,7 +49,7 @@ static int take_parameter(struct slice *rest, struct slice *name, struct slice *
         return -1;
     *rest = ows_trim(*rest);
     *name = slice_until(rest, '=');
-    if (!slice_skip(rest, "="))
+    if (!token_is(*name) || !slice_skip(rest, "="))
         return -1;
     if (slice_skip(rest, "\"")) {
         *value = slice_until(rest, '"');

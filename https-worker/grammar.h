@@ -1,6 +1,5 @@
 /* The small rules that the grammar of HTTP is made of (RFC 9110, 5.6; RFC 3986): classes of
- * characters, white space, numbers, lists, parameters. Everything is a slice of somebody's bytes.
- */
+ * characters, white space, numbers, lists, parameters. All of it slices of somebody's bytes. */
 #ifndef SALLYPORT_HTTPS_GRAMMAR_H
 #define SALLYPORT_HTTPS_GRAMMAR_H
 

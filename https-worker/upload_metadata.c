@@ -1,5 +1,4 @@
-/* Upload-Metadata. Called when an upload is begun; must never let a second value of a key decide.
- */
+/* Upload-Metadata. Called when an upload begins; must never choose between two values of a key. */
 #include "https-worker/upload_metadata.h"
 
 #include "common/base64.h"

@@ -518,6 +518,7 @@ static void test_rfc7578_4_2_names(void **state)
         {"form-data; name=\"a\"; filename=\"b", NULL, NULL},
         {"form-data; name=\"a\"; filename=b c", NULL, NULL},
         {"form-data; name=\"a\"; filename", NULL, NULL},
+        {"form-data; x; filename=b; name=a", NULL, NULL},
         {"form-data; name=\"a\"; filename*=UTF-8''b", NULL, NULL},
         {"form-data; name=\"a\"; filename=b; filename*=UTF-8''b", NULL, NULL},
         {"form-data; name=\"a\"; filename=b; FileName=b", NULL, NULL},

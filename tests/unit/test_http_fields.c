@@ -114,8 +114,7 @@ static void test_rfc9110_5_6_6_parameters(void **state)
     assert_int_equal(unquote(slice_text("\"abc\""), text, 2), -1);
 }
 
-/* ---- preferences (RFC 9110, 12.5) -------------------------------------------------------------
- */
+/* ---- preferences (RFC 9110, 12.5) ----------------------------------------------------------- */
 static void test_rfc9110_12_5_preferences(void **state)
 {
     static const struct {
@@ -286,14 +285,14 @@ static void test_rfc6266_disposition(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct writer w = writer_of(text, sizeof(text));
-        disposition_write(&w, true, slice_text(cases[i][0]));
+        disposition_write(&w, "attachment", slice_text(cases[i][0]));
         const struct slice written = slice_of(text, (size_t)writer_done(&w));
         if (!slice_is(written, cases[i][1]))
             fail_msg("%.*s", (int)written.len, text);
         assert_true(chars_are(written, CHAR_VALUE));
     }
     struct writer w = writer_of(text, sizeof(text));
-    disposition_write(&w, false, slice_text("a"));
+    disposition_write(&w, "inline", slice_text("a"));
     assert_true(slice_is(slice_of(text, (size_t)writer_done(&w)), "inline; filename=\"a\""));
 }
 

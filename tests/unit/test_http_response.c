@@ -1,5 +1,4 @@
-/* What is sent, and addresses both ways: heads of answers, chunks, JSON, percent-encoding, forms.
- */
+/* What is sent, and addresses both ways: heads, chunks, JSON, percent-encoding, forms. */
 #include "tests/unit/http_text.h"
 
 #include "https-worker/body.h"
