@@ -17,7 +17,7 @@
      (c) == '.' || IN(c, '^', '`') || (c) == '|' || (c) == '~') /* # $ % & ', ^ _ ` */
 #define TARGET(c)                                                                                  \
     (UNRESERVED(c) || SUB_DELIM(c) || (c) == '%' || (c) == ':' || (c) == '@' || (c) == '/' ||      \
-     (c) == '?')
+     (c) == '?' || (c) == '[' || (c) == ']')
 #define ETAG(c)   ((VISIBLE(c) && (c) != '"') || OBS_TEXT(c))
 #define COOKIE(c) (VISIBLE(c) && (c) != '"' && (c) != ',' && (c) != ';' && (c) != '\\')
 #define ATTR(c)   (TOKEN(c) && (c) != '*' && (c) != '\'' && (c) != '%')

@@ -28,7 +28,8 @@ static inline int refuse(struct refusal *refusal, unsigned status, const char *w
 enum {
     CHAR_TOKEN = 1,      /* tchar (RFC 9110, 5.6.2) */
     CHAR_VALUE = 2,      /* of a field's value: visible, blank, tab, obs-text (RFC 9110, 5.5) */
-    CHAR_TARGET = 4,     /* of a request's target, '%' too (RFC 3986, 3.3 and 3.4) */
+    CHAR_TARGET = 4,     /* of a request's target, '%' too (RFC 3986, 3.3 and 3.4); and "[" and
+                          * "]", the only others that browsers leave in a path as they are */
     CHAR_UNRESERVED = 8, /* stands for itself in every part of an address (RFC 3986, 2.3) */
     CHAR_ETAG = 16,      /* etagc (RFC 9110, 8.8.3) */
     CHAR_COOKIE = 32,    /* cookie-octet (RFC 6265, 4.1.1) */

@@ -15,7 +15,7 @@ static struct fields fields;
 static void test_rfc9110_5_6_characters(void **state)
 {
     static const char token[] = "!#$%&'*+-.^_`|~";
-    static const char unreserved[] = "-._~", target[] = "-._~!$&'()*+,;=:@/?%";
+    static const char unreserved[] = "-._~", target[] = "-._~!$&'()*+,;=:@/?%[]";
     static const char attr[] = "!#$&+-.^_`|~", boundary[] = "'()+_,-./:=?";
 
     (void)state;
