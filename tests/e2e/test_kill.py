@@ -182,6 +182,7 @@ def test_an_https_session(make_server, which):
             else:
                 wait_for("the end of the upload", lambda: os.listdir(server.home()) == ["large"])
         assert other.list("/").status == 200 and other.put("/after", b"x").status == 201
+    wait_for("the store", lambda: server.command("user", "list", check=False).returncode == 0)
 
 
 def test_the_hashers(two, place, payload):
