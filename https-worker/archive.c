@@ -18,7 +18,7 @@
 #include "https-worker/media_type.h"
 #include "https-worker/worker.h"
 
-#define TODO_MOST    (1u << 20) /* bytes of names still to be put in */
+#define WAITING_MOST (1u << 20) /* bytes of names still to be put in */
 #define MISSING_MOST 65536      /* of the list of what is left out */
 #define PACKED_MOST  (64u << 20)
 #define NAME_MOST    (3 * (TARGET_PATH_MAX + 2) + 1)
@@ -136,7 +136,7 @@ static int remember(struct bundle *b, struct slice folder, struct slice name)
 {
     const size_t len = folder.len + (folder.len > 0) + name.len + 1;
 
-    if (len > TARGET_PATH_MAX || b->todo_len + len > TODO_MOST)
+    if (len > TARGET_PATH_MAX || b->todo_len + len > WAITING_MOST)
         return -1;
     char *at = b->todo + b->todo_len;
     memcpy(at, folder.data, folder.len);
@@ -318,7 +318,7 @@ static void end_zip(struct worker *w)
         answer_error(w, 403, "not_allowed", "The page is out of date: load it again.");
         return;
     }
-    b->todo = malloc(TODO_MOST);
+    b->todo = malloc(WAITING_MOST);
     b->missing = malloc(MISSING_MOST);
     if (b->todo == NULL || b->missing == NULL || !worker_buffer(w, &w->piece)) {
         answer_error(w, 503, "busy", "The server has no memory for it.");

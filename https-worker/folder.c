@@ -13,7 +13,7 @@
 #define LINE_MOST                                                                                  \
     (6 * (TARGET_PATH_MAX + 256) + 512) /* of one entry: escaped, and in base64 too                \
                                          */
-#define TODO_MOST (1u << 20)            /* bytes of folders still to be searched */
+#define WAITING_MOST (1u << 20)         /* bytes of folders still to be searched */
 
 /* ---- one entry ------------------------------------------------------------------------------ */
 
@@ -86,7 +86,7 @@ static void remember_folder(struct listing *l, struct slice name)
     for (size_t i = 0; i < l->path_len; i++)
         depth += l->path[i] == '/';
     if (depth >= DEPTH_MAX || l->path_len + 1 + name.len > TARGET_PATH_MAX ||
-        l->todo_len + need > TODO_MOST) {
+        l->todo_len + need > WAITING_MOST) {
         l->error = ENAMETOOLONG;
         return;
     }
@@ -309,7 +309,7 @@ static void begin_search(struct worker *w)
     for (size_t i = 0; i < text.len; i++)
         l->needle[i] = (char)tolower((unsigned char)l->needle[i]);
     l->needle[text.len] = '\0';
-    if (l->todo == NULL && (l->todo = malloc(TODO_MOST)) == NULL) {
+    if (l->todo == NULL && (l->todo = malloc(WAITING_MOST)) == NULL) {
         answer_error(w, 503, "busy", "The server has no memory for it.");
         return;
     }
