@@ -18,6 +18,8 @@ void answer_begin(struct worker *w, unsigned status, enum response_kind kind)
                    w->connection.secure ? kind : RESPONSE_CLEAR, time(NULL));
     x->answer.close = x->answer.close || !exchange_may_go_on(w);
     w->head.keep = w->head.keep && !x->answer.close;
+    if (x->route != NULL && strncmp(x->route->name, "tus_", 4) == 0)
+        tus_fields(w);
 }
 
 /* The head is whole. Nothing follows, or what fill gives. */

@@ -25,7 +25,7 @@ enum condition {
  * since 1970. A date in If-Range counts only when the file has been as it is for a second at least,
  * so that no other content had the same date (RFC 9110, 8.8.2.2 and 13.1.5). */
 enum condition conditions_judge(const struct request *request, const struct representation *is,
-                              int64_t now);
+                                int64_t now);
 
 /* An entity tag (RFC 9110, 8.8.3): W/ or not, quotes, and nothing else. */
 bool etag_is(struct slice text);

@@ -245,6 +245,10 @@ static enum step step_body(struct worker *w)
     bytes = slice_of(w->piece, (size_t)n);
     (void)take_body(w, &bytes);
     /* What belongs to the next request waits where that will begin. */
+    if (bytes.len > INPUT - x->request.bytes) { /* of a body that is not read to its end */
+        x->answer.close = true;
+        bytes.len = 0;
+    }
     memcpy(w->in + x->request.bytes, bytes.data, bytes.len);
     x->body_at = x->request.bytes;
     w->in_len = x->request.bytes + bytes.len;

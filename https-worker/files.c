@@ -48,11 +48,16 @@ int file_open_folder(struct worker *w, struct slice path)
 
 int file_give_back(struct worker *w, bool whole)
 {
+    return file_give_back_as(w, whole ? CLOSE_WHOLE : CLOSE_BROKEN);
+}
+
+int file_give_back_as(struct worker *w, enum close_end end)
+{
     struct file *f = &w->file;
     const struct file_close ask = {.handle = f->handle,
                                    .bytes_read = f->bytes_read,
                                    .bytes_written = f->bytes_written,
-                                   .whole = whole};
+                                   .whole = (uint8_t)end};
     int error = 0;
 
     if (!f->open)

@@ -69,7 +69,6 @@ static void deny(struct monitor *m, struct session *s, const char *why, const ch
     /* A key that was offered, not used; a token that has expired: no try, no line in the audit log
      */
     if (s->login.query || s->by_token) {
-        s->by_token = false;
         send_answer(m, s, VERDICT_DENIED, told != NULL ? told : "");
         return;
     }
@@ -242,13 +241,6 @@ static int take_account(struct login *l, bool by_token, struct envelope *answer)
     return 0;
 }
 
-static void right_password(struct monitor *m, struct session *s)
-{
-    if (s->kind == WORKER_HTTPS)
-        web_remember(m, &s->login);
-    proven(m, s);
-}
-
 static void on_hash(struct monitor *m, uint64_t number, struct slice hash)
 {
     struct session *s = session_find(m, number);
@@ -261,13 +253,16 @@ static void on_hash(struct monitor *m, uint64_t number, struct slice hash)
     const bool same = hash.len > 0 && hash.len == l->hash.len &&
                       CRYPTO_memcmp(hash.data, l->hash.bytes, hash.len) == 0;
     const char *trouble = account_trouble(m, l);
-    secret_clear(&l->hash);
-    if (hash.len == 0 && trouble == NULL)
+    if (hash.len == 0 && trouble == NULL) {
         deny(m, s, "the password could not be hashed", "try again later");
-    else if (trouble != NULL || !same)
+    } else if (trouble != NULL || !same) {
         deny(m, s, trouble != NULL ? trouble : "wrong password", NULL);
-    else
-        right_password(m, s);
+    } else {
+        if (s->kind == WORKER_HTTPS)
+            web_remember(m, l);
+        proven(m, s);
+    }
+    secret_clear(&l->hash);
 }
 
 /* The session whose login waits for this answer, with the account taken from it. NULL: it has
@@ -307,8 +302,8 @@ static void on_account_for_password(struct monitor *m, uint64_t number, uint32_t
     struct login *l = &s->login;
     if (s->kind == WORKER_HTTPS && web_remembers(m, l) && account_trouble(m, l) == NULL) {
         secret_clear(&l->password);
+        proven(m, s);
         secret_clear(&l->hash);
-        right_password(m, s);
         return;
     }
     /* No account, or one without a password: an empty setting, and the hasher makes a new hash at
@@ -368,6 +363,7 @@ static int begin(struct session *s, const struct envelope *e, struct slice user,
     }
     const unsigned passed = strcmp(name, l->name) == 0 ? l->passed : 0;
     login_clear(l);
+    s->by_token = false;
     memcpy(l->name, name, sizeof(name));
     l->passed = passed;
     l->proven = method;

@@ -73,6 +73,7 @@ void web_sign_in(struct monitor *m, struct session *s, store_answer answer)
     }
     const struct store_web_add add = {
         .name = slice_text(l->name),
+        .password = secret_slice(&l->hash),
         .token = slice_of(hash, sizeof(hash)),
         .address = slice_text(s->address.text),
         .idle_seconds = m->config.https_session_idle,

@@ -81,9 +81,11 @@ static const char *const statements[STATEMENT_COUNT] = {
     [UID_GAP] = "SELECT min(uid) + 1 FROM uids AS u WHERE uid BETWEEN ?1 AND ?2 - 1"
                 " AND NOT EXISTS (SELECT 1 FROM uids WHERE uid = u.uid + 1)",
     [WEB_ADD] = "INSERT INTO web_sessions (token, account, address, created, seen, idle, ends)"
-                " VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?4 + ?6)",
+                " SELECT ?1, number, ?3, ?4, ?4, ?5, ?4 + ?6 FROM accounts"
+                " WHERE number = ?2 AND password = ?7",
     /* Not with each connection: a quarter of the time that it may be idle is exact enough. */
-    [WEB_SEEN] = "UPDATE web_sessions SET seen = ?2 WHERE token = ?1 AND seen + idle / 4 < ?2",
+    [WEB_SEEN] = "UPDATE web_sessions SET seen = ?2 WHERE token = ?1 AND seen + idle / 4 < ?2"
+                 " AND seen + idle > ?2",
     [WEB_REMOVE] = "DELETE FROM web_sessions WHERE token = ?1",
     [WEB_REMOVE_ENDED] = "DELETE FROM web_sessions WHERE ends <= ?1 OR seen + idle <= ?1",
     [WEB_REMOVE_OLDEST] = "DELETE FROM web_sessions WHERE account = ?1 AND token NOT IN"
@@ -480,13 +482,15 @@ int accounts_web_add(struct accounts *a, const void *message, uint64_t *number, 
     if (m->token.len != WEB_TOKEN)
         return refuse(why, EINVAL, "the hash of a web session's token has %d bytes", WEB_TOKEN);
     const int64_t account = account_number(a, m->name, why);
-    return account < 0 || CHANGE(d, WEB_REMOVE_ENDED, why, NUMBER(now)) < 0 ||
-                   CHANGE(d, WEB_REMOVE_OLDEST, why, NUMBER(account), NUMBER(WEB_SESSIONS - 1)) <
-                       0 ||
-                   CHANGE(d, WEB_ADD, why, BLOB(m->token), NUMBER(account), TEXT(m->address),
-                          NUMBER(now), NUMBER(m->idle_seconds), NUMBER(m->most_seconds)) < 0
-               ? -1
-               : 0;
+    if (account < 0 || CHANGE(d, WEB_REMOVE_ENDED, why, NUMBER(now)) < 0 ||
+        CHANGE(d, WEB_REMOVE_OLDEST, why, NUMBER(account), NUMBER(WEB_SESSIONS - 1)) < 0)
+        return -1;
+    const int added =
+        CHANGE(d, WEB_ADD, why, BLOB(m->token), NUMBER(account), TEXT(m->address), NUMBER(now),
+               NUMBER(m->idle_seconds), NUMBER(m->most_seconds), TEXT(m->password));
+    if (added == 0) /* since it was found right */
+        return refuse(why, ESTALE, "the account's password was changed");
+    return added < 0 ? -1 : 0;
 }
 
 int accounts_web_remove(struct accounts *a, const void *message, uint64_t *number,

@@ -30,7 +30,9 @@ static const struct {
     {MSG_auth_password, ROLE_SFTP, STAND_GREETED},  {MSG_worker_log,    ROLE_SFTP, STAND_GREETED},
     {MSG_worker_end,    ROLE_SFTP, STAND_GREETED},  {MSG_sign_tls13,    ROLE_FTPS, STAND_GREETED},
     {MSG_sign_tls12,    ROLE_FTPS, STAND_GREETED},  {MSG_data_passive,  ROLE_FTPS, STAND_OPEN},
-    {MSG_data_active,   ROLE_FTPS, STAND_OPEN},
+    {MSG_data_active,   ROLE_FTPS, STAND_OPEN},     {MSG_tls_keep,     ROLE_HTTPS, STAND_GREETED},
+    {MSG_tls_find,     ROLE_HTTPS, STAND_GREETED},  {MSG_auth_token,   ROLE_HTTPS, STAND_GREETED},
+    {MSG_agent_wanted, ROLE_HTTPS, STAND_KNOWN},    {MSG_sign_out,     ROLE_HTTPS, STAND_KNOWN},
     // clang-format on
 };
 

@@ -16,10 +16,15 @@ static struct matrix kinds[WORKER_ROLES] = {
     {.file = "matrix.txt",
      .section = "sftp",
      .columns = stand_names,
-     .column_count = STAND_COUNT,
+     .column_count = STAND_KNOWN,
      .known = sample_known},
     {.file = "matrix.txt",
      .section = "ftps",
+     .columns = stand_names,
+     .column_count = STAND_KNOWN,
+     .known = sample_known},
+    {.file = "matrix.txt",
+     .section = "https",
      .columns = stand_names,
      .column_count = STAND_COUNT,
      .known = sample_known},
@@ -68,7 +73,9 @@ static const char *proof(struct hostile *h, struct actor *a, const struct row *r
     }
     if (cell == CELL_BYE) {
         actor_drop(a);
-        if (!log_soon(h, log_from, "ended: its worker says: hostile goodbye"))
+        if (!log_soon(h, log_from,
+                      row->type == MSG_sign_out ? "ended: signed out"
+                                                : "ended: its worker says: hostile goodbye"))
             return "its reason is not in the log";
     }
     return NULL;
@@ -127,8 +134,8 @@ void matrix_check(struct hostile *h)
         const struct matrix *m = &kinds[k];
         matrix_read(h, &kinds[k]);
         for (size_t i = 0; i < m->count; i++) {
-            for (int s = 0; s < STAND_AGENT; s++)
-                h->lets[k][m->rows[i].type] |= m->rows[i].cells[s] == CELL_OK;
+            for (size_t s = 0; s < m->column_count; s++)
+                h->lets[k][m->rows[i].type] |= s != STAND_AGENT && m->rows[i].cells[s] == CELL_OK;
         }
     }
 }
@@ -137,7 +144,7 @@ void matrix_run(struct hostile *h)
 {
     for (size_t k = 0; k < WORKER_ROLES; k++) {
         h->kind = (enum role)k;
-        for (size_t s = 0; s < STAND_COUNT; s++) {
+        for (size_t s = 0; s < kinds[k].column_count; s++) {
             if (s == STAND_CHECKING)
                 server_hold(h, true);
             for (size_t i = 0; i < kinds[k].count; i++) {
