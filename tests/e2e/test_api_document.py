@@ -48,8 +48,9 @@ def same(told, came, where="answer"):
 
 @pytest.fixture
 def place_of_client(make_server, place):
-    """A server that is files.example.org to curl, and what the examples find at their client."""
-    server = make_server(start=False).serve_https(names="files.example.org").start()
+    """A server that is files.example.org to curl (and to its certificate, which is its own), and what the
+    examples find at their client."""
+    server = make_server(start=False, own_keys=True).serve_https(names="files.example.org").start()
     server.add("alice", password="wonderland")
     (place / ".netrc").write_text("machine files.example.org login alice password wonderland\n")
     (place / ".curlrc").write_text(f"cacert = {certificate(server)}\nconnect-to = files.example.org:443:127.0.0.1:{server.https_port}\n")
