@@ -100,6 +100,13 @@ void session_goodbye(struct session *session, const char *reason)
     goodbyes++;
 }
 
+void session_stop(struct monitor *monitor, struct session *session, const char *reason)
+{
+    (void)monitor;
+    (void)session;
+    fail_msg("another session is stopped: %s", reason);
+}
+
 int answered(struct monitor *monitor, struct session *session, int sent, const char **why)
 {
     (void)monitor, (void)session, (void)why;
