@@ -65,7 +65,7 @@ static int put_text(json_t *json, const char *key, struct slice bytes)
 
     if (bytes.len == 0)
         return 0;
-    if ((text = malloc(bytes.len * 3)) == NULL)
+    if ((text = calloc(bytes.len, 3)) == NULL)
         return -1;
     while (rest.len > 0) {
         const struct slice shown = utf8_take(&rest, &code);
