@@ -54,7 +54,7 @@ HOSTKEY := common/hostkey.c common/keyfile.c
 SANDBOX := common/sandbox.c common/filters.c common/filter_program.c common/log.c common/message.c common/secret.c
 SRC_sallyportd      := $(wildcard monitor/*.c) $(SANDBOX) $(CONFIG) common/spawn.c common/operations.c common/sshwire.c $(HOSTKEY)
 SRC_sallyport-store := $(wildcard monitor/store/*.c) $(SANDBOX) common/operations.c common/audit_chain.c common/sshwire.c common/utf8.c
-SRC_sallyport-files := $(wildcard monitor/files/*.c) $(SANDBOX) common/operations.c
+SRC_sallyport-files := $(wildcard monitor/files/*.c) $(SANDBOX) common/operations.c common/calendar.c
 SRC_sallyport-hash  := $(wildcard monitor/hash/*.c) $(SANDBOX)
 WORKER  := $(SANDBOX) $(addprefix common/,agent_link.c monitor_link.c calendar.c ls_line.c pace.c worker_life.c)
 SRC_sallyport-sftp  := $(wildcard sftp-worker/*.c) $(WORKER) common/sshwire.c
@@ -92,6 +92,9 @@ PKG_test_store_audit := jansson libcrypto
 SRC_test_files  := tests/unit/files_session.c common/message.c common/secret.c common/spawn.c
 SRC_test_files_edges := $(SRC_test_files)
 SRC_test_files_durable := $(SRC_test_files)
+SRC_test_files_trash := $(SRC_test_files)
+SRC_test_files_parts := $(SRC_test_files)
+SRC_test_files_crash := $(SRC_test_files)
 SRC_test_sshkey := common/sshkey.c common/sshwire.c
 PKG_test_sshkey := libcrypto
 SFTP  := $(addprefix sftp-worker/,sftp.c requests.c requests_open.c extensions.c jobs.c handles.c attributes.c \
@@ -112,10 +115,11 @@ PKG_test_ftps_transfers := libcrypto
 HTTP_CORE := $(addprefix https-worker/,accept.c body.c conditions.c credentials.c digest_field.c disposition.c fields.c grammar.c \
              http_date.c json_out.c media_type.c multipart.c range.c request.c response.c target.c upload_metadata.c writer.c) \
              $(addprefix common/,base64.c calendar.c secret.c utf8.c)
-SRC_test_http_request  := $(HTTP_CORE)
-SRC_test_http_body     := $(HTTP_CORE)
-SRC_test_http_fields   := $(HTTP_CORE)
-SRC_test_http_response := $(HTTP_CORE)
+SRC_test_http_request    := $(HTTP_CORE)
+SRC_test_http_body       := $(HTTP_CORE)
+SRC_test_http_conditions := $(HTTP_CORE)
+SRC_test_http_fields     := $(HTTP_CORE)
+SRC_test_http_response   := $(HTTP_CORE)
 PKG_test_store_life  := $(PKG_test_store)
 PKG_test_store_audit := $(PKG_test_store)
 PKG_test_store_web   := $(PKG_test_store)
@@ -307,6 +311,10 @@ demo-stop: ## end it
 .PHONY: bench-ftps
 bench-ftps: all ## FTPS beside pure-ftpd, vsftpd and ProFTPD: ratios (needs root; FAST=1 for a look)
 	$(PYTHON) -B tests/bench/ftps.py
+
+.PHONY: bench-https
+bench-https: all ## HTTPS beside nginx, lighttpd, Caddy and Apache: ratios (needs root; FAST=1 for a look)
+	$(PYTHON) -B tests/bench/https.py
 
 .PHONY: docs
 docs: $(B)/sallyport ## manual pages, shell completion, example configuration: into build/

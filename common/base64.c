@@ -27,7 +27,7 @@ ssize_t base64_decode(struct slice text, uint8_t *bytes, size_t size)
     size_t n = 0, padding = 0;
     int error = text.len % 4 != 0 ? EILSEQ : 0;
 
-    while (text.len > 0 && padding < 2 && text.data[text.len - 1 - padding] == '=')
+    while (error == 0 && text.len > 0 && padding < 2 && text.data[text.len - 1 - padding] == '=')
         padding++;
     for (size_t at = 0; at < text.len && error == 0; at += 4) {
         const size_t missing = at + 4 == text.len ? padding : 0;

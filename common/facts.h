@@ -16,6 +16,8 @@ enum account_flag {
     ACCOUNT_BOTH = 1u << 2,       /* password and public key, both, to log in */
     ACCOUNT_DATA_FRESH = 1u << 3, /* FTPS: data connections need not resume the control's session */
     ACCOUNT_LAX_CLOSE = 1u << 4,  /* FTPS: an upload may end without close_notify */
+    ACCOUNT_TRASH = 1u << 5,      /* what is removed goes to /.trash */
+    ACCOUNT_PARTS = 1u << 31, /* never stored: of an agent whose worker takes uploads in parts */
 };
 
 /* struct user_set.valid: which fields to change */
@@ -51,6 +53,13 @@ enum open_flag {
     OPEN_CREATE = 1u << 3,
     OPEN_TRUNCATE = 1u << 4,
     OPEN_EXCLUSIVE = 1u << 5,
+};
+
+/* struct file_close.whole */
+enum close_end {
+    CLOSE_BROKEN = 0,  /* it broke off: an upload in parts is kept, to be gone on with */
+    CLOSE_WHOLE = 1,   /* all was read or written */
+    CLOSE_DROPPED = 2, /* it broke off, and an upload in parts is not wanted any more */
 };
 
 /* struct file_setattr.valid */

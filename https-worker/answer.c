@@ -16,7 +16,10 @@ void answer_begin(struct worker *w, unsigned status, enum response_kind kind)
         return;
     response_begin(&w->head, &x->request, writer_of((char *)w->out, HEAD_MOST), status,
                    w->connection.secure ? kind : RESPONSE_CLEAR, time(NULL));
+    x->answer.close = x->answer.close || !exchange_may_go_on(w);
     w->head.keep = w->head.keep && !x->answer.close;
+    if (x->route != NULL && strncmp(x->route->name, "tus_", 4) == 0)
+        tus_fields(w);
 }
 
 /* The head is whole. Nothing follows, or what fill gives. */
@@ -166,12 +169,27 @@ static size_t error_row(int error)
     return i;
 }
 
+/* The agent's words as a sentence. */
+static bool agent_sentence(const struct worker *w, char *text, size_t size)
+{
+    size_t len = w->agent.text.len;
+
+    if (len == 0 || slice_copy(w->agent.text, text, size - 1) < 0)
+        return false;
+    if (text[0] >= 'a' && text[0] <= 'z')
+        text[0] = (char)(text[0] - 'a' + 'A');
+    if (text[len - 1] != '.')
+        text[len++] = '.';
+    text[len] = '\0';
+    return true;
+}
+
 const char *answer_sentence(struct worker *w, int error)
 {
     static char message[256];
     const size_t row = error_row(error);
 
-    if (w->agent.text.len > 0 && slice_copy(w->agent.text, message, sizeof(message)) == 0)
+    if (agent_sentence(w, message, sizeof(message)))
         return message;
     return row < sizeof(errors) / sizeof(errors[0]) ? errors[row].message
                                                     : "The server could not do it.";

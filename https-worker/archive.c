@@ -17,7 +17,7 @@
 #include "https-worker/media_type.h"
 #include "https-worker/worker.h"
 
-#define TODO_MOST    (1u << 20) /* bytes of names still to be put in */
+#define WAITING_MOST (1u << 20) /* bytes of names still to be put in */
 #define MISSING_MOST 65536      /* of the list of what is left out */
 #define PACKED_MOST  (64u << 20)
 #define MISSING_NAME "files that are missing here.txt"
@@ -114,16 +114,16 @@ static int remember(struct bundle *b, struct slice folder, struct slice name)
 {
     const size_t len = folder.len + (folder.len > 0) + name.len + 1;
 
-    if (len > TARGET_PATH_MAX || b->todo_len + len > TODO_MOST)
+    if (len > TARGET_PATH_MAX || b->waiting_len + len > WAITING_MOST)
         return -1;
-    char *at = b->todo + b->todo_len;
+    char *at = b->waiting + b->waiting_len;
     memcpy(at, folder.data, folder.len);
     at += folder.len;
     if (folder.len > 0)
         *at++ = '/';
     memcpy(at, name.data, name.len);
     at[name.len] = '\0';
-    b->todo_len += len;
+    b->waiting_len += len;
     return 0;
 }
 
@@ -157,14 +157,14 @@ static int read_folder(struct worker *w, struct slice name)
 static int next_name(struct worker *w)
 {
     struct bundle *b = &w->bundle;
-    const char *begin = b->todo + b->todo_len - 1;
+    const char *begin = b->waiting + b->waiting_len - 1;
     char path[2 * TARGET_PATH_MAX], name[TARGET_PATH_MAX + 2];
     struct attributes seen;
 
-    while (begin > b->todo && begin[-1] != '\0')
+    while (begin > b->waiting && begin[-1] != '\0')
         begin--;
     int len = snprintf(name, sizeof(name), "%s", begin);
-    b->todo_len = (size_t)(begin - b->todo);
+    b->waiting_len = (size_t)(begin - b->waiting);
     const int path_len = snprintf(path, sizeof(path), "%s%s%s", b->folder,
                                   strcmp(b->folder, "/") == 0 ? "" : "/", name);
     const struct slice at = slice_of(path, (size_t)path_len);
@@ -234,7 +234,7 @@ static ssize_t fill_zip(struct worker *w, uint8_t *bytes, size_t size)
 
     while (r == 0 && b->at == b->len && !b->ended) {
         b->at = b->len = 0;
-        r = w->file.open ? put_piece(w) : b->todo_len > 0 ? next_name(w) : end_archive(w);
+        r = w->file.open ? put_piece(w) : b->waiting_len > 0 ? next_name(w) : end_archive(w);
     }
     if (r < 0)
         return -1;
@@ -266,7 +266,7 @@ static bool read_names(struct worker *w, struct slice form)
             remember(b, slice_of(NULL, 0), slice_of(name, (size_t)n)) < 0)
             return false;
     }
-    return b->todo_len > 0;
+    return b->waiting_len > 0;
 }
 
 /* "Folder.zip"; the one name's, where there is but one. */
@@ -274,8 +274,8 @@ static void write_name(struct worker *w)
 {
     const struct bundle *b = &w->bundle;
     const char *slash = strrchr(b->folder, '/');
-    const bool one = strlen(b->todo) + 1 == b->todo_len;
-    const char *base = one ? b->todo : slash[1] != '\0' ? slash + 1 : "files";
+    const bool one = strlen(b->waiting) + 1 == b->waiting_len;
+    const char *base = one ? b->waiting : slash[1] != '\0' ? slash + 1 : "files";
     char name[300];
 
     const int len = snprintf(name, sizeof(name), "%s.zip", base);
@@ -296,9 +296,9 @@ static void end_zip(struct worker *w)
         answer_error(w, 403, "not_allowed", "The page is out of date: load it again.");
         return;
     }
-    b->todo = malloc(TODO_MOST);
+    b->waiting = malloc(WAITING_MOST);
     b->missing = malloc(MISSING_MOST);
-    if (b->todo == NULL || b->missing == NULL || !worker_buffer(w, &w->piece)) {
+    if (b->waiting == NULL || b->missing == NULL || !worker_buffer(w, &w->piece)) {
         answer_error(w, 503, "busy", "The server has no memory for it.");
         return;
     }
@@ -327,7 +327,7 @@ static void done_zip(struct worker *w)
     (void)file_give_back(w, false);
     if (b->archive != NULL)
         archive_write_free(b->archive);
-    free(b->todo);
+    free(b->waiting);
     free(b->missing);
     free(b->bytes);
     *b = (struct bundle){0};

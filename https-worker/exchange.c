@@ -7,11 +7,10 @@
 
 #include "https-worker/worker.h"
 
-#define SKIPPED_MOST                                                                               \
-    65536             /* of a body that nobody wants: read, so that the connection may go on       \
-                       */
-#define CHUNK_HEAD 10 /* "ffffffff\r\n" */
-#define CHUNK_TAIL 2
+/* Of a body that nobody wants: read, so that the connection may go on. */
+#define SKIPPED_MOST 65536
+#define CHUNK_HEAD   10 /* "ffffffff\r\n" */
+#define CHUNK_TAIL   2
 
 static void enter(struct worker *w, enum phase phase)
 {
@@ -77,13 +76,14 @@ static void begin_request(struct worker *w)
     x->continued = false;
     w->collected_len = 0;
     enter(w, PHASE_BODY);
-    body_begin(&x->body, &x->request, 0);
+    body_begin(&x->body, &x->request, SKIPPED_MOST);
     x->answer.close = !x->request.keep;
     if (!w->connection.secure) {
         answer_redirect(w);
         return;
     }
-    if (target_decode(x->request.path, &x->path, &refusal) < 0) {
+    x->path.len = 0; /* of "*", which is no path */
+    if (!slice_is(x->request.path, "*") && target_decode(x->request.path, &x->path, &refusal) < 0) {
         answer_refusal(w, &refusal);
         return;
     }
@@ -91,6 +91,10 @@ static void begin_request(struct worker *w)
     if (x->route == NULL || x->answer.begun)
         return;
     body_begin(&x->body, &x->request, x->route->body_most);
+    if (x->body.refusal.status != 0) {
+        answer_refusal(w, &x->body.refusal);
+        return;
+    }
     if (!route_allowed(w))
         return;
     if (x->route->handler->begin != NULL)
@@ -118,6 +122,23 @@ static enum step step_head(struct worker *w)
 
 /* ---- the body ------------------------------------------------------------------------------- */
 
+/* Is the rest of the body worth reading, now that the answer stands? */
+static bool worth_skipping(const struct exchange *x)
+{
+    const bool held_back = x->request.expects_100 && !x->continued;
+
+    return x->body.stage == BODY_DONE ||
+           (x->body.refusal.status == 0 && !held_back && x->body.total <= SKIPPED_MOST &&
+            (x->request.framing != FRAMING_LENGTH || x->request.length <= SKIPPED_MOST));
+}
+
+bool exchange_may_go_on(const struct worker *w)
+{
+    const struct exchange *x = &w->exchange;
+
+    return !x->answer.close && (x->phase != PHASE_BODY || worth_skipping(x));
+}
+
 /* A piece of the body for its row, or to be dropped when the answer stands already. */
 static void take_piece(struct worker *w, struct slice piece)
 {
@@ -137,15 +158,6 @@ static void take_piece(struct worker *w, struct slice piece)
     w->collected_len += piece.len;
 }
 
-/* Is the rest of the body worth reading, now that the answer stands? */
-static bool worth_skipping(const struct exchange *x)
-{
-    const bool held_back = x->request.expects_100 && !x->continued;
-
-    return !x->answer.close && !held_back && x->body.total <= SKIPPED_MOST &&
-           (x->request.framing != FRAMING_LENGTH || x->request.length <= SKIPPED_MOST);
-}
-
 static void body_ended(struct worker *w)
 {
     struct exchange *x = &w->exchange;
@@ -162,7 +174,7 @@ static bool take_body(struct worker *w, struct slice *bytes)
     struct slice piece;
 
     for (;;) {
-        if (x->answer.begun && !worth_skipping(x)) {
+        if (x->answer.begun && !exchange_may_go_on(w)) {
             x->answer.close = true;
             enter(w, PHASE_ANSWER);
             return true;
@@ -233,6 +245,10 @@ static enum step step_body(struct worker *w)
     bytes = slice_of(w->piece, (size_t)n);
     (void)take_body(w, &bytes);
     /* What belongs to the next request waits where that will begin. */
+    if (bytes.len > INPUT - x->request.bytes) { /* of a body that is not read to its end */
+        x->answer.close = true;
+        bytes.len = 0;
+    }
     memcpy(w->in + x->request.bytes, bytes.data, bytes.len);
     x->body_at = x->request.bytes;
     w->in_len = x->request.bytes + bytes.len;

@@ -14,6 +14,8 @@
 #include "https-worker/media_type.h"
 #include "https-worker/worker.h"
 
+#define DIGESTED_MOST (64u << 20)
+
 /* ---- questions to the agent ----------------------------------------------------------------- */
 
 static int opened(struct worker *w, int result, const struct file_opened *o, int fd)
@@ -46,11 +48,16 @@ int file_open_folder(struct worker *w, struct slice path)
 
 int file_give_back(struct worker *w, bool whole)
 {
+    return file_give_back_as(w, whole ? CLOSE_WHOLE : CLOSE_BROKEN);
+}
+
+int file_give_back_as(struct worker *w, enum close_end end)
+{
     struct file *f = &w->file;
     const struct file_close ask = {.handle = f->handle,
                                    .bytes_read = f->bytes_read,
                                    .bytes_written = f->bytes_written,
-                                   .whole = whole};
+                                   .whole = (uint8_t)end};
     int error = 0;
 
     if (!f->open)
@@ -129,6 +136,30 @@ static void write_fields(struct worker *w, const struct media_type *type, bool a
     response_date(&w->head, "Last-Modified", seconds_of(w->file.seen.mtime_ns));
     if (w->download.ranges.count < 2)
         response_text(&w->head, "Content-Type", media_type_sent(type));
+}
+
+/* The digest of the whole file, where it is asked for and takes but a moment: it stands before the
+ * bytes. Of larger files /api/digest tells. */
+static void write_digest(struct worker *w)
+{
+    EVP_MD_CTX *sha256 = w->digests[DIGEST_OF_SHA256];
+    uint8_t bytes[EVP_MAX_MD_SIZE];
+    uint64_t at = 0;
+    ssize_t n = 1;
+
+    if (repr_digest_wanted(&w->exchange.request.fields) == DIGEST_NONE ||
+        w->file.seen.size > DIGESTED_MOST || !worker_buffer(w, &w->piece) ||
+        EVP_DigestInit_ex2(sha256, w->digest_types[DIGEST_OF_SHA256], NULL) != 1)
+        return;
+    for (; at < w->file.seen.size && n > 0; at += (uint64_t)n) {
+        n = pread(w->file.fd, w->piece, BULK, (off_t)at);
+        if (n <= 0 || EVP_DigestUpdate(sha256, w->piece, (size_t)n) != 1)
+            return;
+    }
+    if (at != w->file.seen.size || EVP_DigestFinal_ex(sha256, bytes, NULL) != 1)
+        return;
+    repr_digest_write(response_open(&w->head, "Repr-Digest"), DIGEST_SHA256, bytes);
+    response_close(&w->head);
 }
 
 /* ---- the bytes ------------------------------------------------------------------------------ */
@@ -257,6 +288,7 @@ static void send_file(struct worker *w, bool ranged, const char *etag)
     answer_begin(w, d->ranges.count > 0 ? 206 : 200,
                  preview ? RESPONSE_PREVIEW : RESPONSE_DOWNLOAD);
     write_fields(w, type, !preview, etag);
+    write_digest(w);
     d->end = size;
     if (d->ranges.count < 2) {
         if (d->ranges.count == 1) {

@@ -13,7 +13,7 @@
 #define LINE_MOST                                                                                  \
     (6 * (TARGET_PATH_MAX + 256) + 512) /* of one entry: escaped, and in base64 too                \
                                          */
-#define TODO_MOST (1u << 20)            /* bytes of folders still to be searched */
+#define WAITING_MOST (1u << 20)         /* bytes of folders still to be searched */
 
 /* ---- one entry ------------------------------------------------------------------------------ */
 
@@ -86,18 +86,18 @@ static void remember_folder(struct listing *l, struct slice name)
     for (size_t i = 0; i < l->path_len; i++)
         depth += l->path[i] == '/';
     if (depth >= DEPTH_MAX || l->path_len + 1 + name.len > TARGET_PATH_MAX ||
-        l->todo_len + need > TODO_MOST) {
+        l->waiting_len + need > WAITING_MOST) {
         l->error = ENAMETOOLONG;
         return;
     }
-    char *at = l->todo + l->todo_len;
+    char *at = l->waiting + l->waiting_len;
     memcpy(at, l->path, l->path_len);
     at += l->path_len;
     if (l->path_len > 1)
         *at++ = '/';
     memcpy(at, name.data, name.len);
     at[name.len] = '\0';
-    l->todo_len = (size_t)(at + name.len + 1 - l->todo);
+    l->waiting_len = (size_t)(at + name.len + 1 - l->waiting);
 }
 
 /* The last of those. Returns as agent_ask; -2: there is none. */
@@ -105,15 +105,15 @@ static int next_folder(struct worker *w)
 {
     struct listing *l = &w->listing;
 
-    if (!l->search || l->todo_len == 0)
+    if (!l->search || l->waiting_len == 0)
         return -2;
-    const char *end = l->todo + l->todo_len - 1;
+    const char *end = l->waiting + l->waiting_len - 1;
     const char *begin = end;
-    while (begin > l->todo && begin[-1] != '\0')
+    while (begin > l->waiting && begin[-1] != '\0')
         begin--;
     l->path_len = (size_t)(end - begin);
     memcpy(l->path, begin, l->path_len + 1);
-    l->todo_len = (size_t)(begin - l->todo);
+    l->waiting_len = (size_t)(begin - l->waiting);
     l->last = false;
     l->at = l->len = 0;
     (void)file_give_back(w, true);
@@ -265,7 +265,7 @@ int listing_open(struct worker *w, struct slice path)
     l->first = l->last = l->ending = false;
     l->error = 0;
     l->count = 0;
-    l->at = l->len = l->todo_len = 0;
+    l->at = l->len = l->waiting_len = 0;
     memmove(l->path, path.data, path.len); /* it may stand there already */
     l->path_len = path.len;
     l->root_len = path.len > 1 ? path.len + 1 : 1;
@@ -309,7 +309,7 @@ static void begin_search(struct worker *w)
     for (size_t i = 0; i < text.len; i++)
         l->needle[i] = (char)tolower((unsigned char)l->needle[i]);
     l->needle[text.len] = '\0';
-    if (l->todo == NULL && (l->todo = malloc(TODO_MOST)) == NULL) {
+    if (l->waiting == NULL && (l->waiting = malloc(WAITING_MOST)) == NULL) {
         answer_error(w, 503, "busy", "The server has no memory for it.");
         return;
     }

@@ -115,7 +115,7 @@ void json_nothing(struct json_out *j)
 
 void json_time(struct json_out *j, int64_t ns)
 {
-    const int64_t ms = seconds_of(ns) * 1000 + (ns - seconds_of(ns) * NANO) / (NANO / 1000);
+    const int64_t part = NANO / 1000, ms = ns / part - (ns % part < 0);
     const uint64_t size = ms < 0 ? (uint64_t)-ms : (uint64_t)ms;
     const char digits[] = {'.', (char)('0' + size / 100 % 10), (char)('0' + size / 10 % 10),
                            (char)('0' + size % 10)};

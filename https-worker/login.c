@@ -14,6 +14,7 @@
 
 #define COOKIE    "__Host-session"
 #define NEXT_MOST 2048
+#define BOUND_MS  30000 /* until a connection that was opened by a token is to end */
 
 /* ---- what was shown ------------------------------------------------------------------------- */
 
@@ -75,6 +76,7 @@ static void take_account(struct worker *w, const struct verdict *v, enum kind ki
                          struct slice shown)
 {
     w->login = LOGIN_KNOWN;
+    w->known_ms = worker_now_ms();
     w->by_cookie = kind == KIND_COOKIE;
     slice_copy(v->account, w->account, sizeof(w->account));
     w->uid = v->uid;
@@ -170,8 +172,14 @@ bool login_needed(struct worker *w)
         return false;
     }
     if (w->login != LOGIN_NONE) {
-        if (shown.len == w->shown.len && CRYPTO_memcmp(shown.data, w->shown.bytes, shown.len) == 0)
+        if (shown.len == w->shown.len &&
+            CRYPTO_memcmp(shown.data, w->shown.bytes, shown.len) == 0) {
+            /* The next connection shows the token anew: sessions end when they must, and last
+             * while they are used. */
+            if (w->by_cookie && worker_now_ms() - w->known_ms > BOUND_MS)
+                w->exchange.answer.close = true;
             return true;
+        }
         w->exchange.answer.close = true;
         answer_error(w, 421, "other_account", "This connection belongs to another account.");
         return false;
@@ -187,7 +195,9 @@ bool login_needed(struct worker *w)
         take_account(w, &v, kind, shown);
         return true;
     }
-    if (v.outcome == VERDICT_ENOUGH)
+    /* One token a connection: the monitor hears few, and who guesses pays with a connection each.
+     */
+    if (v.outcome == VERDICT_ENOUGH || kind == KIND_COOKIE)
         w->exchange.answer.close = true;
     if (v.outcome == VERDICT_PARTIAL)
         answer_error(w, 403, "key_needed",

@@ -164,7 +164,7 @@ static void begin_me(struct worker *w)
     json_text(&j, slice_text(w->csrf));
     write_rights(w, &j);
     json_key(&j, "trash");
-    json_bool(&j, false);
+    json_bool(&j, (w->flags & ACCOUNT_TRASH) != 0);
     write_space(w, &j);
     json_key(&j, "now");
     json_number(&j, (uint64_t)time(NULL));

@@ -25,7 +25,7 @@ enum range_result {
     RANGE_NONE,  /* 416: none of them lies in the file */
 };
 
-/* value: of the Range field, empty when there is none; size: of the file. */
+/* value: of the Range field, empty when there is none; size: of the file, below 2^63. */
 enum range_result range_parse(struct slice value, uint64_t size, struct ranges *ranges);
 
 static inline uint64_t range_length(const struct range *range)

@@ -4,7 +4,7 @@
 
 #include "https-worker/http_date.h"
 
-/* RFC 9110, 15; RFC 6585 (429, 431); RFC 4918 (507); tus 1.0.0 (460). */
+/* RFC 9110, 15; RFC 6585 (429, 431); RFC 4918 (423, 507); tus 1.0.0 (460). */
 static const struct {
     unsigned status;
     const char *reason;
@@ -33,6 +33,7 @@ static const struct {
     {417, "Expectation Failed"},
     {421, "Misdirected Request"},
     {422, "Unprocessable Content"},
+    {423, "Locked"},
     {429, "Too Many Requests"},
     {431, "Request Header Fields Too Large"},
     {460, "Checksum Mismatch"},

@@ -61,7 +61,8 @@ static void write_allow(struct worker *w)
 const struct route *route_find(struct worker *w)
 {
     struct exchange *x = &w->exchange;
-    bool found = slice_is(x->request.path, "*");
+    struct slice path = x->request.path;
+    bool found = slice_is(path, "*");
 
     for (size_t i = 0; i < ROUTES; i++) {
         if (!fits(&routes[i], &x->path, &x->rest))
@@ -75,6 +76,8 @@ const struct route *route_find(struct worker *w)
     } else if (x->request.method == METHOD_OPTIONS) {
         answer_begin(w, 204, RESPONSE_API);
         write_allow(w);
+        if (slice_skip(&path, "/api/uploads"))
+            tus_describe(w);
         answer_end(w);
     } else {
         answer_begin(w, 405, RESPONSE_API);
@@ -112,7 +115,7 @@ bool token_right(const struct worker *w, struct slice token)
 bool route_allowed(struct worker *w)
 {
     const struct exchange *x = &w->exchange;
-    const bool reads = x->route->method == METHOD_GET;
+    const bool reads = x->route->method == METHOD_GET || x->route->method == METHOD_HEAD;
 
     if (!reads && !is_own_page(w)) {
         answer_error(w, 403, "not_allowed", "The request comes from another site's page.");

@@ -21,18 +21,24 @@ int upload_open(struct worker *w, struct slice path, bool keep)
     return file_open_as(w, path, how);
 }
 
-int upload_write(struct worker *w, struct slice piece)
+int upload_write_at(struct worker *w, struct slice piece, uint64_t at)
 {
     while (piece.len > 0) {
-        const ssize_t n = pwrite(w->file.fd, piece.data, piece.len, (off_t)w->file.bytes_written);
+        const ssize_t n = pwrite(w->file.fd, piece.data, piece.len, (off_t)at);
         if (n < 0 && errno == EINTR)
             continue;
         if (n <= 0)
             return n < 0 ? errno : EIO;
+        at += (uint64_t)n;
         w->file.bytes_written += (uint64_t)n;
         slice_take(&piece, (size_t)n);
     }
     return 0;
+}
+
+int upload_write(struct worker *w, struct slice piece)
+{
+    return upload_write_at(w, piece, w->file.bytes_written);
 }
 
 /* ---- PUT ------------------------------------------------------------------------------------ */
@@ -83,11 +89,18 @@ static void begin_upload(struct worker *w)
     if (!login_agent(w) || !conditions_hold(w, u))
         return;
     if (u->digest.kind != DIGEST_NONE && upload_digest_begin(w) < 0) {
-        answer_error(w, 400, "bad_request", "Digests are SHA-256 or MD5 here.");
+        answer_error(w, 400, "bad_request", "Digests are SHA-256 here.");
         return;
     }
-    const int error =
-        upload_open(w, w->exchange.rest, fields_have(fields, FIELD_IF_NONE_MATCH) && !u->existed);
+    const bool keep = fields_have(fields, FIELD_IF_NONE_MATCH) && !u->existed;
+    const struct file_upload part = {.path = w->exchange.rest,
+                                     .size = w->exchange.request.length,
+                                     .mtime_ns = -1,
+                                     .replace = !keep};
+    /* Of a known length it appears when it is whole; else what breaks off cannot be told from what
+     * ends, but by the answer. */
+    u->in_parts = w->exchange.request.framing == FRAMING_LENGTH && part.size <= INT64_MAX;
+    const int error = u->in_parts ? part_open(w, &part) : upload_open(w, w->exchange.rest, keep);
     if (error != 0)
         answer_errno(w, error);
 }
@@ -124,6 +137,12 @@ static bool digest_right(struct worker *w)
             CRYPTO_memcmp(bytes, u->digest.bytes, len) == 0);
 }
 
+/* What has come is not wanted. */
+static void drop_upload(struct worker *w)
+{
+    (void)file_give_back_as(w, w->upload.in_parts ? CLOSE_DROPPED : CLOSE_BROKEN);
+}
+
 static void end_upload(struct worker *w)
 {
     struct attributes seen;
@@ -131,8 +150,8 @@ static void end_upload(struct worker *w)
 
     if (!digest_right(w)) {
         const struct file_remove remove = {.path = w->exchange.rest};
-        (void)file_give_back(w, false);
-        if (!w->upload.existed)
+        drop_upload(w);
+        if (!w->upload.existed && !w->upload.in_parts)
             (void)agent_do(&w->agent, MSG_file_remove, &remove);
         answer_error(w, 422, "digest", "What came is not what was announced.");
         return;
@@ -157,7 +176,7 @@ static void end_upload(struct worker *w)
 /* Broken off, if it is still open. */
 static void done_upload(struct worker *w)
 {
-    (void)file_give_back(w, false);
+    drop_upload(w);
 }
 
 const struct handler handle_upload = {

@@ -89,8 +89,8 @@ struct listing {
     char needle[512]; /* in lower case */
     size_t path_len;  /* of the folder in hand */
     char path[TARGET_PATH_MAX + 1];
-    size_t todo_len; /* search: folders to be looked at, each with a NUL behind it */
-    char *todo;
+    size_t waiting_len; /* search: folders to be looked at, each with a NUL behind it */
+    char *waiting;
     size_t at, len; /* what of entries is left */
     uint8_t entries[ENTRIES_MAX];
 };
@@ -108,6 +108,7 @@ struct deletion {
 /* A whole file on its way in. */
 struct upload {
     bool existed;               /* before */
+    bool in_parts;              /* the agent's partial file, published when whole */
     struct digest_value digest; /* announced; DIGEST_NONE: none */
 };
 
@@ -119,13 +120,24 @@ struct plain {
     size_t count, room, bytes, next;
     bool begun, ended;
 };
+/* An upload in parts. */
+struct resumable {
+    bool created;
+    uint64_t size, begin, offset; /* begin: where this request's bytes go */
+    int64_t expires;
+    struct digest_value checksum; /* of this request's bytes; DIGEST_NONE: none */
+    int digest;                   /* its place in w->digests */
+    size_t path_len;
+    char id[UPLOAD_ID + 1], path[TARGET_PATH_MAX + 1];
+};
+
 /* A zip on its way out. */
 struct bundle {
     struct archive *archive;
     uint8_t *bytes; /* made, not sent yet: from `at` to `len` */
     size_t at, len, room;
-    char *todo; /* names below `folder` that are still to go in, each with a NUL behind it */
-    size_t todo_len;
+    char *waiting; /* names below `folder` that are still to go in, each with a NUL behind it */
+    size_t waiting_len;
     char *missing; /* names that cannot go in, a line each */
     size_t missing_len;
     uint64_t left; /* of the file that is open */
@@ -186,12 +198,14 @@ struct worker {
     struct plain plain;
     struct form_upload form_upload;
     struct bundle bundle;
+    struct resumable resumable;
     EVP_MD *digest_types[DIGESTS];
     EVP_MD_CTX *digests[DIGESTS];
     bool digest_ended;
     /* login */
     enum login login;
     struct secret shown; /* what it was opened by: cookie or Authorization field */
+    int64_t known_ms;    /* when the monitor said whose it is */
     bool by_cookie;
     struct agent_link agent;
     char account[ACCOUNT_NAME_MAX + 1];
@@ -302,6 +316,7 @@ const char *page_static(void);
 int file_open_as(struct worker *w, struct slice path, uint32_t flags);
 int file_open_folder(struct worker *w, struct slice path);
 int file_give_back(struct worker *w, bool whole);
+int file_give_back_as(struct worker *w, enum close_end end);
 int file_look(struct worker *w, struct slice path, bool follow, struct attributes *seen);
 /* A name's entity tag, in quotes (RFC 9110, 8.8.3): inode times and size. */
 #define ETAG_MAX 48
@@ -316,8 +331,17 @@ int upload_digest_begin(struct worker *w);
 /* Open a file to be written, made where there is none. keep: what is there already stays, and
  * EEXIST is the answer. As agent_ask. */
 int upload_open(struct worker *w, struct slice path, bool keep);
-/* 0 or an errno. */
+/* Behind what has been written, or anywhere. 0 or an errno. */
 int upload_write(struct worker *w, struct slice piece);
+int upload_write_at(struct worker *w, struct slice piece, uint64_t at);
+
+/* ---- resumable.c ----------------------------------------------------------------------------- */
+/* Open the partial file of an upload: a new one (id empty), or one to go on with; w->resumable says
+ * how far it is. As agent_ask. */
+int part_open(struct worker *w, const struct file_upload *ask);
+/* Fields of every answer about uploads in parts, and of what can be done with them. */
+void tus_fields(struct worker *w);
+void tus_describe(struct worker *w);
 
 /* ---- archive.c ------------------------------------------------------------------------------- */
 /* Before the sandbox. Returns 0 or -1. */
@@ -349,6 +373,8 @@ void entry_write(struct worker *w, struct json_out *j, struct slice folder, stru
 enum step { STEP_ON, STEP_READ, STEP_WRITE, STEP_PAUSE };
 /* One bounded step: what to wait for before the next. */
 enum step exchange_step(struct worker *w);
+/* Can another request follow? Not where the rest of this one's body is better not waited for. */
+bool exchange_may_go_on(const struct worker *w);
 /* BULK bytes, made when they are first needed. false: no memory, the connection ends. */
 bool worker_buffer(struct worker *w, uint8_t **buffer);
 /* Milliseconds until the client has been silent for too long; 0: it has. */

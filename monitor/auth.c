@@ -52,9 +52,8 @@ static void send_answer(struct monitor *m, struct session *s, enum verdict_outco
 static void give_up(struct monitor *m, struct session *s, const char *told)
 {
     send_answer(m, s, VERDICT_ENOUGH, told);
-    if (s->ended)
-        return;
-    session_goodbye(s, told);
+    if (!s->ended)
+        session_goodbye(s, told);
 }
 
 /* Refuse this try. why is for the log and the audit, never for the client; told (if not NULL) is
@@ -79,11 +78,10 @@ static void deny(struct monitor *m, struct session *s, const char *why, const ch
     log_info("session %llu: %s: login as \"%s\" by %s refused: %s", (unsigned long long)s->number,
              s->address.text, s->login.name, method, why);
     session_audit(m, s, "refused", "%s: %s", method, why);
-    if (s->tries < m->config.limits_tries) {
+    if (s->tries < m->config.limits_tries)
         send_answer(m, s, VERDICT_DENIED, told != NULL ? told : "");
-        return;
-    }
-    give_up(m, s, "too many failed tries");
+    else
+        give_up(m, s, "too many failed tries");
 }
 
 /* ------------------------------------------------------------------------- a proven login */

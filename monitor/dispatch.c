@@ -104,10 +104,9 @@ static int on_worker_log(struct monitor *m, struct session *s, struct envelope *
     char text[513];
 
     (void)m;
-    if (decode_worker_log(e, &line) < 0 || line.level > LOG_LEVEL_DEBUG) {
-        *why = "sent a worker_log that does not decode";
+    *why = "sent a worker_log that does not decode";
+    if (decode_worker_log(e, &line) < 0 || line.level > LOG_LEVEL_DEBUG)
         return -1;
-    }
     slice_copy(line.text, text, sizeof(text));
     log_line((enum log_level)line.level, "session %llu: %s: its worker says: %s",
              (unsigned long long)s->number, s->address.text, text);
@@ -119,10 +118,9 @@ static int on_worker_end(struct monitor *m, struct session *s, struct envelope *
     struct worker_end end;
 
     (void)m;
-    if (decode_worker_end(e, &end) < 0) {
-        *why = "sent a worker_end that does not decode";
+    *why = "sent a worker_end that does not decode";
+    if (decode_worker_end(e, &end) < 0)
         return -1;
-    }
     char text[256];
     slice_copy(end.reason, text, sizeof(text));
     snprintf(s->end_reason, sizeof(s->end_reason),

@@ -348,7 +348,7 @@ static int priv_session_agent(struct monitor *m, struct session *s)
         .empty_dir = slice_text(m->empty_dir),
         .uid = s->login.uid,
         .gid = s->login.gid,
-        .flags = s->login.flags,
+        .flags = s->login.flags | (s->kind == WORKER_HTTPS ? ACCOUNT_PARTS : 0),
         .umask = m->config.server_umask,
         .log_level = (uint8_t)m->config.server_log_level,
         .folders = slice_of(folders, (size_t)len),

@@ -104,6 +104,10 @@ int on_sign_out(struct monitor *m, struct session *s, struct envelope *e, const 
         const struct store_web_remove remove = {.token = slice_of(s->web, sizeof(s->web))};
         store_tell(m, MSG_store_web_remove, &remove);
         session_audit(m, s, "sign-out", "%s", "");
+        for (struct session *o = m->sessions; o != NULL; o = o->next) {
+            if (o != s && o->by_token && memcmp(o->web, s->web, sizeof(o->web)) == 0)
+                session_stop(m, o, "signed out");
+        }
     }
     session_goodbye(s, "signed out");
     return 0;

@@ -60,7 +60,7 @@ function ofSelection(actions, marks) {
 }
 
 function make(action) {
-    const classes = ['plain', action.main ? 'main-action' : 'side-action', action.id === 'upload' ? 'main' : ''].join(' ').trim();
+    const classes = `${action.id === 'upload' ? 'main' : 'plain'} ${action.main ? 'main-action' : 'side-action'}`;
     const made = button(labelOf(action), action.icon, () => act(action.id), { class: classes, 'data-action': action.id, 'aria-keyshortcuts': action.shortcut });
     made.title = action.keys ? `${labelOf(action)} (${action.keys})` : labelOf(action);
     return made;
@@ -77,4 +77,4 @@ export function showActions(entries, place) {
 const moreMenu = under => showActions(selection.entries(), { under });
 
 /* The keys of actions, for the list of keys. */
-export const actionKeys = () => ACTIONS.filter(action => action.keys && !action.menuOnly).map(action => [action.keys, labelOf(action)]);
+export const actionKeys = () => ACTIONS.filter(action => action.keys && action.keys !== 'Enter').map(action => [action.keys, words.actions[action.id]]);

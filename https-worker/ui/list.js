@@ -234,7 +234,6 @@ function longPress(row) {
     if (!press || press.done) return;
     press.done = true;
     selection.toggle(row.entry.address);
-    navigator.vibrate?.(10);
 }
 
 function click(event) {

@@ -114,13 +114,15 @@ function route() {
     part('page').hidden = files;
     if (!files) {
         closeFiles();
+        showSearch('');
+        follow(null);
         part('page').replaceChildren(connectPage());
         document.title = `${words.connect.title} · ${organisation}`;
         showPath(null);
         if (other) part('page-title').focus();
         return;
     }
-    if (other || address !== folder.address || find !== folder.search) openFolder(address, find);
+    if (other || address !== folder.address || find !== folder.search) openFolder(address, find, show);
     showSearch(find);
     showPath(address);
     document.title = `${title()} · ${organisation}`;
@@ -133,7 +135,8 @@ function closeFiles() {
     endPreview();
 }
 
-function openFolder(address, find) {
+/* show: what is to be previewed there, or null; then that is what is selected. */
+function openFolder(address, find, show) {
     const before = folder.address;
     if (before !== address || find !== folder.search) {
         left.set(before + folder.search, { active: selection.active, top: scrollTop() });
@@ -141,8 +144,8 @@ function openFolder(address, find) {
     }
     const child = before !== address && isInside(before, address) ? childOn(before, address) : null;
     const known = left.get(address + find) ?? {};
-    awaited = { top: known.top ?? 0, active: takeWanted(address) ?? child ?? known.active ?? null };
-    awaited.select = awaited.active !== known.active || child !== null;
+    const meant = takeWanted(address) ?? (show === null ? child : join(address, show));
+    awaited = { top: known.top ?? 0, active: meant ?? known.active ?? null, select: meant !== null };
     selection.reset(awaited.active);
     follow(address);
     if (folder.state !== 'loading') loaded();

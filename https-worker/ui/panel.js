@@ -2,7 +2,7 @@
  * be done about it. It shows transfers.js and decides nothing; it opens by itself and is closed by hand. */
 import { announce, button, el, nameElement } from './dom.js';
 import { percent, size } from './format.js';
-import { parentOf, textOf } from './names.js';
+import { nameOf, parentOf, textOf } from './names.js';
 import { Scroller } from './scroller.js';
 import { fromInput } from './sources.js';
 import { words } from './strings.js';
@@ -154,9 +154,9 @@ function bindRow(row, item, index) {
         row.item = item.id;
         row.address = item.address;
         row.state = null;
-        title.replaceChildren(nameElement(item.name, { cut: true }));
-        title.title = words.goesTo(item.name, textOf(parentOf(item.address)));
-        bar.setAttribute('aria-label', words.uploadOf(item.name));
+        title.replaceChildren(nameElement(nameOf(item.address), { cut: true }));
+        title.title = words.goesTo(nameOf(item.address), textOf(parentOf(item.address)));
+        bar.setAttribute('aria-label', words.uploadOf(nameOf(item.address)));
     }
     about.textContent = aboutOf(item);
     bar.value = item.size > 0 ? item.sent / item.size : Number(item.state === 'done');

@@ -63,6 +63,7 @@ export const words = {
     path: 'Path',
     moreFolders: 'Folders in between',
     search: 'Search',
+    clearSearch: 'End the search',
     account: account => `Account ${name(account)}`,
     signedInAs: account => `Signed in as ${name(account)}`,
     signOut: 'Sign out',
@@ -96,7 +97,7 @@ export const words = {
     selected: n => `${number(n)} selected`,
     actions: {
         open: 'Open', preview: 'Preview', download: 'Download', rename: 'Rename', cut: 'Cut', show: 'Show in its folder', delete: 'Delete',
-        upload: 'Upload', uploadFolder: 'Upload a folder', newFolder: 'New folder', again: 'Read again', more: 'More actions',
+        upload: 'Upload', uploadFolder: 'Upload a folder', newFolder: 'New folder', paste: 'Move here what was cut', again: 'Read again', more: 'More actions',
     },
     actionsFor: names => `Actions for ${these(names)}`,
     actionsForFolder: 'Actions for this folder',
@@ -192,7 +193,8 @@ export const words = {
     keys: {
         title: 'Keys',
         list: [
-            ['↑ ↓ Home End PgUp PgDn', 'Move in the list'],
+            ['↑ ↓', 'Move in the list'],
+            ['PgUp PgDn Home End', 'Move further'],
             ['Shift ↑ ↓', 'Select up to there'],
             ['Ctrl ↑ ↓', 'Move without selecting'],
             ['Space', 'Select or deselect'],

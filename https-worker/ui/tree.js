@@ -69,11 +69,11 @@ function show() {
     if (!box.hidden) reveal(current);
 }
 
-/* The list shows another folder: all above it are opened. */
+/* The list shows another folder: all above it are opened. null: what is open is no folder. */
 export function follow(address) {
     current = address;
-    active = address;
-    if (!box.hidden) reveal(address);
+    if (address !== null) active = address;
+    if (!box.hidden) reveal(address ?? '/');
 }
 
 async function reveal(address) {

@@ -103,7 +103,7 @@ class Lane:
         if self.keys is None:
             self.keys = {name: paramiko.ECDSAKey.generate() for name in ("bob", "wrong")}
         key = self.keys["bob"]
-        self.server.add("bob", None, keys=[f"{key.get_name()} {key.get_base64()} bob"])
+        self.server.add("bob", None, keys=[f"{key.get_name()} {key.get_base64()} bob"], trash=True)
         self.server.add("carol", scenario.PASSWORD)
         scenario.reset(self.server)
 

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import os
+import shutil
 import socket
 import stat
 
@@ -159,7 +160,7 @@ class Run:
         f.flush()
         f._closed = True
 
-    # -- bob: by key; his files are written in place
+    # -- bob: by key; his files are written in place, and what he removes goes to his trash
 
     def by_key(self):
         with connection(self.server.port) as t:
@@ -175,6 +176,7 @@ class Run:
                 self.step("bob's fsync", self.sync, sftp)
                 self.step("bob's mkdir", sftp.mkdir, "folder")
                 self.step("bob's rmdir", sftp.rmdir, "folder")
+                self.step("bob's remove", sftp.remove, "fixed")
 
     def sync(self, sftp):
         f = sftp.open("cut", "r+b")
@@ -251,6 +253,9 @@ class Run:
         need("bob's cut", lambda: content(bob / "cut") == b"cut", "the file has another size")
         if "bob's mkdir" in self.done and "bob's rmdir" in self.done and (bob / "folder").exists():
             wrong.append("bob's rmdir was acknowledged, and the folder is there")
+        need("bob's remove", lambda: not (bob / "fixed").exists(), "the file is there")
+        if FIXED not in [content(bob / "fixed")] + [content(p) for p in (bob / ".trash").glob("* fixed")]:
+            wrong.append("bob's file is neither in its place nor in the trash")
         need("carol's put", lambda: content(carol / "new") == self.data, "the file holds something else")
         need("carol's active put", lambda: content(carol / "active") == self.small, "the file holds something else")
         if content(alice / "fixed") != FIXED:
@@ -281,6 +286,7 @@ class Run:
             ("rename", dict(event="rename", path="/new", to="/moved", result="ok")),
             ("mkdir", dict(event="mkdir", account="alice", path="/folder", result="ok")),
             ("bob's put", dict(event="upload", account="bob", path="/new", result="ok")),
+            ("bob's remove", dict(event="remove", account="bob", path="/fixed", result="ok")),
         ]
         if not getattr(self, "warned", False):
             expected.append(("change", dict(event="account-change", account="alice")))
@@ -317,7 +323,9 @@ def reset(server):
     for name in ACCOUNTS:
         home = server.homes / name
         for entry in os.scandir(home):
-            if entry.is_dir(follow_symlinks=False):
+            if entry.name == ".trash":
+                shutil.rmtree(entry.path)
+            elif entry.is_dir(follow_symlinks=False):
                 os.rmdir(entry.path)
             elif entry.name not in ("fixed", "kept", "cut"):
                 os.unlink(entry.path)

@@ -326,7 +326,10 @@ static void store_says(const struct monitor *m, struct child *c, struct slice by
     const struct envelope *e = envelope_of(bytes);
 
     for (const struct store_request *r = m->store.first; e != NULL && r != NULL; r = r->next) {
-        if (r->id == e->id && r->who != 0)
+        uint32_t asked = MSG_NONE; /* it may be another question than a login's */
+        if (r->len >= sizeof(asked))
+            memcpy(&asked, r->bytes, sizeof(asked));
+        if (r->id == e->id && asked == MSG_store_find)
             note_account(shown_of(r->who), e);
     }
     child_says(c, bytes, 0);

@@ -260,6 +260,61 @@ def ftps():
     yield "long-line", session(b"CWD " + b"a" * 8190 + b"\nPWD\nCWD /" + b"b/" * 2047 + b"\nMLST\nMKD c\n")
 
 
+def http():
+    """What is read (0 a connection, 1 a form, 2 a form of any type, 3 a value), into what pieces it is cut, and the bytes."""
+    def connection(text, piece=0):
+        return bytes([0, piece]) + text.replace(b"\n", b"\r\n")
+
+    def request(*lines, line=b"GET / HTTP/1.1", body=b""):
+        return b"\n".join([line, b"Host: a", *lines]) + b"\n\n" + body
+
+    names = re.findall(r'^FIELD\(\w+, "([\w-]+)", (\w+)', (TOP / "https-worker/fields.def").read_text(), re.M)
+    framing = {"Host", "Content-Length", "Transfer-Encoding", "Connection", "Expect"}
+    for name, rule in names:
+        if name not in framing:
+            yield f"field-{name.lower()}", connection(request(name.encode() + b": x"))
+    post = b"POST /api/x HTTP/1.1"
+    yield "get", connection(request(b"Accept: text/html, */*;q=0.8", b"Accept-Encoding: gzip, br;q=0.5", b"Cookie: a=b; s=abc"))
+    yield "pipelined", connection(request() + request(line=b"HEAD /files/a%20b?inline HTTP/1.1") + request(line=b"OPTIONS * HTTP/1.1"), 7)
+    yield "absolute", connection(request(line=b"GET https://a/b?path=%2Fc&path HTTP/1.1") + request(line=b"GET https://b/ HTTP/1.1"))
+    yield "http-1.0", connection(b"GET / HTTP/1.0\nConnection: keep-alive\n\nGET / HTTP/1.0\n\n")
+    yield "length", connection(request(b"Content-Length: 5", b"Expect: 100-continue", line=post, body=b"abcde") + request())
+    yield "chunked", connection(request(b"Transfer-Encoding: chunked", line=post, body=b"5\nabcde\n3;x=\"y\"\nfgh\n0\nRepr-Digest: sha-256=:AAAA:\nA: b\n\n") + request(), 3)
+    yield "both-lengths", connection(request(b"Content-Length: 5", b"Transfer-Encoding: chunked", line=post, body=b"0\n\nGET"))
+    yield "two-lengths", connection(request(b"Content-Length: 5", b"Content-Length: 5", line=post))
+    yield "bare-lf", bytes(2) + b"GET / HTTP/1.1\nHost: a\n\n"
+    yield "obs-fold", connection(request(b"A: b", b" c"))
+    yield "chunk-bare-lf", bytes(2) + b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;a\nx\r\n0\r\n\r\n"
+    yield "conditions", connection(request(b'If-Match: "x", W/"y"', b'If-None-Match: "z"', b"If-Modified-Since: Fri, 21 Nov 2025 15:00:00 GMT") +
+                                   request(b"If-Unmodified-Since: Friday, 21-Nov-25 15:00:00 GMT", b'If-Range: "x"', b"Range: bytes=0-1,-5,1000-"))
+    yield "credentials", connection(request(b"Authorization: Basic YTpi", b'Cookie: s="abc"; s=abd'))
+    yield "digests", connection(request(b"Repr-Digest: sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:", b"Want-Repr-Digest: sha-512=3, sha-256=10"))
+    yield "tus", connection(request(b"Tus-Resumable: 1.0.0", b"Upload-Length: 5", b"Upload-Metadata: path L2EvYg==,replace eWVz,x", b"Upload-Checksum: md5 1B2M2Y8AsgTpgAmY7PhCfg==", line=post))
+    form = b"""--b
+Content-Disposition: form-data; name="csrf"
+
+t0k
+--b
+Content-Disposition: form-data; name="file"; filename="a%22.txt"
+Content-Type: text/plain
+
+he\rllo
+
+--
+--x
+--b--
+""".replace(b"\n", b"\r\n")
+    yield "form", bytes([1, 0]) + form
+    yield "form-in-pieces", bytes([1, 3]) + form
+    kind = b'multipart/form-data; boundary="b"'
+    yield "form-type", bytes([2, 5, len(kind)]) + kind + form
+    for name, value in {"date": b"Sun, 06 Nov 1994 08:49:37 GMT", "date-850": b"Sunday, 06-Nov-94 08:49:37 GMT", "date-c": b"Sun Nov  6 08:49:37 1994",
+                        "ranges": b"bytes=0-1,-5,1000-2000,1500-", "basic": b"Basic YTpi", "cookies": b"a=b; s=abc", "path": b"/files/a%20b/%C3%BC/", "query": b"path=%2Fa+b&name=c&name=d",
+                        "disposition": b'form-data; name="file"; filename="a.txt"', "host": b"[::1]:8443", "base64": b"Zm9vYg==", "any": bytes(range(256)),
+                        "utf-8": "\u00fc\u20ac\u2028\U0001f600\"\\".encode() + b"\xff\xc3"}.items():
+        yield f"value-{name}", bytes([3, 2]) + value
+
+
 def dispatch():
     def step(what, how=0, data=b""):
         return bytes([what, how]) + struct.pack("<H", len(data)) + data
@@ -333,7 +388,7 @@ def dispatch():
 
 
 TARGETS = {"message": messages, "preimage": preimages, "userauth": userauth, "sshkey": sshkeys, "wire": wire, "config": config,
-           "audit": audit, "report": report, "sftp": sftp, "ftps": ftps, "dispatch": dispatch}
+           "audit": audit, "report": report, "sftp": sftp, "ftps": ftps, "http": http, "dispatch": dispatch}
 
 
 def main():

@@ -479,9 +479,10 @@ static void test_base64(void **state)
         {"foobar", "Zm9vYmFy"},
         {"\xff\xef", "/+8="},
     };
-    static const char *const bad[] = {"Z",    "Zg",   "Zg=",  "Zg===",    "Zh==",
-                                      "Zm9=", "====", "=Zg=", "Zg==Zg==", "Zm9v\n",
-                                      "Zm 9", "Zm-_", "A===", "Zg==\r\n", "\xff\xff\xff\xff"};
+    static const char *const bad[] = {
+        "=",      "==",   "===",  "Z",    "Zg",       "Zg=",
+        "Zg===",  "Zh==", "Zm9=", "====", "=Zg=",     "Zg==Zg==",
+        "Zm9v\n", "Zm 9", "Zm-_", "A===", "Zg==\r\n", "\xff\xff\xff\xff"};
     uint8_t bytes[8];
     char text[16];
 
