@@ -40,7 +40,7 @@ EQUAL = {
     **{f"sign_out while KNOWN|OPEN: then {state}, not STATE_ENDING": "its handler ends the session, as every goodbye does"
        for state in ("STAY", *(f"STATE_{s}" for s in ("STARTING", "SPARE", "GREETED", "CHECKING", "KNOWN", "OPEN")))},
     **{f"{message}: heard while STARTING|SPARE|GREETED|CHECKING|KNOWN|OPEN (each)": "it carries a descriptor, which nobody may send to the monitor: it is refused before"
-       for message in ("client", "agent_setup", "agent_report_link", "store_audit_source")},
+       for message in ("client", "agent_setup", "agent_report_link", "upload_opened", "store_audit_source")},
 }
 
 
