@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/calendar.h"
+#include "common/utf8.h"
 #include "https-worker/disposition.h"
 #include "https-worker/media_type.h"
 #include "https-worker/worker.h"
@@ -20,6 +21,7 @@
 #define WAITING_MOST (1u << 20) /* bytes of names still to be put in */
 #define MISSING_MOST 65536      /* of the list of what is left out */
 #define PACKED_MOST  (64u << 20)
+#define NAME_MOST    (3 * (TARGET_PATH_MAX + 2) + 1)
 #define MISSING_NAME "files that are missing here.txt"
 
 static void done_zip(struct worker *w);
@@ -68,15 +70,35 @@ static bool worth_packing(struct slice name, const struct attributes *a)
            strncmp(media_type_of(name)->type, "text/", sizeof("text/") - 1) == 0;
 }
 
+/* Names in a zip are UTF-8: a byte that is part of no character becomes "%E4". text has room for
+ * NAME_MOST bytes, as many as a path can need. */
+static size_t write_text(struct slice name, char *text)
+{
+    size_t len = 0;
+    uint32_t code;
+
+    while (name.len > 0) {
+        const uint8_t byte = name.data[0];
+        const struct slice character = utf8_take(&name, &code);
+        if (code == UTF8_NONE)
+            len += (size_t)snprintf(text + len, NAME_MOST - len, "%%%02X", byte);
+        else
+            memcpy(text + len, character.data, character.len);
+        len += code == UTF8_NONE ? 0 : character.len;
+    }
+    text[len] = '\0';
+    return len;
+}
+
 /* The head of an entry; its bytes follow. */
 static int put_head(struct worker *w, struct slice name, const struct attributes *a)
 {
-    char text[TARGET_PATH_MAX + 2];
+    char text[NAME_MOST];
     struct archive_entry *entry = archive_entry_new();
 
     if (entry == NULL)
         return -1;
-    snprintf(text, sizeof(text), "%.*s", (int)name.len, (const char *)name.data);
+    write_text(name, text);
     archive_entry_set_pathname(entry, text);
     archive_entry_set_filetype(entry, S_ISDIR(a->mode) ? AE_IFDIR : AE_IFREG);
     archive_entry_set_perm(entry, (S_ISDIR(a->mode) ? 0755 : 0644));
@@ -129,10 +151,9 @@ static int remember(struct bundle *b, struct slice folder, struct slice name)
 
 static void left_out(struct bundle *b, struct slice name)
 {
-    if (name.len + 1 > MISSING_MOST - b->missing_len)
+    if (NAME_MOST > MISSING_MOST - b->missing_len)
         return; /* the list is long enough to say that something is wrong */
-    memcpy(b->missing + b->missing_len, name.data, name.len);
-    b->missing_len += name.len;
+    b->missing_len += write_text(name, b->missing + b->missing_len);
     b->missing[b->missing_len++] = '\n';
 }
 
@@ -262,8 +283,9 @@ static bool read_names(struct worker *w, struct slice form)
         if (!form_named(&pair, "name"))
             continue;
         const ssize_t n = form_decode(pair.value, name, sizeof(name));
-        if (n <= 0 || memchr(name, '/', (size_t)n) != NULL ||
-            remember(b, slice_of(NULL, 0), slice_of(name, (size_t)n)) < 0)
+        const struct slice one = slice_of(name, n > 0 ? (size_t)n : 0);
+        if (n <= 0 || memchr(name, '/', one.len) != NULL || slice_is(one, ".") ||
+            slice_is(one, "..") || remember(b, slice_of(NULL, 0), one) < 0)
             return false;
     }
     return b->waiting_len > 0;
@@ -279,7 +301,7 @@ static void write_name(struct worker *w)
     char name[300];
 
     const int len = snprintf(name, sizeof(name), "%s.zip", base);
-    disposition_write(response_open(&w->head, "Content-Disposition"), true,
+    disposition_write(response_open(&w->head, "Content-Disposition"), "attachment",
                       slice_of(name, (size_t)len));
     response_close(&w->head);
 }

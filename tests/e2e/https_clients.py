@@ -72,7 +72,7 @@ class Answer:
     def error(self):
         """The error's code; its sentence is one."""
         told = self.json
-        assert set(told) == {"error", "message"} and re.fullmatch(r"[A-Z].*[.:/?=\"]", told["message"]), told
+        assert set(told) == {"error", "message"} and re.fullmatch(r"[A-Z].*[].:/?=\"]", told["message"]), told
         return told["error"]
 
     @property

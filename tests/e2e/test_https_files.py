@@ -6,14 +6,13 @@ import email
 import hashlib
 import os
 import re
-import signal
 import urllib.parse
 
 import pytest
 
 from conftest import same
 from https_clients import Curl, Rclone, Web, Wire, available, basic, quoted
-from server import Process, Trouble, wait_for
+from server import Trouble, wait_for
 from test_full_disk import small_disk
 
 LOGIN = "Authorization: " + basic()["Authorization"]
@@ -464,41 +463,3 @@ def test_the_form(https, folder, payload):
         assert web.ask("POST", f"/plain/{folder}/", body, {"Content-Type": "text/plain"}).status in (400, 415)
         assert (home / "empty").read_bytes() == b""
         assert set(os.listdir(home)) - {"cut"} == {'ä b".txt', "empty"}
-
-
-# ---- what is killed in the middle ----------------------------------------------------------------
-@pytest.mark.parametrize("which", ["worker_pid", "agent_pid", "store", "session"])
-def test_killed_while_transfers_run(make_server, payload, which):
-    """That connection ends, or (the store) not even that; nobody takes a part for whole, and others go on."""
-    server = make_server(start=False).serve_https().start()
-    for name in ("alice", "bob"):
-        server.add(name, atomic=True)
-        with open(server.put_file("large", b"", name), "wb") as f:
-            f.truncate(50_000_000)
-    with Web(server, "bob", basic=True) as other, Wire(server) as down, Wire(server) as up:
-        assert other.list("/").status == 200
-        down.send(f"GET /files/large HTTP/1.1\r\nHost: x\r\n{LOGIN}\r\n\r\n")
-        assert down.head()[0] == 200
-        up.send(f"PUT /files/up HTTP/1.1\r\nHost: x\r\n{LOGIN}\r\nContent-Length: 1000000\r\n\r\n" + "x" * 500_000)
-        sessions = wait_for("both sessions", lambda: (lambda s: s if len(s) == 2 else None)(
-            [s for s in server.sessions() if s["account"] == "alice" and s["agent_pid"]]))
-        if which == "store":
-            server.children("sallyport-store")[0].kill(signal.SIGKILL)
-            assert down.exactly(50_000_000) == b"\0" * 50_000_000
-            up.send("x" * 500_000)
-            assert up.answer().status == 201 and (server.home() / "up").stat().st_size == 1_000_000
-        else:
-            for session in sessions:
-                if which == "session":
-                    server.command("session", "kill", session["number"])
-                else:
-                    Process(session[which]).kill()
-            server.expected_security = 2 if which == "worker_pid" else 0
-            with pytest.raises((Trouble, OSError)):
-                down.exactly(50_000_000)
-            wait_for("the end of alice's sessions", lambda: not [s for s in server.sessions() if s["account"] == "alice"])
-            if which == "agent_pid":
-                assert not (server.home() / "up").exists()  # what it had begun under another name stays
-            else:
-                wait_for("the end of the upload", lambda: os.listdir(server.home()) == ["large"])
-        assert other.list("/").status == 200 and other.put("/after", b"x").status == 201
