@@ -46,6 +46,7 @@ static void send_answer(struct monitor *m, struct session *s, enum verdict_outco
     if (send_verdict_fds(s->worker.fd, s->login.request_id, &verdict, &s->agent_link,
                          open ? 1 : 0) < 0)
         session_end(m, s, "its worker is gone");
+    explicit_bzero(s->login.token, sizeof(s->login.token));
 }
 
 /* No further try: the client is told why, and the worker ends. */

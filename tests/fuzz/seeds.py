@@ -350,9 +350,12 @@ def dispatch():
     yield "operator", exchange + password + known + hashed + agent + step(8, 0) + step(8, 1) + step(7, 4)
     yield "closed-link", exchange + password + step(9, 0) + known + hashed + agent
     yield "many-clients", step(2, 0) * 5 + ready + step(1, 0x40) + step(1, 0x80)
-    # The FTPS spare is the second worker; a client of it, logged in; another after it.
+    # The FTPS spare is the second worker; a client of it, logged in; another is the fifth (after SFTP's second).
+    def acts(worker, act, data=b""):
+        return step(1 + 22 * (worker // 4), (worker & 3) << 6 | act, data)
+
     def ftps(act, data=b"", worker=1):
-        return step(1, worker << 6 | act, data)
+        return acts(worker, act, data)
 
     signed = ftps(14, b"\0") + ftps(16, b"\0")
     login = step(2, 2) + ftps(14) + ftps(6) + known + hashed + agent
@@ -368,14 +371,54 @@ def dispatch():
     yield "ftps-before-login", step(2, 2) + passive
     yield "ftps-of-sftp", exchange + step(1, 14) + step(1, 18)
     yield "sftp-of-ftps", step(2, 2) + ftps(1)
-    yield "ftps-reload", login + step(8, 4) + ftps(14) + step(2, 6) + ftps(0, worker=3) + ftps(14, worker=3)
+    yield "ftps-reload", login + step(8, 4) + ftps(14) + step(2, 6) + ftps(0, worker=4) + ftps(14, worker=4)
     yield "ftps-passive", login + passive + connects + passive + passive + connects * 2 + step(7, 40) + ftps(10)
     yield "ftps-passive-of-another", login + passive + step(10, 1) + step(10, 2) + connects
     yield "ftps-passive-late", login + passive + step(7, 31) + connects
     yield "ftps-active", login + active + passive + active + connects
     yield "ftps-active-low", login + ftps(17, b"\0\x15")
-    yield "ftps-two", login + ftps(0, worker=3) + step(2, 3) + ftps(6, worker=3) + known + hashed + step(5, 0x10) + \
-        (passive + ftps(18, worker=3) + step(10, 0) + step(10, 1) + step(10, 5) + step(10, 4)) * 2 + ftps(10) + connects
+    yield "ftps-two", login + ftps(0, worker=4) + step(2, 3) + ftps(6, worker=4) + known + hashed + step(5, 0x10) + \
+        (passive + ftps(18, worker=4) + step(10, 0) + step(10, 1) + step(10, 5) + step(10, 4)) * 2 + ftps(10) + connects
+    # The HTTPS spare is the third worker, the next ones are the fifth and those after it.
+    def https(act, data=b"", worker=2):
+        return acts(worker, act, data)
+
+    def another(worker):
+        return step(2, 8) + https(0, worker=worker)
+
+    first, out = step(2, 8), https(27)
+    logged_in = first + https(14) + https(6) + known + hashed
+    signed_in = first + https(20) + known + hashed
+    by_token = another(4) + https(22, worker=4) + known
+    yield "https-known", logged_in + https(26) + agent + https(10)
+    yield "https-agent-twice", logged_in + https(26) + https(26) + agent + https(26)
+    yield "https-agent-early", first + https(26) + signed_in + https(26)
+    yield "https-agent-cannot", logged_in + https(26) + step(5, 1)
+    yield "https-two-accounts", logged_in + https(6, b"bob") + known + hashed + https(22)
+    yield "https-signs-later", logged_in + https(14) + https(16)
+    yield "https-sign-in", signed_in + by_token + https(26, worker=4) + agent + https(27, worker=4) + another(5) + https(22, worker=5) + known
+    yield "https-sign-in-wrong", first + (https(21) + known + hashed) * 4
+    yield "https-sign-in-both", first + https(20) + step(3, 0x19) + hashed + https(20, b"bob") + known + hashed
+    yield "https-sign-in-store-dies", first + https(20) + known + step(6, 1) + hashed + step(7, 6)
+    yield "https-token-both", signed_in + another(4) + https(22, worker=4) + step(3, 0x19) + (https(7, worker=4) + step(3, 0x19) + hashed) * 4
+    yield "https-token-disabled", signed_in + another(4) + https(22, worker=4) + step(3, 0x13) + https(6, worker=4) + known
+    yield "https-token-of-another", signed_in + another(4) + https(22, worker=4) + step(3, 0x31) + https(26, worker=4) + agent
+    yield "https-tokens", first + (https(23, b"x") + known) * 9
+    yield "https-token-short", first + https(23, bytes([99]))
+    yield "https-token-of-sftp", step(1, 22) + known
+    yield "https-two-by-token", signed_in + by_token + another(5) + https(22, worker=5) + known + https(27, worker=4)
+    yield "https-sign-out-by-password", logged_in + out
+    yield "https-remembered", logged_in + another(4) + https(6, worker=4) + known + https(26, worker=4) + agent
+    yield "https-remembered-late", logged_in + step(7, 61) + another(4) + https(6, worker=4) + known + hashed
+    yield "https-remembered-sign-in", logged_in + another(4) + https(20, worker=4) + known
+    yield "https-remembered-disabled", logged_in + another(4) + https(6, worker=4) + step(3, 0x13) + hashed
+    yield "https-tls", first + https(24, b"\1one") + https(25, b"\1one") + another(4) + https(25, b"\1", worker=4) + https(24, b"\1two", worker=4) + https(25, b"\1", worker=2)
+    yield "https-tls-late", first + https(24, b"\1one") + step(7, 250) * 15 + another(4) + https(25, b"\1", worker=4)
+    yield "https-tls-often", first + https(24, b"\1") * 3
+    yield "https-of-ftps", step(2, 2) + ftps(24, b"x") + ftps(26)
+    for name in ("auth_token", "tls_keep", "tls_find", "agent_wanted", "sign_out"):
+        own = {field: sample_value(kind, field) for kind, field in SCHEMA[name]}
+        yield f"raw-{name}", first + step(0, 0x84, message(name, **own))
     for name in ("sign_tls13", "sign_tls12", "data_passive", "data_active"):
         own = {field: sample_value(kind, field) for kind, field in SCHEMA[name]}
         yield f"raw-{name}", login + step(0, 0x44, message(name, **own))

@@ -141,7 +141,7 @@ static void check_parts(struct session *s, struct tracer *t, bool traced,
 static void check(const struct expectation *e)
 {
     static struct tracer t;
-    struct session *s = session_start(RIGHTS_ALL, e->flags);
+    struct session *s = session_start(RIGHTS_ALL, e->flags | ACCOUNT_PARTS);
     uint32_t handle;
     struct stat st;
     int fd;
