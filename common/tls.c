@@ -108,7 +108,9 @@ static void forget_first(void)
         SSL_SESSION_free(first.sessions[--first.count]);
 }
 
-/* Sessions that any worker may resume are the monitor's to keep. */
+/* Sessions that any worker may resume are the monitor's to keep: those of TLS 1.3. Ids pass in the
+ * clear, and by what is kept of TLS 1.2 whoever has it reads all that was recorded of that session:
+ * resuming makes no new keys there. */
 static int keep_in_monitor(SSL *ssl, SSL_SESSION *session)
 {
     uint8_t bytes[SESSION_BYTES], *at = bytes;
@@ -117,6 +119,8 @@ static int keep_in_monitor(SSL *ssl, SSL_SESSION *session)
     const int len = i2d_SSL_SESSION(session, NULL);
 
     (void)ssl;
+    if (SSL_SESSION_get_protocol_version(session) < TLS1_3_VERSION)
+        return 0;
     if (len > 0 && len <= SESSION_BYTES && i2d_SSL_SESSION(session, &at) == len) {
         const struct tls_keep keep = {.id = slice_of(id, id_len),
                                       .session = slice_of(bytes, (size_t)len)};

@@ -24,12 +24,9 @@ static int weight_of(struct slice text)
 static int take_weight(struct slice element, struct slice *what)
 {
     struct slice name, value;
-    size_t n = 0;
     int weight = 1000, more = 1;
 
-    while (n < element.len && element.data[n] != ';')
-        n++;
-    *what = ows_trim(slice_take(&element, n));
+    *what = ows_trim(slice_until(&element, ';'));
     while (weight >= 0 && (more = parameter_next(&element, &name, &value)) == 1) {
         if (slice_same(name, slice_text("q")))
             weight = weight_of(value);

@@ -301,7 +301,7 @@ static void write_name(struct worker *w)
     char name[300];
 
     const int len = snprintf(name, sizeof(name), "%s.zip", base);
-    disposition_write(response_open(&w->head, "Content-Disposition"), true,
+    disposition_write(response_open(&w->head, "Content-Disposition"), "attachment",
                       slice_of(name, (size_t)len));
     response_close(&w->head);
 }

@@ -133,12 +133,15 @@ static enum body_result take_piece(struct body *b, struct slice *bytes, struct s
 enum body_result body_next(struct body *b, struct slice *bytes, struct slice *piece)
 {
     *piece = slice_of(NULL, 0);
-    while (b->refusal.status == 0 && b->stage != BODY_DONE) {
+    if (b->refusal.status != 0)
+        return BODY_REFUSED;
+    while (b->stage != BODY_DONE) {
         if (bytes->len == 0)
             return BODY_MORE;
         if (b->stage == BODY_CONTENT || b->stage == BODY_DATA)
             return take_piece(b, bytes, piece);
-        take_byte(b, slice_take(bytes, 1).data[0]);
+        if (take_byte(b, slice_take(bytes, 1).data[0]) < 0)
+            return BODY_REFUSED;
     }
-    return b->refusal.status != 0 ? BODY_REFUSED : BODY_END;
+    return BODY_END;
 }

@@ -10,11 +10,8 @@ enum credentials_result cookie_find(struct slice field, const char *name, struct
 
     *value = slice_of(NULL, 0);
     while (field.len > 0) {
-        const uint8_t *end = memchr(field.data, ';', field.len);
-        struct slice pair =
-            slice_take(&field, end != NULL ? (size_t)(end - field.data) : field.len);
-        slice_take(&field, end != NULL ? 1 : 0);
-        pair = ows_trim(pair);
+        struct slice pair = ows_trim(slice_until(&field, ';'));
+        slice_skip(&field, ";");
         if (!slice_skip(&pair, name) || !slice_skip(&pair, "="))
             continue;
         if (pair.len >= 2 && pair.data[0] == '"' && pair.data[pair.len - 1] == '"')
@@ -31,12 +28,9 @@ enum credentials_result cookie_find(struct slice field, const char *name, struct
 enum credentials_result basic_parse(struct slice field, struct basic *basic)
 {
     struct secret *both = &basic->both;
-    size_t n = 0;
 
-    basic_clear(basic);
-    while (n < field.len && field.data[n] != ' ')
-        n++;
-    if (!slice_same(slice_take(&field, n), slice_text("Basic")))
+    basic_clear(basic); /* ends with a NUL, then, however long it becomes */
+    if (!slice_same(slice_until(&field, ' '), slice_text("Basic")))
         return CREDENTIALS_NONE;
     while (slice_skip(&field, " ")) /* RFC 9110, 11.4: one or more */
         ;
@@ -44,16 +38,13 @@ enum credentials_result basic_parse(struct slice field, struct basic *basic)
     if (len < 0)
         return CREDENTIALS_BAD;
     both->len = (size_t)len;
-    both->bytes[both->len] = '\0';
     for (size_t i = 0; i < both->len; i++) {
         if (both->bytes[i] < ' ' || both->bytes[i] == 0x7f)
             return CREDENTIALS_BAD;
     }
-    const uint8_t *colon = memchr(both->bytes, ':', both->len);
-    if (colon == NULL)
-        return CREDENTIALS_BAD;
-    basic->user_len = (size_t)(colon - both->bytes);
-    return CREDENTIALS_FOUND;
+    struct slice rest = secret_slice(both);
+    basic->user_len = slice_until(&rest, ':').len;
+    return rest.len > 0 ? CREDENTIALS_FOUND : CREDENTIALS_BAD;
 }
 
 struct slice basic_user(const struct basic *basic)

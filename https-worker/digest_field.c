@@ -24,19 +24,14 @@ static bool is_name(const char *name, struct slice text)
 /* A key (RFC 9651, 3.1.2) taken off a dictionary's member, and its '='. */
 static bool take_key(struct slice *member, struct slice *key)
 {
-    const uint8_t *sign = memchr(member->data, '=', member->len);
-
-    if (sign == NULL)
-        return false;
-    *key = slice_take(member, (size_t)(sign - member->data));
-    slice_take(member, 1);
+    *key = slice_until(member, '=');
     for (size_t i = 0; i < key->len; i++) {
         const uint8_t c = key->data[i];
         const bool begins = (c >= 'a' && c <= 'z') || c == '*';
         if (!begins && (i == 0 || ((c < '0' || c > '9') && c != '_' && c != '-' && c != '.')))
             return false;
     }
-    return key->len > 0;
+    return key->len > 0 && slice_skip(member, "=");
 }
 
 static int take_digest(struct slice text, enum digest_kind kind, struct digest_value *value)
@@ -109,19 +104,15 @@ void repr_digest_write(struct writer *w, enum digest_kind kind, const uint8_t *b
 /* ---- tus ------------------------------------------------------------------------------------ */
 int upload_checksum_parse(struct slice field, struct digest_value *value, struct refusal *refusal)
 {
-    const uint8_t *blank = field.len > 0 ? memchr(field.data, ' ', field.len) : NULL;
+    const struct slice name = slice_until(&field, ' ');
     enum digest_kind kind = 0;
 
     value->kind = DIGEST_NONE;
-    if (blank == NULL)
-        return refuse(refusal, 400, "The Upload-Checksum field cannot be read.");
-    const struct slice name = slice_take(&field, (size_t)(blank - field.data));
-    slice_take(&field, 1);
     while (kind < DIGEST_NONE && !is_name(kinds[kind].tus, name))
         kind++;
     if (kind == DIGEST_NONE)
         return refuse(refusal, 400, "The algorithm of the Upload-Checksum is not known here.");
-    return take_digest(field, kind, value) < 0
+    return !slice_skip(&field, " ") || take_digest(field, kind, value) < 0
                ? refuse(refusal, 400, "The Upload-Checksum field cannot be read.")
                : 0;
 }

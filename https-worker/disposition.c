@@ -15,12 +15,13 @@ static struct slice take_shown(struct slice *name)
     return code == UTF8_NONE || utf8_deceives(code) || code == '/' ? slice_text("_") : character;
 }
 
-void disposition_write(struct writer *w, bool attachment, struct slice name)
+void disposition_write(struct writer *w, const char *kind, struct slice name)
 {
     struct slice rest = name;
     bool plain = true;
 
-    writer_text(w, attachment ? "attachment; filename=\"" : "inline; filename=\"");
+    writer_text(w, kind);
+    writer_text(w, "; filename=\"");
     while (rest.len > 0) {
         const struct slice c = take_shown(&rest);
         /* what readers take for an escape, or in an encoding of their own (RFC 6266, appendix D) */
@@ -38,8 +39,7 @@ void disposition_write(struct writer *w, bool attachment, struct slice name)
 
 /* ---- read ----------------------------------------------------------------------------------- */
 
-/* The next `; name="value"` or `; name=token`, the value without its quotes. 1, 0 at the end, -1.
- */
+/* The next `; name="value"` or `; name=token`, the value without quotes. 1; 0 at the end; -1. */
 static int take_parameter(struct slice *rest, struct slice *name, struct slice *value)
 {
     *rest = ows_trim(*rest);
@@ -48,17 +48,14 @@ static int take_parameter(struct slice *rest, struct slice *name, struct slice *
     if (!slice_skip(rest, ";"))
         return -1;
     *rest = ows_trim(*rest);
-    const uint8_t *sign = rest->len > 0 ? memchr(rest->data, '=', rest->len) : NULL;
-    if (sign == NULL)
+    *name = slice_until(rest, '=');
+    if (!token_is(*name) || !slice_skip(rest, "="))
         return -1;
-    *name = slice_take(rest, (size_t)(sign - rest->data));
-    slice_take(rest, 1);
-    const bool quoted = slice_skip(rest, "\"");
-    const uint8_t *end = rest->len > 0 ? memchr(rest->data, quoted ? '"' : ';', rest->len) : NULL;
-    *value = slice_take(rest, end != NULL ? (size_t)(end - rest->data) : rest->len);
-    if (quoted)
-        return end != NULL && slice_skip(rest, "\"") ? 1 : -1;
-    *value = ows_trim(*value);
+    if (slice_skip(rest, "\"")) {
+        *value = slice_until(rest, '"');
+        return slice_skip(rest, "\"") ? 1 : -1;
+    }
+    *value = ows_trim(slice_until(rest, ';'));
     return token_is(*value) ? 1 : -1;
 }
 
@@ -103,12 +100,9 @@ static int take_names(struct slice rest, struct slice *name, struct slice *filen
 int disposition_parse(struct slice field, struct disposition *out, struct refusal *refusal)
 {
     struct slice name = {0}, filename = {0};
-    size_t n = 0;
 
     *out = (struct disposition){0};
-    while (n < field.len && field.data[n] != ';')
-        n++;
-    if (!slice_same(ows_trim(slice_take(&field, n)), slice_text("form-data")))
+    if (!slice_same(ows_trim(slice_until(&field, ';')), slice_text("form-data")))
         return refuse(refusal, 400, "A part of the form is no form-data.");
     if (take_names(field, &name, &filename, refusal) < 0)
         return -1;

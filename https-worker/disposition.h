@@ -7,8 +7,8 @@
 
 /* `attachment; filename="a_.txt"; filename*=UTF-8''a%C3%BC.txt`: the second only where the first
  * cannot say it all. Characters that deceive the eye, and bytes that are no UTF-8, become "_": the
- * name is one that a person can type. */
-void disposition_write(struct writer *w, bool attachment, struct slice name);
+ * name is one that a person can type. kind: "attachment" or "inline". */
+void disposition_write(struct writer *w, const char *kind, struct slice name);
 
 #define PART_NAME_MAX     64
 #define PART_FILENAME_MAX 255 /* NAME_MAX of Linux */

@@ -7,9 +7,9 @@ enum { HEADER, TRAILER };
 
 static const struct {
     const char *name;
-    uint8_t rule, where;
+    uint8_t len, rule, where;
 } known[] = {
-#define FIELD(name, text, rule, where) {text, rule, where},
+#define FIELD(name, text, rule, where) {text, sizeof(text) - 1, rule, where},
 #include "https-worker/fields.def"
 };
 
@@ -22,7 +22,7 @@ static enum field find(struct slice name)
 {
     enum field field = 0;
 
-    while (field < FIELD_COUNT && !slice_same(name, slice_text(known[field].name)))
+    while (field < FIELD_COUNT && !slice_same(name, slice_of(known[field].name, known[field].len)))
         field++;
     return field;
 }
@@ -32,14 +32,10 @@ int fields_add(struct fields *fields, struct slice line, struct refusal *refusal
     if (fields->count == FIELDS_MAX)
         return refuse(refusal, 431, "The request has too many header fields.");
     fields->count++;
-    if (line.len > 0 && (line.data[0] == ' ' || line.data[0] == '\t'))
-        return refuse(refusal, 400, "A header field is folded over lines."); /* RFC 9112, 5.2 */
-    const uint8_t *colon = line.len > 0 ? memchr(line.data, ':', line.len) : NULL;
-    if (colon == NULL)
+    const struct slice name = slice_until(&line, ':');
+    if (!slice_skip(&line, ":"))
         return refuse(refusal, 400, "A header field has no colon.");
-    const struct slice name = slice_take(&line, (size_t)(colon - line.data));
-    slice_take(&line, 1);
-    if (!token_is(name)) /* blanks before the colon too: RFC 9112, 5.1 */
+    if (!token_is(name)) /* nor blanks before it, or before the colon: RFC 9112, 5.2 and 5.1 */
         return refuse(refusal, 400, "The name of a header field holds what no name may hold.");
     if (!chars_are(line, CHAR_VALUE))
         return refuse(refusal, 400, "A header field holds a control character.");
@@ -54,11 +50,7 @@ int fields_add(struct fields *fields, struct slice line, struct refusal *refusal
 
 bool fields_have(const struct fields *fields, enum field field)
 {
-    size_t i = 0;
-
-    while (i < fields->kept && fields->lines[i].field != field)
-        i++;
-    return i < fields->kept;
+    return fields_get(fields, field).data != NULL; /* an empty value stands somewhere too */
 }
 
 struct slice fields_get(const struct fields *fields, enum field field)

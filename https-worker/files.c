@@ -129,7 +129,8 @@ static void write_fields(struct worker *w, const struct media_type *type, bool a
 {
     struct writer *disposition = response_open(&w->head, "Content-Disposition");
 
-    disposition_write(disposition, attachment, last_name(w->exchange.rest));
+    disposition_write(disposition, attachment ? "attachment" : "inline",
+                      last_name(w->exchange.rest));
     response_close(&w->head);
     response_text(&w->head, "Accept-Ranges", "bytes");
     response_text(&w->head, "ETag", etag);

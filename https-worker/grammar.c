@@ -17,7 +17,7 @@
      (c) == '.' || IN(c, '^', '`') || (c) == '|' || (c) == '~') /* # $ % & ', ^ _ ` */
 #define TARGET(c)                                                                                  \
     (UNRESERVED(c) || SUB_DELIM(c) || (c) == '%' || (c) == ':' || (c) == '@' || (c) == '/' ||      \
-     (c) == '?')
+     (c) == '?' || (c) == '[' || (c) == ']')
 #define ETAG(c)   ((VISIBLE(c) && (c) != '"') || OBS_TEXT(c))
 #define COOKIE(c) (VISIBLE(c) && (c) != '"' && (c) != ',' && (c) != ';' && (c) != '\\')
 #define ATTR(c)   (TOKEN(c) && (c) != '*' && (c) != '\'' && (c) != '%')
@@ -77,6 +77,13 @@ struct slice slice_take(struct slice *text, size_t n)
 
     *text = slice_of(n > 0 ? text->data + n : text->data, text->len - n);
     return taken;
+}
+
+struct slice slice_until(struct slice *text, char separator)
+{
+    const uint8_t *at = text->len > 0 ? memchr(text->data, separator, text->len) : NULL;
+
+    return slice_take(text, at != NULL ? (size_t)(at - text->data) : text->len);
 }
 
 struct slice ows_trim(struct slice text)
@@ -181,11 +188,9 @@ int parameter_next(struct slice *rest, struct slice *name, struct slice *value)
             return -1;
         parameter = ows_trim(slice_take(rest, unquoted_until(*rest, ';')));
     }
-    const uint8_t *sign = memchr(parameter.data, '=', parameter.len);
-    if (sign == NULL)
+    *name = slice_until(&parameter, '=');
+    if (!slice_skip(&parameter, "="))
         return -1;
-    *name = slice_take(&parameter, (size_t)(sign - parameter.data));
-    slice_take(&parameter, 1);
     *value = parameter;
     return token_is(*name) && (token_is(*value) || is_quoted(*value)) ? 1 : -1;
 }

@@ -1,6 +1,5 @@
 /* The small rules that the grammar of HTTP is made of (RFC 9110, 5.6; RFC 3986): classes of
- * characters, white space, numbers, lists, parameters. Everything is a slice of somebody's bytes.
- */
+ * characters, white space, numbers, lists, parameters. All of it slices of somebody's bytes. */
 #ifndef SALLYPORT_HTTPS_GRAMMAR_H
 #define SALLYPORT_HTTPS_GRAMMAR_H
 
@@ -29,7 +28,8 @@ static inline int refuse(struct refusal *refusal, unsigned status, const char *w
 enum {
     CHAR_TOKEN = 1,      /* tchar (RFC 9110, 5.6.2) */
     CHAR_VALUE = 2,      /* of a field's value: visible, blank, tab, obs-text (RFC 9110, 5.5) */
-    CHAR_TARGET = 4,     /* of a request's target, '%' too (RFC 3986, 3.3 and 3.4) */
+    CHAR_TARGET = 4,     /* of a request's target, '%' too (RFC 3986, 3.3 and 3.4); and "[" and
+                          * "]", the only others that browsers leave in a path as they are */
     CHAR_UNRESERVED = 8, /* stands for itself in every part of an address (RFC 3986, 2.3) */
     CHAR_ETAG = 16,      /* etagc (RFC 9110, 8.8.3) */
     CHAR_COOKIE = 32,    /* cookie-octet (RFC 6265, 4.1.1) */
@@ -51,6 +51,8 @@ struct slice ows_trim(struct slice text);
 
 /* The first n bytes taken off a text: n is at most text->len. */
 struct slice slice_take(struct slice *text, size_t n);
+/* All before a separator taken off, or all there is where none stands; the separator stays. */
+struct slice slice_until(struct slice *text, char separator);
 /* Equal, whatever the case of ASCII letters. */
 bool slice_same(struct slice a, struct slice b);
 /* Take a beginning off, if it is there (case counts). */

@@ -56,7 +56,13 @@ static bool put_string(struct writer *w, struct slice text)
     uint32_t code;
 
     writer_text(w, "\"");
-    while (text.len > 0) {
+    for (;;) {
+        size_t plain = 0; /* most of most names */
+        while (plain < text.len && text.data[plain] < 0x80 && !must_escape(text.data[plain]))
+            plain++;
+        writer_put(w, slice_take(&text, plain));
+        if (text.len == 0)
+            break;
         const struct slice character = utf8_take(&text, &code);
         whole = whole && code != UTF8_NONE;
         if (must_escape(code))

@@ -9,16 +9,13 @@ int multipart_begin(struct multipart *m, struct slice content_type)
 {
     struct slice name, value, boundary = {0};
     char text[MULTIPART_BOUNDARY_MAX];
-    size_t n = 0;
     int more;
 
     m->refusal = (struct refusal){0};
     m->stage = MULTIPART_BEGIN;
     m->field_count = 0;
     m->file_came = false;
-    while (n < content_type.len && content_type.data[n] != ';')
-        n++;
-    if (!slice_same(ows_trim(slice_take(&content_type, n)), slice_text("multipart/form-data")))
+    if (!slice_same(ows_trim(slice_until(&content_type, ';')), slice_text("multipart/form-data")))
         return refuse(&m->refusal, 415, "A form with a file is sent as multipart/form-data.");
     while ((more = parameter_next(&content_type, &name, &value)) == 1) {
         if (!slice_same(name, slice_text("boundary")))

@@ -18,13 +18,11 @@ static bool take_position(struct slice text, uint64_t *position)
 /* "5-9", "5-", "-5" (RFC 9110, 14.1.2). 1: it lies in the file; 0: it does not; -1: it is none. */
 static int take_spec(struct slice text, uint64_t size, struct range *range)
 {
-    const uint8_t *dash = memchr(text.data, '-', text.len);
-    uint64_t first = 0, last = UINT64_MAX;
+    const struct slice before = slice_until(&text, '-');
+    uint64_t first, last = UINT64_MAX;
 
-    if (dash == NULL)
+    if (!slice_skip(&text, "-"))
         return -1;
-    const struct slice before = slice_take(&text, (size_t)(dash - text.data));
-    slice_take(&text, 1);
     if (before.len == 0) {
         if (!take_position(text, &last))
             return -1;
@@ -69,14 +67,12 @@ static void join(struct ranges *ranges, struct range range)
 
 enum range_result range_parse(struct slice value, uint64_t size, struct ranges *ranges)
 {
-    const size_t unit = value.len > 0 ? strlen("bytes") : 0;
     struct slice spec;
     struct range range;
     size_t asked = 0;
 
     ranges->count = 0;
-    if (value.len <= unit || !slice_same(slice_take(&value, unit), slice_text("bytes")) ||
-        !slice_skip(&value, "="))
+    if (!slice_same(slice_until(&value, '='), slice_text("bytes")) || !slice_skip(&value, "="))
         return RANGE_WHOLE;
     while (list_next(&value, &spec)) {
         const int good = take_spec(spec, size, &range);

@@ -43,9 +43,7 @@ struct byteranges {
     const char *type;     /* its media type */
     const char *boundary; /* letters and digits by chance, so that no file holds them */
 };
-#define BYTERANGES_HEAD_MAX                                                                        \
-    512 /* of a part's head; its type and boundary have at most 128 each                           \
-         */
+#define BYTERANGES_HEAD_MAX 512 /* of a head, with a type and boundary of 128 each at most */
 
 /* Content-Type's value. */
 void byteranges_type(struct writer *w, const struct byteranges *b);

@@ -48,30 +48,23 @@ static int take_version(struct request *r, struct slice text)
 /* line: without its CRLF; of one that is too long, the beginning. */
 static int take_request_line(struct request *r, struct slice line)
 {
-    const uint8_t *blank = line.len > 0 ? memchr(line.data, ' ', line.len) : NULL;
-    const struct slice method =
-        slice_take(&line, blank != NULL ? (size_t)(blank - line.data) : line.len);
+    const struct slice method = slice_until(&line, ' ');
+    enum method found = 0;
 
     if (!token_is(method))
         return refuse(&r->refusal, 400, "The request does not begin with a method.");
     if (method.len > REQUEST_METHOD_MAX)
         return refuse(&r->refusal, 501, "This method is not known here.");
-    if (line.len == 0)
-        return refuse(&r->refusal, 400, "The request line has no address.");
-    slice_take(&line, 1);
-    blank = line.len > 0 ? memchr(line.data, ' ', line.len) : NULL;
-    r->target = slice_take(&line, blank != NULL ? (size_t)(blank - line.data) : line.len);
+    slice_skip(&line, " ");
+    r->target = slice_until(&line, ' ');
     if (r->target.len > REQUEST_TARGET_MAX)
         return refuse(&r->refusal, 414, "The address is too long.");
     if (r->target.len == 0 || !is_target(r->target))
         return refuse(&r->refusal, 400,
                       "The address holds what no address may hold; such bytes are sent as %XX.");
-    if (line.len == 0)
-        return refuse(&r->refusal, 400, "The request line does not end with a version of HTTP.");
-    slice_take(&line, 1);
+    slice_skip(&line, " ");
     if (take_version(r, line) < 0)
         return -1;
-    enum method found = 0;
     while (found < METHOD_COUNT && !slice_is(method, methods[found]))
         found++;
     if (found == METHOD_COUNT)
@@ -93,25 +86,25 @@ static bool is_ipv6(struct slice text)
 
 bool host_parse(struct slice text, struct slice *host, uint16_t *port)
 {
-    size_t n = 0;
+    const struct slice whole = text;
     uint64_t number = 0;
+    size_t n = 0;
 
-    if (text.len > 0 && text.data[0] == '[') {
-        const uint8_t *end = memchr(text.data, ']', text.len);
-        n = end != NULL ? (size_t)(end - text.data) + 1 : 0;
-        if (n < 3 || !is_ipv6(slice_of(text.data + 1, n - 2)))
+    if (slice_skip(&text, "[")) {
+        if (!is_ipv6(slice_until(&text, ']')) || !slice_skip(&text, "]"))
             return false;
     } else {
         while (n < text.len && char_is(text.data[n], CHAR_UNRESERVED))
             n++;
+        slice_take(&text, n);
     }
-    *host = slice_take(&text, n);
+    *host = slice_of(whole.data, whole.len - text.len);
     if (slice_skip(&text, ":")) {
         if (text.len > 5 || !number_of(text, &number) || number == 0 || number > UINT16_MAX)
             return false;
     }
     *port = (uint16_t)number;
-    return n > 0 && (number > 0 || text.len == 0);
+    return host->len > 0 && (number > 0 || text.len == 0);
 }
 
 /* The address apart: origin-form, absolute-form or asterisk-form. `authority` is empty but for the
@@ -119,7 +112,6 @@ bool host_parse(struct slice text, struct slice *host, uint16_t *port)
 static int split_target(struct request *r, struct slice *authority)
 {
     struct slice rest = r->target;
-    size_t n = 0;
 
     *authority = slice_of(NULL, 0);
     if (slice_is(rest, "*")) {
@@ -133,15 +125,13 @@ static int split_target(struct request *r, struct slice *authority)
         if (rest.len < scheme || !slice_same(slice_take(&rest, scheme), slice_text(r->scheme)) ||
             !slice_skip(&rest, "://"))
             return refuse(&r->refusal, 400, "The address is not one of this server.");
-        while (n < rest.len && rest.data[n] != '/' && rest.data[n] != '?')
-            n++;
-        *authority = slice_take(&rest, n);
-        if (n == 0)
+        struct slice before = rest;
+        before = slice_until(&before, '?');
+        *authority = slice_take(&rest, slice_until(&before, '/').len);
+        if (authority->len == 0)
             return refuse(&r->refusal, 400, "The address is not one of this server.");
     }
-    for (n = 0; n < rest.len && rest.data[n] != '?'; n++)
-        ;
-    r->path = slice_take(&rest, n);
+    r->path = slice_until(&rest, '?');
     if (r->path.len == 0) /* RFC 9112, 3.2.1 and 3.2.4 */
         r->path = slice_text(r->method == METHOD_OPTIONS && rest.len == 0 ? "*" : "/");
     r->query = rest;
@@ -259,29 +249,35 @@ static size_t line_most(const struct request *r)
                                     : REQUEST_LINE_MAX;
 }
 
-enum request_result request_parse(struct request *r, struct slice bytes)
+/* Read as many lines as are there. Returns -1 when one is refused. */
+static int take_lines(struct request *r, struct slice bytes)
 {
-    while (r->stage != STAGE_DONE && r->refusal.status == 0) {
+    while (r->stage != STAGE_DONE) {
         const size_t most = line_most(r), there = bytes.len - r->line_at;
         const size_t end = r->line_at + (there < most ? there : most);
         const uint8_t *lf =
             end > r->scanned ? memchr(bytes.data + r->scanned, '\n', end - r->scanned) : NULL;
-        r->scanned = end;
-        if (lf == NULL && there < most)
-            return REQUEST_MORE;
         const uint8_t *line = bytes.data + r->line_at;
-        if (lf == NULL) {
-            too_long(r, slice_of(line, most));
-        } else if (lf == line || lf[-1] != '\r') { /* RFC 9112, 2.2 */
-            refuse(&r->refusal, 400, "A line of the request does not end with CR LF.");
-        } else {
-            r->scanned = r->line_at = (size_t)(lf + 1 - bytes.data);
-            if (r->stage != STAGE_FIELDS)
-                r->fields_at = r->line_at;
-            take_line(r, slice_of(line, (size_t)(lf - line) - 1));
-        }
+        r->scanned = end;
+        if (lf == NULL)
+            return there < most ? 0 : too_long(r, slice_of(line, most));
+        if (lf == line || lf[-1] != '\r') /* RFC 9112, 2.2 */
+            return refuse(&r->refusal, 400, "A line of the request does not end with CR LF.");
+        r->scanned = r->line_at = (size_t)(lf + 1 - bytes.data);
+        if (r->stage != STAGE_FIELDS)
+            r->fields_at = r->line_at;
+        if (take_line(r, slice_of(line, (size_t)(lf - line) - 1)) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+enum request_result request_parse(struct request *r, struct slice bytes)
+{
+    if (r->refusal.status != 0 || take_lines(r, bytes) < 0) {
+        r->keep = false;
+        return REQUEST_REFUSED;
     }
     r->bytes = r->line_at;
-    r->keep = r->keep && r->refusal.status == 0;
-    return r->refusal.status != 0 ? REQUEST_REFUSED : REQUEST_WHOLE;
+    return r->stage == STAGE_DONE ? REQUEST_WHOLE : REQUEST_MORE;
 }

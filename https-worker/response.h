@@ -32,8 +32,7 @@ struct response {
 void response_begin(struct response *r, const struct request *request, struct writer writer,
                     unsigned status, enum response_kind kind, int64_t now);
 
-/* Fields. A value that holds a control character, or begins or ends with a blank, spoils the head.
- */
+/* Fields. A value with a control character, or with a blank at an end, spoils the head. */
 void response_field(struct response *r, const char *name, struct slice value);
 void response_text(struct response *r, const char *name, const char *value);
 void response_number(struct response *r, const char *name, uint64_t value);

@@ -43,13 +43,10 @@ int target_decode(struct slice path, struct target_path *out, struct refusal *re
     if (!slice_skip(&path, "/"))
         return refuse(refusal, 400, "The address does not begin with a slash.");
     while (path.len > 0) {
-        const uint8_t *slash = memchr(path.data, '/', path.len);
-        const struct slice name =
-            slice_take(&path, slash != NULL ? (size_t)(slash - path.data) : path.len);
         if (out->len == TARGET_PATH_MAX)
             return refuse(refusal, 414, "The path is too long.");
         out->text[out->len++] = '/';
-        if (decode_name(name, out, refusal) < 0)
+        if (decode_name(slice_until(&path, '/'), out, refusal) < 0)
             return -1;
         out->folder = slice_skip(&path, "/");
     }
@@ -60,25 +57,18 @@ int target_decode(struct slice path, struct target_path *out, struct refusal *re
 }
 
 /* ---- forms ---------------------------------------------------------------------------------- */
-static struct slice take_until(struct slice *text, char separator)
-{
-    const uint8_t *at = text->len > 0 ? memchr(text->data, separator, text->len) : NULL;
-    const struct slice taken = slice_take(text, at != NULL ? (size_t)(at - text->data) : text->len);
-
-    if (at != NULL)
-        slice_take(text, 1);
-    return taken;
-}
-
 bool form_next(struct slice *rest, struct form_pair *pair)
 {
     struct slice text = slice_of(NULL, 0);
 
-    while (rest->len > 0 && text.len == 0)
-        text = take_until(rest, '&');
+    while (rest->len > 0 && text.len == 0) {
+        text = slice_until(rest, '&');
+        slice_skip(rest, "&");
+    }
     if (text.len == 0)
         return false;
-    pair->name = take_until(&text, '=');
+    pair->name = slice_until(&text, '=');
+    slice_skip(&text, "=");
     pair->value = text;
     return true;
 }

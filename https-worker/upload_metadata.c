@@ -1,5 +1,4 @@
-/* Upload-Metadata. Called when an upload is begun; must never let a second value of a key decide.
- */
+/* Upload-Metadata. Called when an upload begins; must never choose between two values of a key. */
 #include "https-worker/upload_metadata.h"
 
 #include "common/base64.h"
@@ -7,11 +6,8 @@
 /* "key BASE64" apart. */
 static bool split(struct slice pair, struct slice *key, struct slice *value)
 {
-    const uint8_t *blank = memchr(pair.data, ' ', pair.len);
-
-    *key = slice_take(&pair, blank != NULL ? (size_t)(blank - pair.data) : pair.len);
-    if (blank != NULL)
-        slice_take(&pair, 1);
+    *key = slice_until(&pair, ' ');
+    slice_skip(&pair, " ");
     *value = pair;
     for (size_t i = 0; i < key->len; i++) {
         if (key->data[i] < 0x21 || key->data[i] > 0x7e || key->data[i] == '"')

@@ -73,10 +73,8 @@ void writer_percent(struct writer *w, struct slice bytes, unsigned plain)
 void writer_path(struct writer *w, struct slice path)
 {
     while (path.len > 0) {
-        const uint8_t *slash = memchr(path.data, '/', path.len);
-        writer_percent(w, slice_take(&path, slash != NULL ? (size_t)(slash - path.data) : path.len),
-                       CHAR_UNRESERVED);
-        if (slash != NULL)
-            writer_put(w, slice_take(&path, 1));
+        writer_percent(w, slice_until(&path, '/'), CHAR_UNRESERVED);
+        if (slice_skip(&path, "/"))
+            writer_text(w, "/");
     }
 }

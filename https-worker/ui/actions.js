@@ -1,126 +1,155 @@
 /* actions.js: everything that can be done with entries and with the open folder: one table, from which the
  * bar, the menus and the keys are made. What the account may not do is in none of them. */
 import * as api from './api.js';
-import { made, moved, movedTo } from './changes.js';
-import { el } from './dom.js';
-import { folder } from './folder.js';
+import { showMenu, toast } from './dialogs.js';
+import { bare, button, byId, el } from './dom.js';
+import { folder, made, may, mayAll, moved, movedTo } from './folder.js';
 import { edit, focusList, listHasFocus } from './list.js';
-import { canPaste, cut, cutEntries, paste } from './move.js';
-import { encodeText, join, parentOf, toApi } from './names.js';
-import { remove, settle } from './remove.js';
+import { canPaste, clipboard, cut, cutEntries, paste, remove, settle } from './move.js';
 import { goTo, href } from './router.js';
 import { selection } from './selection.js';
-import { may, mayAll } from './session.js';
 import { canPickFolders, pickFiles, pickFolder } from './sources.js';
 import { words } from './strings.js';
-import { toast } from './toasts.js';
+import { join, lastPart, parentOf, size, toApi } from './text.js';
 import { transfers } from './transfers.js';
+import { toggleTree, treeFits, treeIsShown } from './tree.js';
 
-/* with: the number of entries it is for ('one', 'some', or 'none' for the folder itself). when(entries)
- * tells whether it is there. main: it stays in the bar of a narrow window. keys and shortcut: as people
- * read them, and as ARIA has them. */
-export const ACTIONS = [
-    { id: 'open', with: 'one', icon: 'folder', keys: 'Enter', shortcut: 'Enter', when: ([entry]) => entry.type === 'folder', run: ([entry]) => open(entry), menuOnly: true },
-    { id: 'preview', with: 'one', icon: 'eye', keys: 'Enter', shortcut: 'Enter', when: ([entry]) => entry.type !== 'folder', run: ([entry]) => open(entry) },
-    { id: 'download', with: 'some', icon: 'download', when: entries => mayAll('read', entries), run: download, main: true },
-    { id: 'rename', with: 'one', icon: 'rename', keys: 'F2', shortcut: 'F2', when: ([entry]) => may('rename', entry) && !folder.search, run: ([entry]) => rename(entry) },
-    { id: 'cut', with: 'some', icon: 'cut', keys: 'Ctrl+X', shortcut: 'Control+X', when: entries => mayAll('rename', entries), run: cut },
-    { id: 'show', with: 'one', icon: 'folder', when: () => folder.search !== '', run: ([entry]) => showInFolder(entry) },
-    { id: 'delete', with: 'some', icon: 'delete', keys: 'Del', shortcut: 'Delete', when: entries => mayAll('delete', entries), run: remove, main: true, danger: true },
-    { id: 'upload', with: 'none', icon: 'upload', when: () => may('write'), run: () => upload(pickFiles()), main: true },
-    { id: 'uploadFolder', with: 'none', icon: 'folder-up', when: () => may('write') && may('mkdir') && canPickFolders, run: () => upload(pickFolder()), main: true },
-    { id: 'newFolder', with: 'none', icon: 'folder-plus', when: () => may('mkdir') && !folder.search, run: newFolder, main: true },
-    { id: 'paste', with: 'none', icon: 'paste', keys: 'Ctrl+V', shortcut: 'Control+V', when: () => may('rename') && !folder.search && canPaste(), run: paste, main: true, label: () => words.pasteHere(cutEntries().length) },
-    { id: 'again', with: 'none', icon: 'retry', when: () => may('list'), run: () => reload(), menuOnly: true },
-];
+const NONE = 0;
+const ONE = 1;
+const SOME = 2;
 
-const byId = new Map(ACTIONS.map(action => [action.id, action]));
+/* [id, icon, how many entries it is for (none: the folder itself), when it is there, what it does, {keys: as
+ * people read them, main: stays in a narrow bar, menu: only there}] */
+const ACTIONS = [
+    ['open', 'folder', ONE, ([entry]) => entry.type === 'folder', ([entry]) => open(entry), { keys: 'Enter', menu: true }],
+    ['preview', 'eye', ONE, ([entry]) => entry.type !== 'folder', ([entry]) => open(entry), { keys: 'Enter' }],
+    ['download', 'download', SOME, entries => mayAll('read', entries), download, { main: true }],
+    ['rename', 'rename', ONE, ([entry]) => may('rename', entry) && !folder.search, ([entry]) => rename(entry), { keys: 'F2' }],
+    ['cut', 'cut', SOME, entries => mayAll('rename', entries), cut, { keys: 'Ctrl+X' }],
+    ['show', 'folder', ONE, () => folder.search, ([entry]) => goTo(href(parentOf(entry.address), { at: lastPart(entry.address) })), {}],
+    ['delete', 'delete', SOME, entries => mayAll('delete', entries), remove, { keys: 'Del', main: true, danger: true }],
+    ['upload', 'upload', NONE, () => may('write'), () => upload(pickFiles), { main: true }],
+    ['uploadFolder', 'folder-up', NONE, () => may('write') && may('mkdir') && canPickFolders, () => upload(pickFolder), { main: true }],
+    ['newFolder', 'folder-plus', NONE, () => may('mkdir') && !folder.search, () => newFolder(), { main: true }],
+    ['paste', 'paste', NONE, () => may('rename') && !folder.search && canPaste(), paste, { keys: 'Ctrl+V', main: true }],
+    ['again', 'retry', NONE, () => may('list'), () => reload(), { menu: true }],
+].map(([id, sign, count, when, run, more]) => ({ id, sign, count, when, run, ...more }));
 
-export const labelOf = action => action.label?.() ?? words.actions[action.id];
+const labelOf = ({ id }) => (id === 'paste' ? words.pasteHere(cutEntries().length) : words.actions[id]);
 
-/* The actions for these entries, or for the folder ([]). */
-export function available(entries) {
-    const kind = entries.length === 0 ? ['none'] : entries.length === 1 ? ['one', 'some'] : ['some'];
-    return ACTIONS.filter(action => kind.includes(action.with) && action.when(entries));
-}
+/* What can be done with these entries, or with the folder ([]). */
+export const available = entries => ACTIONS.filter(({ count, when }) =>
+    (entries.length === 0 ? count === NONE : count === SOME || (count === ONE && entries.length === 1)) && when(entries));
 
 /* What is selected, or else the row that the keyboard is on. */
-export function meant() {
-    return selection.size > 0 ? selection.entries() : [folder.find(selection.active)].filter(Boolean);
-}
+export const meant = () => (selection.size > 0 ? selection.entries() : [folder.find(selection.active)].filter(Boolean));
 
 /* Does it, if it is there now. */
 export function act(id, entries = meant()) {
-    const action = byId.get(id);
-    const given = action.with === 'none' ? [] : entries;
-    if (!available(given).includes(action)) return false;
-    action.run(given);
-    return true;
+    const given = ACTIONS.find(action => action.id === id).count === NONE ? [] : entries;
+    const action = available(given).find(one => one.id === id);
+    action?.run(given);
+    return Boolean(action);
 }
 
-export function open(entry) {
-    if (entry.type === 'folder') goTo(href(entry.address));
-    else goTo(href(folder.address, { find: folder.search, show: partOf(entry) }));
-}
+export const open = entry => goTo(entry.type === 'folder' ? href(entry.address) : href(folder.address, { find: folder.search, show: partOf(entry) }));
 
 /* The entry's address below the open folder. */
-export const partOf = entry => entry.address.slice(folder.address === '/' ? 1 : folder.address.length + 1);
+export const partOf = ({ address }) => address.slice(join(folder.address, '').length);
 
-function showInFolder(entry) {
-    const parent = parentOf(entry.address);
-    wanted = { folder: parent, address: entry.address };
-    goTo(href(parent));
-}
+export const reload = () => folder.load(folder.address, folder.search, true);
 
-let wanted = null;
-
-/* The entry that is to be selected in a folder that is being opened, or null. */
-export function takeWanted(address) {
-    const found = wanted?.folder === address ? wanted.address : null;
-    wanted = null;
-    return found;
-}
-
-export const reload = () => folder.load(folder.address, folder.search, { quiet: true });
-
-async function upload(picking) {
+async function upload(pick) {
     const into = folder.address;
-    transfers.add(await picking, into);
+    transfers.add(await pick(), into);
 }
+
+/* ---- the bar, and the same as a menu ---- */
+
+let bar;
+let painted = '';
+
+export function startActions() {
+    bar = byId('commands');
+    bar.setAttribute('aria-label', words.commands);
+    for (const source of [selection, folder, clipboard]) source.addEventListener('change', paint);
+    for (const source of [folder, treeFits]) source.addEventListener(source === folder ? 'state' : 'change', paint);
+    paint();
+}
+
+function paint() {
+    const entries = selection.entries();
+    const actions = available(entries).filter(action => !action.menu);
+    const bytes = entries.reduce((sum, entry) => sum + (entry.type === 'file' ? entry.size : 0), 0);
+    const now = JSON.stringify([actions.map(labelOf), entries.length, bytes, treeFits.matches]);
+    if (now === painted) return;
+    painted = now;
+    const focused = bar.contains(document.activeElement) && document.activeElement.dataset.action;
+    bar.classList.toggle('of-selection', entries.length > 0);
+    bar.replaceChildren(...(entries.length > 0 ? ofSelection(entries, bytes) : ofFolder()), ...actions.map(make), ...(entries.length > 0 ? [overflow()] : []));
+    if (focused) (bar.querySelector(`[data-action="${focused}"]`) ?? bar.firstChild)?.focus();
+}
+
+function ofFolder() {
+    const tree = bare(words.showTree, 'sidebar', () => {
+        toggleTree();
+        tree.setAttribute('aria-pressed', treeIsShown());
+    }, { 'aria-pressed': String(treeIsShown()), 'data-action': 'tree' });
+    return treeFits.matches ? [tree] : [];
+}
+
+const ofSelection = (entries, bytes) => [
+    bare(words.clearSelection, 'close', () => { selection.clear(); focusList(); }, { 'data-action': 'clear' }),
+    el('p', { class: 'marks' }, el('strong', {}, words.selected(entries.length)), bytes > 0 && el('span', {}, size(bytes))),
+];
+
+const overflow = () => bare(words.actions.more, 'more', event => showActions(selection.entries(), { under: event.currentTarget }),
+    { class: 'bare overflow', 'aria-haspopup': 'menu', 'aria-expanded': 'false', 'data-action': 'more' });
+
+const make = action => button(labelOf(action), action.sign, () => act(action.id), {
+    class: `${action.id === 'upload' ? 'main' : 'plain'} ${action.main ? 'main-action' : 'side-action'}`,
+    'data-action': action.id, title: action.keys ? `${labelOf(action)} (${action.keys})` : labelOf(action),
+});
+
+/* entries []: the folder's. */
+export function showActions(entries, place) {
+    const items = available(entries).map(action => ({ label: labelOf(action), icon: action.sign, keys: action.keys, danger: action.danger, run: () => act(action.id, entries) }));
+    if (items.length > 0) showMenu(items, place, words.actionsFor(entries.map(entry => entry.name)));
+}
+
+/* The same as buttons, for an empty folder. */
+export const offers = () => available([]).filter(action => /^(upload|newF)/.test(action.id)).map(make);
+
+export const actionKeys = () => ACTIONS.filter(({ keys }) => keys && keys !== 'Enter').map(({ id, keys }) => [keys, words.actions[id]]);
 
 /* ---- downloads ---- */
 
 async function download(entries) {
-    try {
-        if (entries.length > 1 || entries[0].type === 'folder') downloadZip(entries);
-        else await downloadFile(entries[0]);
-    } catch (trouble) {
-        if (!(trouble instanceof api.Trouble)) throw trouble;
-        toast(words.notDownloaded(entries[0].name, trouble), { trouble: true });
+    const [first] = entries;
+    if (entries.length > 1 || first.type === 'folder') {
+        downloadZip(entries);
+        return;
     }
-}
-
-async function downloadFile(entry) {
-    await api.check(entry.address);
-    const link = el('a', { href: api.fileAddress(entry.address), download: '' });
-    document.body.append(link);
-    link.click();
-    link.remove();
+    try {
+        await api.check(first.address);
+        el('a', { href: api.fileAddress(first.address), download: '' }).click();
+    } catch (error) {
+        toast(words.notDownloaded(first.name, api.expect(error)), { trouble: true });
+    }
 }
 
 /* A form, because only what a form or a link asks for goes straight to the disk. Its answer is for a frame
  * nobody sees: a document in there is the server's refusal, and all that can be known of it. Names are text,
  * or base64 of their bytes where they are none. */
 function downloadZip(entries) {
-    const frame = document.getElementById('downloads');
     const field = (name, value) => el('input', { type: 'hidden', name, value });
     const named = (name, address) => {
         const text = toApi(address);
         return text.raw ? field(name + '_raw', text.raw) : field(name, text);
     };
     const form = el('form', { method: 'post', action: '/api/zip', target: 'downloads', hidden: true },
-        field('csrf', api.csrfToken()), named('folder', folder.address), entries.map(entry => named('name', partOf(entry))));
-    frame.onload = () => toast(words.notZipped, { trouble: true });
+        field('csrf', api.token()), named('folder', folder.address), entries.map(entry => named('name', partOf(entry))));
+    byId('downloads').onload = () => toast(words.notZipped, { trouble: true });
     document.body.append(form);
     form.submit();
     form.remove();
@@ -131,13 +160,22 @@ function downloadZip(entries) {
 /* What is wrong with a text as a name in the open folder, or null. */
 function wrongName(text, address) {
     if (text.includes('/')) return words.nameWithSlash;
-    if (text === '.' || text === '..') return words.nameReserved;
+    if (/^\.\.?$/.test(text)) return words.nameReserved;
     if (new TextEncoder().encode(text).length > 255) return words.nameTooLong;
-    const other = folder.find(join(folder.address, encodeText(text)));
+    const other = folder.find(addressOf(text));
     return other && other.address !== address ? words.nameTaken(text) : null;
 }
 
-/* The name changes in the list at once; where the server refuses, it is as before, and the field is back. */
+const addressOf = text => join(folder.address, encodeURIComponent(text));
+
+/* What the server has against a name that stands in the list already is told in the field again, to whoever
+ * is still at the keyboard in that folder; to others in a message. */
+function refused(error, text, into, byKey, again) {
+    const wrong = api.expect(error).code === 'exists' ? words.nameTaken(text) : words.trouble(error);
+    if (byKey && listHasFocus() && into === folder.address && !folder.search) again(wrong);
+    else toast(wrong, { trouble: true });
+}
+
 function rename(entry, text = entry.name, wrong = '') {
     const commit = (typed, byKey) => {
         if (typed === '' || typed === entry.name) return null;
@@ -148,29 +186,25 @@ function rename(entry, text = entry.name, wrong = '') {
     edit(entry.address, text, { commit, cancel: () => {}, wrong });
 }
 
-async function renameTo(entry, text, byKey) {
-    const to = join(parentOf(entry.address), encodeText(text));
-    const after = movedTo(entry, to, text);
-    folder.drop([entry.address]);
+/* One entry stands in the list in another's place. */
+function swap(before, after) {
+    folder.drop([before.address]);
     folder.add([after]);
-    selection.only(to);
-    try {
-        await settle([to]);
-        await api.rename(entry.address, to);
-        moved(entry, after);
-    } catch (trouble) {
-        if (!(trouble instanceof api.Trouble)) throw trouble;
-        folder.drop([to]);
-        folder.add([entry]);
-        selection.only(entry.address);
-        refused(byKey, entry, trouble.code === 'exists' ? words.nameTaken(text) : words.trouble(trouble), wrong => rename(entry, text, wrong));
-    }
+    if (folder.find(after.address)) selection.only(after.address);
 }
 
-/* Whoever is still in the folder and at the keyboard gets the field back, others are told. */
-function refused(byKey, entry, wrong, again) {
-    if (byKey && listHasFocus() && parentOf(entry.address) === folder.address && !folder.search) again(wrong);
-    else toast(wrong, { trouble: true });
+async function renameTo(entry, text, byKey) {
+    const after = movedTo(entry, addressOf(text), text);
+    const into = folder.address;
+    swap(entry, after);
+    try {
+        await settle([after.address]);
+        await api.rename(entry.address, after.address);
+        moved(entry, after);
+    } catch (error) {
+        swap(after, entry);
+        refused(error, text, into, byKey, wrong => rename(entry, text, wrong));
+    }
 }
 
 const DRAFT = '//new-folder';           /* no address of the server's */
@@ -178,7 +212,7 @@ const DRAFT = '//new-folder';           /* no address of the server's */
 function newFolder(text = words.newFolderName, wrong = '') {
     folder.setDraft({ draft: true, address: DRAFT, name: '', type: 'folder', size: 0, mtime: 0 });
     const commit = (typed, byKey) => {
-        const bad = typed === '' ? null : wrongName(typed, null);
+        const bad = wrongName(typed, null);
         if (bad !== null) return bad;
         folder.setDraft(null);
         if (typed !== '') makeFolder(typed, byKey);
@@ -188,19 +222,16 @@ function newFolder(text = words.newFolderName, wrong = '') {
 }
 
 async function makeFolder(text, byKey) {
-    const address = join(folder.address, encodeText(text));
-    const entry = { name: text, type: 'folder', size: 0, mtime: Date.now() / 1000, address };
+    const entry = { name: text, type: 'folder', size: 0, mtime: Date.now() / 1000, address: addressOf(text) };
+    const into = folder.address;
     folder.add([entry]);
-    selection.only(address);
-    if (byKey) focusList();
+    selection.only(entry.address);
     try {
-        await settle([address]);
-        await api.makeFolder(address);
+        await settle([entry.address]);
+        await api.makeFolder(entry.address);
         made([entry]);
-    } catch (trouble) {
-        if (!(trouble instanceof api.Trouble)) throw trouble;
-        folder.drop([address]);
-        const taken = trouble.code === 'exists';
-        refused(byKey, entry, taken ? words.nameTaken(text) : words.trouble(trouble), wrong => newFolder(text, wrong));
+    } catch (error) {
+        folder.drop([entry.address]);
+        refused(error, text, into, byKey, again => newFolder(text, again));
     }
 }

@@ -1,166 +1,67 @@
-/* api.js: what the page asks of its server, and what it understands of the answers. Every request of the
- * page but the uploads' own (tus.js) goes through here. A request that fails throws Trouble: nothing else
- * of a failure ever leaves this module. Addresses are those of names.js. */
-import { encodeEntry, toApi } from './names.js';
+/* api.js: what the page asks of its server, and what it knows of who is signed in. All requests but the
+ * uploads' own (transfers.js) are here. One that fails throws Trouble, and nothing else of a failure leaves. */
 import { breathe, due } from './slices.js';
+import { encodeEntry, toApi } from './text.js';
 
-/* code: as in the API, or 'offline' (no answer), 'broken' (not an answer of ours). */
+/* code: as in the API, 'offline' (no answer) or 'broken' (no answer of ours); wait: seconds, if told. */
 export class Trouble extends Error {
     constructor(code, message = '', status = 0, wait = 0) {
         super(message);
-        this.code = code;
-        this.status = status;
-        this.wait = wait;                         /* seconds that the server asks to wait, or 0 */
+        Object.assign(this, { code, status, wait });
     }
 }
 
-let token = '';
-let signIn = () => Promise.reject(new Trouble('sign_in', '', 401));
+/* Throws on what is no Trouble: a mistake of ours must not look like one of the server's. */
+export function expect(error) {
+    if (!(error instanceof Trouble)) throw error;
+    return error;
+}
+
+let account = null;
+let signIn = null;
 let signingIn = null;
 
-/* ask(): called once when the session has ended; resolves when there is one again. */
-export function onSignedOut(ask) {
-    signIn = ask;
-}
+/* As /api/me tells it. */
+export const me = () => account;
 
-export const csrfToken = () => token;
+export const token = () => account.csrf;
 
-export function signedOut() {
-    signingIn ??= signIn().finally(() => { signingIn = null; });
-    return signingIn;
-}
+/* ask() is called once when the session has ended, and resolves when there is one again. */
+export const onSignedOut = ask => { signIn = ask; };
 
-/* What an answer with an error means; for bodies that are no JSON of ours, by the status alone. */
+export const signedOut = () => signingIn ??= signIn().finally(() => { signingIn = null; });
+
+const CODES = { 401: 'sign_in', 403: 'not_allowed', 404: 'not_found', 413: 'too_large', 429: 'too_many', 503: 'busy', 507: 'no_space' };
+
+/* A body that is no JSON of ours may be a proxy's: then the status counts. */
 export function troubleOf(status, body, retryAfter) {
-    const wait = Number(retryAfter) || 0;
+    let told = {};
     try {
-        const { error, message } = JSON.parse(body);
-        if (typeof error === 'string') return new Trouble(error, String(message ?? ''), status, wait);
-    } catch {
-        /* A proxy's page, or nothing. */
-    }
-    const codes = { 401: 'sign_in', 403: 'not_allowed', 404: 'not_found', 413: 'too_large', 429: 'too_many', 503: 'busy', 507: 'no_space' };
-    return new Trouble(codes[status] ?? 'failed', '', status, wait);
+        told = JSON.parse(body);
+    } catch { /* a proxy's */ }
+    return new Trouble(told.error ?? CODES[status] ?? 'failed', told.message, status, Number(retryAfter) || 0);
 }
 
-async function request(address, options = {}) {
+export const ofSession = ({ code }) => ['sign_in', 'other_account', 'bad_token'].includes(code);
+
+export const isTaken = ({ code }) => code === 'exists' || code === 'is_folder';
+
+/* options(): made anew for each try, since there is another token after signing in again. */
+async function request(address, options = () => ({})) {
     for (;;) {
-        let answer;
-        try {
-            answer = await fetch(address, options);
-        } catch (error) {
-            if (error.name === 'AbortError') throw error;
-            throw new Trouble('offline');
-        }
+        const answer = await fetch(address, options()).catch(error => {
+            throw error.name === 'AbortError' ? error : new Trouble('offline');
+        });
         if (answer.ok) return answer;
         const trouble = troubleOf(answer.status, await answer.text().catch(() => ''), answer.headers.get('Retry-After'));
-        if (trouble.code !== 'sign_in' && trouble.code !== 'other_account') throw trouble;
+        if (!ofSession(trouble)) throw trouble;
         await signedOut();
     }
 }
 
-async function json(address, options) {
-    const answer = await request(address, options);
-    try {
-        return await answer.json();
-    } catch (error) {
-        if (error.name === 'AbortError') throw error;
-        throw new Trouble('broken');
-    }
-}
-
-/* The token is read anew at each try: there may be another after signing in again. */
-function post(address, body, more = {}) {
-    return request(address, {
-        method: 'POST', body: JSON.stringify(body), ...more,
-        get headers() { return { 'Content-Type': 'application/json', 'X-CSRF-Token': token }; },
-    });
-}
-
-export async function me({ anyway = false } = {}) {
-    const answer = anyway ? await fetch('/api/me') : await request('/api/me');
-    if (!answer.ok) throw troubleOf(answer.status, '');
-    const found = await answer.json();
-    token = found.csrf;
-    return found;
-}
-
-export const stat = address => json('/api/stat?path=' + address);
-export const digest = (address, signal) => json('/api/digest?path=' + address, { signal });
-export const makeFolder = address => post('/api/mkdir', { path: toApi(address) });
-
-export function rename(from, to, replace = false) {
-    return post('/api/rename', { from: toApi(from), to: toApi(to), replace });
-}
-
-/* Resolves to [{address, error}], error null or a sentence. */
-export async function remove(addresses) {
-    const answer = await post('/api/delete', { paths: addresses.map(toApi) });
-    const { results } = await answer.json().catch(() => ({ results: [] }));
-    return addresses.map((address, index) => ({ address, error: results[index]?.error ?? null }));
-}
-
-/* The same for a page that is being left: nobody waits for the answer. What is longer than a page may
- * leave behind (64 KiB in all, Fetch; a third is kept for others) is not sent: then it is false. */
-const LEFT_BEHIND_BYTES = 40_000;
-
-const removal = addresses => new Blob([JSON.stringify({ paths: addresses.map(toApi) })], { type: 'application/json' });
-
-export const fitsLeaving = addresses => addresses.length < LEFT_BEHIND_BYTES / 4 && removal(addresses).size <= LEFT_BEHIND_BYTES;
-
-export function removeOnLeaving(addresses) {
-    if (!fitsLeaving(addresses)) return false;
-    fetch('/api/delete', { method: 'POST', keepalive: true, body: removal(addresses), headers: { 'X-CSRF-Token': token } }).catch(() => {});
-    return true;
-}
-
-export const fileAddress = (address, inline = false) => '/files' + address + (inline ? '?inline' : '');
-
-/* Whether a download would begin: throws what the server has against it. */
-export const check = address => request(fileAddress(address), { method: 'HEAD' });
-
-/* The first bytes of a file. */
-export async function head(address, bytes, signal) {
-    const answer = await request(fileAddress(address, true), { headers: { Range: `bytes=0-${bytes - 1}` }, signal });
-    return { bytes: new Uint8Array(await answer.arrayBuffer()), whole: answer.status === 200 };
-}
-
-/* An address stands in a query as it is: its %XX are the bytes, and it holds no & + # or =. */
-export const listing = (address, signal) => entries(`/api/list?path=${address}`, address, signal);
-
-export function finding(address, text, signal) {
-    return entries(`/api/search?path=${address}&text=${encodeURIComponent(text)}`, address, signal);
-}
-
-/* Yields {head} once and {batch: [entry]} as they come; throws Trouble where the server breaks off. Each
- * entry gets its address. One entry a line: a line is parsed when it is there, in slices. */
-async function* entries(url, folder, signal) {
-    const answer = await request(url, { signal });
-    const prefix = folder === '/' ? '/' : folder + '/';
-    let begun = false;
-    let batch = [];
-    for await (const line of lines(answer.body)) {
-        if (!begun) {
-            begun = true;
-            yield { head: parse(line + ']}') };
-        } else if (line[0] === ']') {
-            if (batch.length > 0) yield { batch };
-            const tail = parse('{"entries": [' + line);
-            if (tail.error) throw new Trouble(tail.error.error ?? 'failed', tail.error.message ?? '');
-            return;
-        } else if (line !== '') {
-            const entry = parse(line.endsWith(',') ? line.slice(0, -1) : line);
-            entry.address = prefix + encodeEntry(entry);
-            batch.push(entry);
-            if (due()) {
-                yield { batch };
-                batch = [];
-                await breathe();
-            }
-        }
-    }
-    if (batch.length > 0) yield { batch };
-    throw new Trouble('broken');
+async function json(address, signal) {
+    const answer = await request(address, () => ({ signal }));
+    return parse(await answer.text().catch(() => ''));
 }
 
 function parse(text) {
@@ -171,6 +72,91 @@ function parse(text) {
     }
 }
 
+const post = (address, body) => request(address, () => ({
+    method: 'POST', body: JSON.stringify(body), headers: { 'Content-Type': 'application/json', 'X-CSRF-Token': account.csrf },
+}));
+
+export async function begin() {
+    account = await json('/api/me');
+}
+
+/* Who is it now? False when that is another account than before. */
+export async function comeBack() {
+    const answer = await fetch('/api/me').catch(() => { throw new Trouble('offline'); });
+    if (!answer.ok) throw troubleOf(answer.status, '');
+    const found = await answer.json();
+    if (found.account !== account.account) return false;
+    account = found;
+    return true;
+}
+
+export const stat = address => json('/api/stat?path=' + address);
+export const digest = (address, signal) => json('/api/digest?path=' + address, signal);
+export const makeFolder = address => post('/api/mkdir', { path: toApi(address) });
+export const rename = (from, to, replace = false) => post('/api/rename', { from: toApi(from), to: toApi(to), replace });
+
+/* Resolves to [{address, error}], error null or a sentence. */
+export async function remove(addresses) {
+    const answer = await post('/api/delete', { paths: addresses.map(toApi) });
+    const { results } = parse(await answer.text().catch(() => ''));
+    return addresses.map((address, index) => ({ address, error: results[index].error }));
+}
+
+/* The same for a page that is being left: nobody waits for the answer. What is longer than a page may
+ * leave behind (64 KiB in all, Fetch; a third is kept for others) does not fit and is not sent. */
+const LEFT_BEHIND_BYTES = 40_000;
+
+const removal = addresses => new Blob([JSON.stringify({ paths: addresses.map(toApi) })], { type: 'application/json' });
+
+export const fitsLeaving = addresses => addresses.length < LEFT_BEHIND_BYTES / 4 && removal(addresses).size <= LEFT_BEHIND_BYTES;
+
+export function removeOnLeaving(addresses) {
+    fetch('/api/delete', { method: 'POST', keepalive: true, body: removal(addresses), headers: { 'X-CSRF-Token': account.csrf } }).catch(() => {});
+}
+
+export const fileAddress = (address, inline = false) => '/files' + address + (inline ? '?inline' : '');
+
+/* Throws what the server has against a download. */
+export const check = address => request(fileAddress(address), () => ({ method: 'HEAD' }));
+
+export async function firstBytes(address, count, signal) {
+    const answer = await request(fileAddress(address, true), () => ({ headers: { Range: `bytes=0-${count - 1}` }, signal }));
+    return new Uint8Array(await answer.arrayBuffer());
+}
+
+/* The entries of a folder, or those below it whose names hold a text. Yields {head} once and {batch} as they
+ * come, each entry with its address; throws where the server breaks off. An address stands in a query as it
+ * is: its %XX are the bytes, and it holds no & + # or =. */
+export async function* entries(folder, text, signal) {
+    const answer = await request(text ? `/api/search?path=${folder}&text=${encodeURIComponent(text)}` : `/api/list?path=${folder}`, () => ({ signal }));
+    const prefix = folder === '/' ? '/' : folder + '/';
+    let head = null;
+    let batch = [];
+    for await (const line of lines(answer.body)) {
+        if (!head) {
+            head = parse(line + ']}');
+            yield { head };
+        } else if (line[0] === ']') {
+            yield { batch };
+            const { error } = parse('{"entries": [' + line);
+            if (error) throw new Trouble(error.error, error.message);
+            return;
+        } else if (line !== '') {
+            const entry = parse(line.replace(/,$/, ''));
+            entry.address = prefix + encodeEntry(entry);
+            batch.push(entry);
+            if (due()) {
+                yield { batch };
+                batch = [];
+                await breathe();
+            }
+        }
+    }
+    yield { batch };
+    throw new Trouble('broken');
+}
+
+/* One entry is a line: it can be read before the rest has come. */
 async function* lines(stream) {
     const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
     let rest = '';
@@ -182,7 +168,6 @@ async function* lines(stream) {
             rest = parts.pop();
             yield* parts;
         }
-        if (rest !== '') yield rest;
     } catch (error) {
         throw error.name === 'AbortError' ? error : new Trouble('offline');
     } finally {

@@ -1,71 +1,81 @@
-/* connect.js: "How to connect": for each way into the account host, port, user name, fingerprints, and a
- * line for the programs that people have, each to copy. All of it from /api/me. */
-import { copyLine } from './copy.js';
-import { el } from './dom.js';
-import { me } from './session.js';
+/* connect.js: the account: its menu in the corner (keys, theme, signing out), and "How to connect", with what
+ * other programs need, to copy. All of it from /api/me. */
+import * as api from './api.js';
+import { showMenu } from './dialogs.js';
+import { bare, byId, copyLine, el, icon } from './dom.js';
+import { showKeys } from './keys.js';
+import { settleAll } from './move.js';
+import { goTo } from './router.js';
 import { words } from './strings.js';
 
-const inAddress = host => (host.includes(':') ? `[${host}]` : host);
+export function startAccount() {
+    const { account } = api.me();
+    const opener = bare(words.account(account), 'user', openMenu, { 'aria-haspopup': 'menu', 'aria-expanded': 'false', id: 'account-button' });
+    opener.append(el('span', { class: 'who' }, words.name(account)), icon('down'));
+    byId('account').append(opener);
+}
+
+function openMenu(event) {
+    const { account } = api.me();
+    showMenu([
+        { heading: words.signedInAs(account) },
+        { label: words.connect.title, icon: 'connect', run: () => goTo('#connect') },
+        { label: words.keys.title, icon: 'keyboard', keys: '?', run: showKeys },
+        '-',
+        { heading: words.theme },
+        ...Object.entries(words.themes).map(([name, label]) => ({ label, checked: document.documentElement.dataset.theme === name, run: () => setTheme(name) })),
+        '-',
+        { label: words.signOut, icon: 'leave', run: signOut },
+    ], { under: event.currentTarget }, words.account(account));
+}
+
+/* The colours are all in page.css; early.js reads what is kept here before the page is painted. */
+function setTheme(name) {
+    document.documentElement.dataset.theme = name;
+    localStorage.setItem('theme', name);
+}
+
+/* What is held for deletion goes first: afterwards nobody may. */
+async function signOut() {
+    await settleAll();
+    const form = el('form', { method: 'post', action: '/logout', hidden: true }, el('input', { type: 'hidden', name: 'csrf', value: api.token() }));
+    document.body.append(form);
+    form.submit();
+}
+
+/* ---- how to connect ---- */
 
 /* For a shell: as it is where nothing in it means anything there. */
-const quoted = text => (/^[\w@%+=:,./\[\]-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
-
-const port = (number, usual) => (number === usual ? '' : `:${number}`);
-
-function target({ host, account }, scheme, number, usual) {
-    return `${scheme}://${encodeURIComponent(account)}@${inAddress(host)}${port(number, usual)}/`;
-}
-
-/* Ways in: whether there is one, its port, its lines [label, text]. */
-const WAYS = [
-    {
-        id: 'sftp',
-        port: connect => connect.sftp?.port,
-        lines: (at, number) => [
-            ['sftp', `sftp ${number === 22 ? '' : `-P ${number} `}${quoted(`${at.account}@${inAddress(at.host)}`)}`],
-            ['FileZilla', target(at, 'sftp', number, 22)],
-            ['WinSCP', target(at, 'sftp', number, 22)],
-        ],
-    },
-    {
-        id: 'ftps',
-        port: connect => connect.ftps?.port,
-        lines: (at, number, { ftps }) => [
-            ['FileZilla', target(at, 'ftpes', number, 21)],
-            ['WinSCP', target(at, 'ftpes', number, 21)],
-            ['curl', `curl --ssl-reqd -u ${quoted(at.account)} ${quoted(`ftp://${inAddress(at.host)}${port(number, 21)}/`)}`],
-            ftps.implicit && [words.implicit, target(at, 'ftps', ftps.implicit, 990)],
-        ].filter(Boolean),
-    },
-    {
-        id: 'https',
-        port: connect => connect.https,
-        lines: (at, number) => [['curl', `curl -u ${quoted(at.account)} -O ${quoted(`https://${inAddress(at.host)}${port(number, 443)}/files/NAME`)}`]],
-    },
-];
+const quoted = text => (/^[\w@%+=:,./[\]-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
 export function connectPage() {
-    const { account, connect } = me();
-    const at = { account, host: connect.host };
+    const { account, connect: { host, https, sftp, ftps } } = api.me();
+    const at = host.includes(':') ? `[${host}]` : host;
+    const where = (port, usual) => at + (port === usual ? '' : `:${port}`) + '/';
+    const url = (scheme, port, usual) => `${scheme}://${encodeURIComponent(account)}@${where(port, usual)}`;
+    const user = quoted(account);
     return el('div', { class: 'sheet' },
         el('h1', { tabindex: '-1', id: 'page-title' }, words.connect.title), el('p', { class: 'lead' }, words.connect.lead),
-        WAYS.filter(way => way.port(connect)).map(way => section(way, at, connect)));
+        sftp && section('sftp', host, sftp.port, [
+            ['sftp', `sftp ${sftp.port === 22 ? '' : `-P ${sftp.port} `}${quoted(`${account}@${at}`)}`],
+            ['FileZilla', url('sftp', sftp.port, 22)],
+            ['WinSCP', url('sftp', sftp.port, 22)],
+        ], sftp.fingerprints.flatMap(({ type, sha256, md5 }) => [[type, sha256], [`${type}, MD5`, md5]])),
+        ftps && section('ftps', host, ftps.port, [
+            ['FileZilla', url('ftpes', ftps.port, 21)],
+            ['WinSCP', url('ftpes', ftps.port, 21)],
+            ['curl', `curl --ssl-reqd -u ${user} ${quoted(`ftp://${where(ftps.port, 21)}`)}`],
+            ...ftps.implicit ? [[words.connect.implicit, url('ftps', ftps.implicit, 990)]] : [],
+        ], [[words.connect.certificate, ftps.certificate]]),
+        section('https', host, https, [['curl', `curl -u ${user} -O ${quoted(`https://${where(https, 443)}files/NAME`)}`]], []));
 }
 
-function section(way, at, connect) {
-    const number = way.port(connect);
-    const { title, help } = words.connect[way.id];
-    return el('section', { 'aria-labelledby': `connect-${way.id}` },
-        el('h2', { id: `connect-${way.id}` }, title), el('p', {}, help),
-        el('div', { class: 'values' }, copyLine(words.connect.host, at.host), copyLine(words.connect.port, String(number)), copyLine(words.connect.user, at.account)),
-        el('h3', {}, words.connect.programs), el('div', { class: 'values' }, way.lines(at, number, connect).map(([label, text]) => copyLine(label, text))),
-        fingerprints(way.id, connect));
-}
-
-function fingerprints(id, connect) {
-    const lines = id === 'sftp' ? connect.sftp.fingerprints.flatMap(({ type, sha256, md5 }) => [[type, sha256], [`${type}, MD5`, md5]])
-        : id === 'ftps' ? [[words.connect.certificate, connect.ftps.certificate]] : [];
-    if (lines.length === 0) return null;
-    return [el('h3', {}, words.connect.fingerprints), el('p', { class: 'help' }, words.connect.compare),
-        el('div', { class: 'values long' }, lines.map(([label, text]) => copyLine(label, text)))];
+function section(id, host, port, lines, fingerprints) {
+    const { title, help } = words.connect[id];
+    const values = (pairs, more = '') => el('div', { class: `values ${more}` }, pairs.map(([label, text]) => copyLine(label, text)));
+    return el('section', { 'aria-labelledby': `connect-${id}` },
+        el('h2', { id: `connect-${id}` }, title), el('p', {}, help),
+        values([[words.connect.host, host], [words.connect.port, String(port)], [words.connect.user, api.me().account]]),
+        el('h3', {}, words.connect.programs), values(lines),
+        fingerprints.length > 0 && [el('h3', {}, words.connect.fingerprints), el('p', {}, words.connect.compare), values(fingerprints, 'long')]);
 }

@@ -1,124 +1,126 @@
-/* folder.js: the entries of the folder that is open, or of a search below it: loaded, kept in order, and
- * changed as the page's own actions change them. One object, `folder`; the views listen to it:
- *   'change'  the rows are others now          'state'  loading, ready, broken
- * It never touches the page. Entries: {name, type, size, mtime, link, rights, raw} as the API tells them,
- * with `address`; a draft (a new folder being named) stands first and is no entry of the server's. */
+/* folder.js: the entries of the folder that is open, or of a search below it: loaded, sorted, and changed as
+ * the page's own actions change them. It never touches the page; the views listen to `folder` ('change': other
+ * rows; 'state') and to `changes`. An entry is what the API tells, with its address. */
 import * as api from './api.js';
-import { parentOf, isInside } from './names.js';
-import { Sorter } from './slices.js';
+import { Sorter, sorted } from './slices.js';
+import { parentOf } from './text.js';
 
 const collator = new Intl.Collator(undefined, { numeric: true });
 
-const DIRECTIONS = { name: 1, size: -1, changed: -1 };     /* what a first click on the head gives */
-
-function byName(a, b) {
+export function byName(a, b) {
     if (a.rank !== undefined && b.rank !== undefined) return a.rank - b.rank;
-    return collator.compare(a.name, b.name) || (a.address < b.address ? -1 : a.address > b.address ? 1 : 0);
+    return collator.compare(a.name, b.name) || (a.address < b.address ? -1 : 1);
 }
 
-const foldersFirst = (a, b) => (b.type === 'folder') - (a.type === 'folder');
-
-const COMPARE = {
-    name: direction => (a, b) => foldersFirst(a, b) || direction * byName(a, b),
-    size: direction => (a, b) => foldersFirst(a, b) || (a.type === 'folder' ? 0 : direction * (a.size - b.size)) || byName(a, b),
-    changed: direction => (a, b) => foldersFirst(a, b) || direction * (a.mtime - b.mtime) || byName(a, b),
+/* By column: the order that a first click on its head gives, and what is compared in it. */
+const COLUMNS = {
+    name: [1, () => 0],
+    size: [-1, (a, b) => (a.type === 'folder' ? 0 : a.size - b.size)],
+    changed: [-1, (a, b) => a.mtime - b.mtime],
 };
 
 class Folder extends EventTarget {
     address = '/';
     search = '';                       /* what is searched for, or '' */
-    rows = [];
+    rows = [];                         /* what is shown: all but what is held for deletion; a draft first */
+    draft = null;                      /* a new folder that is being named */
     rights = null;                     /* the folder's own, where the server tells them */
-    state = 'loading';
+    state = 'loading';                 /* or ready, broken (then with `trouble`) */
     trouble = null;
     seen = 0;                          /* entries that have come, while loading */
     loadedAt = 0;
-    order = { key: 'name', direction: 1 };
-    draft = null;
-    #hidden = new Set();               /* addresses that are held for deletion */
-    #shelf = new Map();                /* those of them that belong to these rows */
+    column = 'name';
+    direction = 1;
+    #all = [];
+    #held = new Set();                 /* addresses that are held for deletion */
     #meanwhile = new Map();            /* what the page changed while it was loading: address, entry or null */
     #index = null;
     #abort = null;
 
     get count() {
-        return this.rows.length - (this.draft ? 1 : 0);
+        return this.rows.length - Number(this.draft !== null);
     }
 
     get bytes() {
-        let sum = 0;
-        for (const row of this.rows) if (row.type === 'file') sum += row.size;
-        return sum;
+        return this.rows.reduce((sum, row) => sum + (row.type === 'file' ? row.size : 0), 0);
     }
 
-    /* Opens a folder, or a search in it. The rows show as soon as the first have come and again each
-     * time that their number has doubled; `quiet` (the same folder once more) shows them when all are there. */
-    async load(address, search = '', { quiet = false } = {}) {
+    /* The rows show as soon as the first have come, and again each time that their number has doubled;
+     * quietly (the same folder once more) when all are there. */
+    async load(address, search = '', quietly = false) {
         this.#abort?.abort();
-        const abort = this.#abort = new AbortController();
+        const { signal } = this.#abort = new AbortController();
         Object.assign(this, { address, search, trouble: null, seen: 0, state: 'loading' });
-        if (!quiet) this.rights = null;
-        this.#shelf.clear();
         this.#meanwhile.clear();
-        if (!quiet) this.draft = null;
+        if (!quietly) Object.assign(this, { rights: null, draft: null });
         this.#tell('state');
-        const { order } = this;
-        const sorter = new Sorter(this.#compare());
+        const compare = this.#compare();
+        const sorter = new Sorter(compare);
         let next = 1;
         try {
-            for await (const { head, batch } of search ? api.finding(address, search, abort.signal) : api.listing(address, abort.signal)) {
-                if (abort.signal.aborted) return;
-                if (head) this.rights = head.rights ?? null;
-                if (!batch) continue;
+            for await (const { head, batch = [] } of api.entries(address, search, signal)) {
+                if (head?.rights) this.rights = head.rights;
                 this.seen += batch.length;
-                await sorter.add(this.#visible(batch));
-                if (quiet || this.seen < next) continue;
-                const rows = await sorter.all();
-                if (abort.signal.aborted) return;
-                this.#show(rows);
+                await sorter.add(batch);
+                if (signal.aborted) return;
+                if (quietly || this.seen < next) continue;
                 next = this.seen * 2;
+                this.#show(await sorter.all());
                 this.#tell('state');
             }
-            const rows = await sorter.all();
-            if (abort.signal.aborted) return;
-            if (order === this.order) this.#rank(rows);
-            this.#finish('ready', null, rows);
-            if (order !== this.order) await this.#sortAgain([]);
-        } catch (trouble) {
-            if (abort.signal.aborted) return;
-            if (!(trouble instanceof api.Trouble)) throw trouble;
-            this.#finish('broken', trouble, await sorter.all());
+            this.state = 'ready';
+        } catch (error) {
+            if (signal.aborted) return;
+            this.trouble = api.expect(error);
+            this.state = 'broken';
+        }
+        const rows = await sorter.all();
+        if (signal.aborted) return;
+        this.loadedAt = Date.now();
+        this.#rank(rows, compare);
+        this.#show(rows.filter(row => !this.#meanwhile.has(row.address)));
+        this.add([...this.#meanwhile.values()].filter(Boolean));
+        if (compare !== this.comparing) await this.#sort();
+        this.#tell('state');
+    }
+
+    /* Folders first; what is alike otherwise goes by name. */
+    #compare() {
+        const { direction } = this;
+        const own = COLUMNS[this.column][1];
+        const first = this.column === 'name' ? direction : 1;
+        return this.comparing = (a, b) => (b.type === 'folder') - (a.type === 'folder') || direction * own(a, b) || first * byName(a, b);
+    }
+
+    /* In an order by name each entry keeps its place: comparing names again need not collate. */
+    #rank(rows, compare) {
+        if (this.column === 'name' && compare === this.comparing) rows.forEach((row, rank) => { row.rank = rank * this.direction; });
+    }
+
+    /* The same column again turns the order round. */
+    async sortBy(column) {
+        this.direction = this.column === column ? -this.direction : COLUMNS[column][0];
+        this.column = column;
+        const compare = this.#compare();
+        if (this.state !== 'loading') await this.#sort(compare);
+    }
+
+    async #sort(compare = this.comparing) {
+        for (;;) {
+            const before = this.#all;
+            const rows = await sorted(before, compare);
+            if (compare !== this.comparing) return;
+            if (before !== this.#all) continue;
+            this.#rank(rows, compare);
+            this.#show(rows);
+            return;
         }
     }
 
-    stop() {
-        this.#abort?.abort();
-    }
-
-    #finish(state, trouble, rows) {
-        Object.assign(this, { state, trouble, loadedAt: Date.now() });
-        const meanwhile = [...this.#meanwhile.values()].filter(entry => entry !== null);
-        this.#show(this.#meanwhile.size > 0 ? rows.filter(row => !this.#meanwhile.has(row.address)) : rows);
-        this.#meanwhile.clear();
-        this.add(meanwhile);
-        this.#tell('state');
-    }
-
-    #compare() {
-        return COMPARE[this.order.key](this.order.direction);
-    }
-
-    #visible(entries) {
-        if (this.#hidden.size === 0) return entries;
-        return entries.filter(entry => {
-            if (!this.#hidden.has(entry.address)) return true;
-            this.#shelf.set(entry.address, entry);
-            return false;
-        });
-    }
-
-    #show(rows) {
-        this.rows = this.draft ? [this.draft, ...rows] : rows;
+    #show(all = this.#all) {
+        this.#all = all;
+        this.rows = this.#held.size > 0 ? all.filter(row => !this.#held.has(row.address)) : all;
+        if (this.draft) this.rows = [this.draft, ...this.rows];
         this.#index = null;
         this.#tell('change');
     }
@@ -137,104 +139,80 @@ class Folder extends EventTarget {
         return this.rows[this.indexOf(address)];
     }
 
-    /* The same column again turns the order round. */
-    async sortBy(key) {
-        const direction = this.order.key === key ? -this.order.direction : DIRECTIONS[key];
-        this.order = { key, direction };
-        if (this.state !== 'loading') await this.#sortAgain([]);
-    }
-
-    /* All rows and some more, in order; once again where the rows changed meanwhile. */
-    async #sortAgain(more) {
-        for (;;) {
-            const { rows: before, order } = this;
-            const sorter = new Sorter(this.#compare());
-            await sorter.add(this.#entries().concat(more));
-            const rows = await sorter.all();
-            if (this.rows !== before || this.order !== order) continue;
-            this.#rank(rows);
-            this.#show(rows);
-            return;
-        }
-    }
-
-    /* In an order by name each row keeps its place: comparing names again need not collate. */
-    #rank(rows) {
-        if (this.order.key === 'name') rows.forEach((row, rank) => { row.rank = rank * this.order.direction; });
-    }
-
-    #entries() {
-        return this.draft ? this.rows.slice(1) : this.rows;
-    }
-
     /* What the page has made, moved here or uploaded; takes the place of what had the address. */
     add(entries) {
-        const mine = this.#visible(entries.filter(entry => this.search === '' && parentOf(entry.address) === this.address));
+        const mine = entries.filter(entry => this.search === '' && parentOf(entry.address) === this.address);
         if (mine.length === 0) return;
         const taken = new Set(mine.map(entry => entry.address));
-        const rows = this.#entries().filter(row => !taken.has(row.address));
-        const compare = this.#compare();
+        const rows = this.#all.filter(row => !taken.has(row.address));
         for (const entry of mine) {
-            rows.splice(place(rows, entry, compare), 0, entry);
+            rows.splice(this.#placeOf(entry, rows), 0, entry);
             if (this.state === 'loading') this.#meanwhile.set(entry.address, entry);
         }
         this.#show(rows);
     }
 
-    /* What is gone from the server, with all below it. True where that is the open folder itself. */
+    #placeOf(entry, rows) {
+        let low = 0;
+        let high = rows.length;
+        while (low < high) {
+            const middle = (low + high) >> 1;
+            if (this.comparing(rows[middle], entry) <= 0) low = middle + 1;
+            else high = middle;
+        }
+        return low;
+    }
+
+    /* What is gone from the server. */
     drop(addresses) {
-        const gone = new Set(addresses);
-        for (const address of gone) {
-            this.#shelf.delete(address);
+        for (const address of addresses) {
+            this.#held.delete(address);
             if (this.state === 'loading') this.#meanwhile.set(address, null);
         }
-        const rows = this.#entries().filter(row => !gone.has(row.address));
-        if (rows.length !== this.count) this.#show(rows);
-        return [...gone].some(address => isInside(this.address, address));
+        const gone = new Set(addresses);
+        this.#show(this.#all.filter(row => !gone.has(row.address)));
     }
 
-    /* Hide what is held for deletion, and show it again. */
-    hide(addresses) {
-        for (const address of addresses) this.#hidden.add(address);
-        const rows = this.#visible(this.#entries());
-        if (rows.length !== this.count) this.#show(rows);
-    }
-
-    async unhide(addresses) {
-        const back = [];
-        for (const address of addresses) {
-            this.#hidden.delete(address);
-            const entry = this.#shelf.get(address);
-            if (entry) back.push(entry);
-            this.#shelf.delete(address);
-        }
-        if (back.length > 0) await this.#sortAgain(back);
-    }
-
-    /* What was hidden is deleted now: its address may be used again. */
-    forget(addresses) {
-        for (const address of addresses) {
-            this.#hidden.delete(address);
-            this.#shelf.delete(address);
-        }
+    /* Hides what is held for deletion; shows it again when it is not. */
+    hold(addresses, held) {
+        for (const address of addresses) this.#held[held ? 'add' : 'delete'](address);
+        this.#show();
     }
 
     setDraft(draft) {
-        const rows = this.#entries();
         this.draft = draft;
-        this.#show(rows);
+        this.#show();
     }
-}
-
-function place(rows, entry, compare) {
-    let low = 0;
-    let high = rows.length;
-    while (low < high) {
-        const middle = (low + high) >> 1;
-        if (compare(rows[middle], entry) <= 0) low = middle + 1;
-        else high = middle;
-    }
-    return low;
 }
 
 export const folder = new Folder();
+
+/* Whether the account has a right: on an entry, where the server said so of it, else in the open folder. */
+export const may = (right, entry = null) => (entry?.rights ?? folder.rights ?? api.me().rights).includes(right);
+
+export const mayAll = (right, entries) => entries.every(entry => may(right, entry));
+
+/* What the page itself has changed on the server, told once and heard by every view that shows it:
+ * 'made' (entries), 'gone' (addresses, with all below), 'moved' ({entry, after}). */
+export const changes = new EventTarget();
+
+const tell = (what, detail) => changes.dispatchEvent(new CustomEvent(what, { detail }));
+
+export function made(entries) {
+    folder.add(entries);
+    tell('made', entries);
+}
+
+export function gone(addresses) {
+    folder.drop(addresses);
+    tell('gone', addresses);
+}
+
+export function moved(entry, after) {
+    tell('moved', { entry, after });
+    gone([entry.address]);
+    made([after]);
+}
+
+/* An entry as it is under another address. */
+export const movedTo = (entry, address, name) => ({ ...entry, rank: undefined, raw: undefined, address, name });

@@ -1,16 +1,103 @@
-/* move.js: moving entries to another folder: cut here and paste there, or dragged onto a row, a crumb or
- * a folder of the tree. Names that exist there are asked about, once for all if that is wished. */
+/* move.js: entries that go elsewhere: moved (cut and pasted, or dragged), or deleted, which can be undone for
+ * ten seconds; and what is asked when a name is taken. */
 import * as api from './api.js';
-import { gone, made, movedTo } from './changes.js';
-import { Conflicts } from './conflicts.js';
-import { announce } from './dom.js';
-import { folder } from './folder.js';
+import { choose, toast } from './dialogs.js';
+import { announce, byId, el } from './dom.js';
+import { folder, gone, made, may, mayAll, movedTo } from './folder.js';
 import { dim } from './list.js';
-import { isInside, join, lastPart, nameOf, numbered, parentOf } from './names.js';
-import { settle } from './remove.js';
-import { may, mayAll } from './session.js';
 import { words } from './strings.js';
-import { toast } from './toasts.js';
+import { isInside, join, lastPart, moment, nameOf, numbered, parentOf, size } from './text.js';
+
+/* ---- deleting: what is deleted disappears at once and is held here; the server hears of it when the time is
+ * over, when something needs the name, or when the page is left ---- */
+
+const HELD_MS = 10_000;
+const AT_ONCE = 200;                    /* addresses in one request */
+
+const held = new Set();                 /* {addresses, timer, close} */
+
+export function remove(entries) {
+    const addresses = entries.map(entry => entry.address);
+    const one = { addresses, timer: setTimeout(() => send(one), HELD_MS) };
+    held.add(one);
+    folder.hold(addresses, true);
+    one.close = toast(words.deleted(entries.map(entry => entry.name)), { label: words.undo, run: () => undo(one), stays: true });
+}
+
+function end(one) {
+    clearTimeout(one.timer);
+    one.close();
+    return held.delete(one);
+}
+
+const undo = one => end(one) && folder.hold(one.addresses, false);
+
+/* The last deletion that is still held. */
+export function undoLast() {
+    const last = [...held].at(-1);
+    return Boolean(last) && undo(last) !== false;
+}
+
+async function send(one) {
+    if (!end(one)) return;
+    const failed = [];
+    for (let at = 0; at < one.addresses.length; at += AT_ONCE) {
+        const some = one.addresses.slice(at, at + AT_ONCE);
+        const results = await api.remove(some).catch(error => some.map(address => ({ address, error: words.trouble(api.expect(error)) })));
+        failed.push(...results.filter(result => result.error));
+    }
+    const bad = new Set(failed.map(({ address }) => address));
+    gone(one.addresses.filter(address => !bad.has(address)));
+    folder.hold(bad, false);
+    if (failed.length > 0) toast(words.notDeleted(failed), { trouble: true });
+}
+
+/* Before something is made under a name: what is held of that name goes first. */
+export const settle = addresses => Promise.all([...held].filter(one =>
+    one.addresses.some(gone => addresses.some(address => isInside(address, gone)))).map(send));
+
+export const settleAll = () => Promise.all([...held].map(send));
+
+const fits = one => api.fitsLeaving(one.addresses);
+
+/* The page is being left: requests that outlive it take what is held. What is too long for that must have
+ * been asked about. */
+export function leave() {
+    for (const one of held) if (fits(one) && end(one)) api.removeOnLeaving(one.addresses);
+}
+
+export const tooMuchToLeave = () => [...held].some(one => !fits(one));
+
+/* ---- a name that is taken ---- */
+
+let last = Promise.resolve();           /* one question at a time, whoever asks */
+
+/* What was answered for all of what is moved or uploaded together. */
+export class Conflicts {
+    stopped = false;
+    #forAll = null;
+
+    /* Resolves to 'replace', 'both' or 'skip'. address: the name that is taken; entry: what comes. Closing the
+     * question skips this one and stops a move. */
+    ask(question) {
+        const known = () => (this.#forAll === 'replace' && !question.canReplace ? null : this.#forAll);
+        return last = last.then(() => known() ?? this.#ask(question));
+    }
+
+    async #ask({ address, entry, canReplace }) {
+        const there = await api.stat(address).catch(() => null);
+        const line = (label, one) => one && [el('dt', {}, label), el('dd', {}, `${one.type === 'file' ? size(one.size) : words.folder}, ${moment(one.mtime)}`)];
+        const answer = await choose({
+            title: words.exists(nameOf(address)), body: el('dl', { class: 'facts' }, line(words.there, there), line(words.coming, entry)), check: words.forAll,
+            choices: ['skip', 'both', 'replace'].slice(0, canReplace ? 3 : 2).map((id, index, all) => ({ id, label: words.conflict[id], main: index === all.length - 1 })),
+        });
+        this.stopped ||= answer === null;
+        if (answer?.checked) this.#forAll = answer.id;
+        return answer?.id ?? 'skip';
+    }
+}
+
+/* ---- moving ---- */
 
 export const clipboard = new EventTarget();         /* 'change' when something else is cut */
 
@@ -25,57 +112,52 @@ export function cut(entries) {
     clipboard.dispatchEvent(new Event('change'));
 }
 
-export const canPaste = () => taken.length > 0 && taken.some(entry => fits(entry, folder.address));
+/* Not where it is already, and no folder into itself. */
+const canMove = (entry, into) => parentOf(entry.address) !== into && !isInside(into, entry.address);
 
-export async function paste() {
+export const canPaste = () => taken.some(entry => canMove(entry, folder.address));
+
+export function paste() {
     const entries = taken;
     cut([]);
-    await moveAll(entries, folder.address);
+    moveAll(entries, folder.address);
 }
 
-/* Not where it is already, and no folder into itself. */
-const fits = (entry, into) => parentOf(entry.address) !== into && !isInside(into, entry.address);
-
-export async function moveAll(entries, into) {
-    const moving = entries.filter(entry => fits(entry, into));
+async function moveAll(entries, into) {
     const conflicts = new Conflicts();
     const done = [];
-    let trouble = null;
-    for (const entry of moving) {
+    for (const entry of entries.filter(one => canMove(one, into))) {
         try {
             const to = await moveOne(entry, join(into, lastPart(entry.address)), conflicts);
-            if (to !== null) done.push({ entry, to });
+            if (to) done.push([entry, to]);
         } catch (error) {
-            if (!(error instanceof api.Trouble)) throw error;
-            trouble = words.notMoved(entry.name, error);
+            toast(words.notMoved(entry.name, api.expect(error)), { trouble: true });
             break;
         }
         if (conflicts.stopped) break;
     }
-    gone(done.map(({ entry }) => entry.address));
-    made(done.map(({ entry, to }) => movedTo(entry, to, nameOf(to))));
-    if (trouble) toast(trouble, { trouble: true });
-    if (done.length > 0) toast(words.moved(done.map(({ entry }) => entry.name), into));
+    if (done.length === 0) return;
+    gone(done.map(([entry]) => entry.address));
+    made(done.map(([entry, to]) => movedTo(entry, to, nameOf(to))));
+    toast(words.moved(done.map(([entry]) => nameOf(entry.address)), into));
 }
 
 /* Resolves to the address it has now, or null where it was skipped. */
 async function moveOne(entry, wanted, conflicts) {
     let to = wanted;
     let replace = false;
-    let canReplace = may('overwrite') && entry.type !== 'folder';
     for (let number = 2; ; number++) {
         await settle([to]);
         try {
             await api.rename(entry.address, to, replace);
             return to;
-        } catch (trouble) {
-            if (trouble.code !== 'exists' && trouble.code !== 'is_folder') throw trouble;
-            canReplace &&= trouble.code === 'exists' && !replace;
+        } catch (error) {
+            if (!api.isTaken(error)) throw error;
+            const choice = await conflicts.ask({ address: wanted, entry, canReplace: error.code === 'exists' && may('overwrite') && entry.type !== 'folder' && !replace });
+            if (choice === 'skip') return null;
+            if (choice === 'replace') replace = true;
+            else to = numbered(wanted, number);
         }
-        const choice = await conflicts.ask({ name: entry.name, entry, address: wanted, canReplace });
-        if (choice === 'skip') return null;
-        if (choice === 'replace') replace = true;
-        else to = numbered(wanted, number);
     }
 }
 
@@ -85,57 +167,46 @@ const TYPE = 'application/x-sallyport-entries';
 
 let dragged = [];
 
-export const mayDrag = () => may('rename');
-
 export function dragStarts(event, entries) {
     if (!mayAll('rename', entries)) {
         event.preventDefault();
         return;
     }
     dragged = entries;
+    const picture = byId('drag-picture');
+    picture.textContent = words.names(entries.map(entry => entry.name));
     event.dataTransfer.effectAllowed = 'move';
     event.dataTransfer.setData(TYPE, '');
-    event.dataTransfer.setDragImage(dragPicture(entries), -12, -8);
+    event.dataTransfer.setDragImage(picture, -12, -8);
 }
 
-/* What hangs at the mouse: the number of things, or the name of the one. */
-function dragPicture(entries) {
-    const picture = document.getElementById('drag-picture');
-    picture.textContent = words.names(entries.map(entry => entry.name));
-    return picture;
-}
-
-export const isDragging = event => event.dataTransfer?.types.includes(TYPE) ?? false;
-
-/* An element as a place to drop entries on; addressOf(target) is the folder there, or null. */
-export function dropPlace(element, addressOf, lightOf) {
+/* An element as a place to drop entries on. at(target): the element there that stands for a folder, and its
+ * address; or nothing. */
+export function dropPlace(element, at) {
     let lit = null;
-    const light = on => {
-        if (lit === on) return;
+    const light = place => {
         lit?.classList.remove('drop-here');
-        lit = on;
+        lit = place;
         lit?.classList.add('drop-here');
     };
-    const into = event => {
-        const address = isDragging(event) ? addressOf(event.target) : null;
-        return address !== null && dragged.some(entry => fits(entry, address)) ? address : null;
+    const find = event => {
+        const [place, address] = event.dataTransfer.types.includes(TYPE) && at(event.target) || [];
+        return place && dragged.some(entry => canMove(entry, address)) ? [place, address] : [null];
     };
     element.addEventListener('dragover', event => {
-        const address = into(event);
-        light(address === null ? null : lightOf(event.target));
-        if (address === null) return;
+        const [place] = find(event);
+        light(place);
+        if (!place) return;
         event.preventDefault();
         event.dataTransfer.dropEffect = 'move';
     });
     element.addEventListener('dragleave', event => { if (!element.contains(event.relatedTarget)) light(null); });
     document.addEventListener('dragend', () => light(null));
     element.addEventListener('drop', event => {
-        const address = into(event);
+        const [place, address] = find(event);
         light(null);
-        if (address === null) return;
+        if (!place) return;
         event.preventDefault();
-        const entries = dragged;
-        dragged = [];
-        moveAll(entries, address);
+        moveAll(dragged, address);
     });
 }

@@ -1,180 +1,192 @@
-/* panel.js: the uploads low on the right: each one and the whole, with bar, speed, time left, and what can
- * be done about it. It shows transfers.js and decides nothing; it opens by itself and is closed by hand. */
-import { announce, button, el, nameElement } from './dom.js';
-import { percent, size } from './format.js';
-import { nameOf, parentOf, textOf } from './names.js';
-import { Scroller } from './scroller.js';
-import { fromInput } from './sources.js';
+/* panel.js: the uploads low on the right: each one and the whole, with bar, speed, time left, and what can be
+ * done about it; and the light over the list while files are dragged in. It shows transfers.js and decides
+ * nothing; it opens by itself and is closed by hand. */
+import { announce, bare, button, byId, el, nameElement, Scroller, setIcon } from './dom.js';
+import { toast } from './dialogs.js';
+import { folder, may } from './folder.js';
+import { fromDrop, fromInput } from './sources.js';
 import { words } from './strings.js';
+import { nameOf, parentOf, percent, size, textOf } from './text.js';
 import { STATES, transfers } from './transfers.js';
 
 const ROW_PX = 64;
-const SHOWN_ROWS = 4.5;
+const ROWS = 4.5;                      /* at most in sight: the half one tells that there are more */
 const NARROW = matchMedia('(max-width: 639px)');
 
 const ACTIONS = {
-    pause: { icon: 'pause', run: item => transfers.pause(item) },
-    resume: { icon: 'play', run: item => transfers.resume(item) },
-    retry: { icon: 'retry', run: item => transfers.retry(item) },
-    choose: { icon: 'folder', run: () => chooseAgain() },
-    cancel: { icon: 'close', run: item => transfers.cancel(item) },
+    pause: ['pause', item => transfers.pause(item)],
+    resume: ['play', item => transfers.resume(item)],
+    retry: ['retry', item => transfers.retry(item)],
+    choose: ['folder', () => chooseAgain()],
+    cancel: ['close', item => transfers.cancel(item)],
 };
 
 let panel;
 let parts;
 let scroller;
-let folded = null;                     /* null: as wide as the window lets it be */
-let painted = false;
+let folded = null;                     /* null: as the width of the window has it */
+let painting = false;
 let wasBusy = false;
 
 export function startPanel() {
-    panel = document.getElementById('panel');
+    panel = byId('panel');
     panel.setAttribute('aria-label', words.uploads);
+    const canvas = el('div', { class: 'canvas', role: 'list' });
     parts = {
-        title: el('h2', {}),
+        title: el('h2'),
         sum: el('p', { class: 'sum' }),
-        bar: el('progress', { max: '1', value: '0', 'aria-label': words.uploadsWhole }),
-        all: button('', 'pause', pauseOrResume, { bare: true }),
-        fold: button(words.fold, 'down', () => { folded = !isFolded(); paint(); }, { bare: true, class: 'bare fold', 'aria-expanded': 'true' }),
-        close: button(words.close, 'close', () => transfers.clear(), { bare: true }),
+        bar: el('progress', { max: '1', 'aria-label': words.uploadsWhole }),
+        all: bare(' ', 'pause', () => transfers.all(transfers.isBusy ? 'pause' : 'resume')),
+        fold: bare(' ', 'down', () => { folded = !isFolded(); paint(); }),
+        close: bare(words.close, 'close', () => transfers.clear()),
         notice: el('div', { class: 'notice' }),
-        box: el('div', { class: 'box' }),
-        canvas: el('div', { class: 'canvas', role: 'list' }),
+        box: el('div', { class: 'box' }, canvas),
     };
-    parts.box.append(parts.canvas);
-    panel.append(el('div', { class: 'panel-head' }, el('div', { class: 'told' }, parts.title, parts.sum), parts.all, parts.fold, parts.close),
-        parts.bar, parts.notice, parts.box);
-    scroller = new Scroller({ box: parts.box, canvas: parts.canvas, height: ROW_PX, make: makeRow, bind: bindRow, keyOf: item => item.id });
-    for (const name of ['change', 'tick']) transfers.addEventListener(name, paintSoon);
+    const { title, sum, bar, all, fold, close, notice, box } = parts;
+    panel.append(el('div', { class: 'panel-head' }, el('div', { class: 'told' }, title, sum), all, fold, close), bar, notice, box);
+    scroller = new Scroller({ box, canvas, height: ROW_PX, make: makeRow, bind: bindRow, key: item => item.id });
+    for (const what of ['change', 'tick']) transfers.addEventListener(what, paintSoon);
     NARROW.addEventListener('change', paintSoon);
+    for (const listener of [dragenter, dragover, dragleave, drop]) addEventListener(listener.name, listener);
 }
 
 const isFolded = () => folded ?? NARROW.matches;
 
-function pauseOrResume() {
-    transfers.all(transfers.isBusy ? 'pause' : 'resume');
-}
+const missing = () => transfers.items.filter(item => item.state === 'missing');
 
 /* The files of what was cut off: by the handles that the browser kept, else by choosing them again. */
 async function chooseAgain() {
-    if (missing().some(item => item.handle)) await transfers.reopen(true);
+    await transfers.reopen(true);
     if (missing().length === 0) return;
     const { files } = await fromInput({ multiple: true });
     if (files.length > 0 && transfers.match(files) === 0) announce(words.notTheSame, true);
 }
 
-const missing = () => transfers.items.filter(item => item.state === 'missing');
-
 function paintSoon() {
-    if (painted) return;
-    painted = true;
+    if (painting) return;
+    painting = true;
     requestAnimationFrame(() => {
-        painted = false;
+        painting = false;
         paint();
     });
 }
 
-/* Everything that stands in the panel, from the uploads as they are. */
 function paint() {
-    const { items } = transfers;
+    const { items, isBusy } = transfers;
+    const { title, sum, bar, all, fold, close, notice, box } = parts;
     panel.hidden = items.length === 0;
     if (panel.hidden) return;
-    const done = items.filter(item => item.state === 'done').length;
-    const failed = items.filter(item => item.state === 'failed').length;
-    const lost = missing();
-    paintHead(items, done, failed);
-    parts.notice.hidden = lost.length === 0;
-    if (lost.length > 0 && parts.notice.dataset.count !== String(lost.length)) {
-        const kept = lost.some(item => item.handle);
-        parts.notice.dataset.count = String(lost.length);
-        parts.notice.replaceChildren(el('p', {}, words.cutOff(lost.length, kept)),
-            button(kept ? words.carryOn : words.chooseAgain, null, chooseAgain, { class: 'main' }));
+    const count = state => items.filter(item => item.state === state).length;
+    const bytes = items.reduce((whole, item) => whole + item.size, 0);
+    const sent = items.reduce((whole, item) => whole + item.sent, 0);
+    const open = items.some(item => STATES[item.state].open);
+    const [done, failed, lost] = ['done', 'failed', 'missing'].map(count);
+    const ended = failed > 0 ? words.uploadsFailed(failed) : words.uploadsDone(done);
+    bar.value = bytes > 0 ? sent / bytes : done / items.length;
+    title.textContent = open ? words.uploading(done, items.length) : ended;
+    sum.textContent = open ? words.joined([percent(bar.value), ...pace(transfers.speed.value, bytes - sent)]) : '';
+    bar.hidden = !open;
+    close.hidden = open;
+    all.hidden = !isBusy && count('paused') === 0;
+    label(all, isBusy ? 'pause' : 'play', isBusy ? words.pauseAll : words.resumeAll);
+    label(fold, isFolded() ? 'up' : 'down', isFolded() ? words.unfold : words.fold);
+    fold.setAttribute('aria-expanded', !isFolded());
+    notice.hidden = lost === 0;
+    if (lost > 0 && notice.dataset.count !== String(lost)) {
+        const kept = missing().some(item => item.handle);
+        notice.dataset.count = lost;
+        notice.replaceChildren(el('p', {}, words.cutOff(lost, kept)), button(kept ? words.carryOn : words.chooseAgain, null, chooseAgain, { class: 'main' }));
     }
-    parts.box.hidden = isFolded();
-    parts.box.style.height = `${Math.min(items.length, SHOWN_ROWS) * ROW_PX}px`;
-    scroller.items = items;
-    tellEnd(done, failed);
-}
-
-function paintHead(items, done, failed) {
-    const open = items.filter(item => transfers.isOpen(item)).length;
-    const bytes = items.reduce((sum, item) => sum + item.size, 0);
-    const sent = items.reduce((sum, item) => sum + item.sent, 0);
-    const busy = transfers.isBusy;
-    const share = bytes > 0 ? sent / bytes : done / items.length;
-    parts.title.textContent = open > 0 ? words.uploading(done, items.length) : failed > 0 ? words.uploadsFailed(failed) : words.uploadsDone(done);
-    parts.sum.textContent = open > 0 ? words.joined([percent(share), ...pace(transfers.speed.value, bytes - sent)]) : '';
-    parts.bar.value = share;
-    parts.bar.hidden = open === 0;
-    const canResume = items.some(item => item.state === 'paused');
-    parts.all.hidden = !busy && !canResume;
-    label(parts.all, busy ? 'pause' : 'play', busy ? words.pauseAll : words.resumeAll);
-    label(parts.fold, 'down', isFolded() ? words.unfold : words.fold);
-    parts.fold.classList.toggle('up', isFolded());
-    parts.fold.setAttribute('aria-expanded', String(!isFolded()));
-    parts.close.hidden = open > 0;
+    box.hidden = isFolded();
+    box.style.height = `${Math.min(items.length, ROWS) * ROW_PX}px`;
+    scroller.show(items);
+    if (wasBusy && !isBusy && done + failed > 0) announce(ended, failed > 0);      /* not each step of the way */
+    wasBusy = isBusy;
 }
 
 function label(element, iconName, text) {
     if (element.title === text) return;
     element.title = text;
     element.setAttribute('aria-label', text);
-    const use = element.querySelector('use');
-    use.setAttribute('href', use.getAttribute('href').replace(/#.*/, '#' + iconName));
+    setIcon(element.firstChild, iconName);
 }
 
 const pace = (speed, bytes) => (speed > 0 ? [words.speed(speed), words.left(bytes / speed)] : []);
-
-/* Screen readers hear the end, not each step of the way. */
-function tellEnd(done, failed) {
-    const busy = transfers.isBusy;
-    if (wasBusy && !busy) {
-        if (failed > 0) announce(words.uploadsFailed(failed), true);
-        else if (done > 0) announce(words.uploadsDone(done));
-    }
-    wasBusy = busy;
-}
 
 /* ---- rows ---- */
 
 function makeRow() {
     return el('div', { class: 'transfer', role: 'listitem' },
         el('div', { class: 'told' }, el('p', { class: 'title' }), el('p', { class: 'about' })),
-        el('div', { class: 'buttons' }),
-        el('progress', { max: '1', value: '0' }));
+        el('div', { class: 'buttons' }), el('progress', { max: '1' }));
 }
 
 function bindRow(row, item, index) {
     const [told, buttons, bar] = row.children;
     const [title, about] = told.children;
-    row.setAttribute('aria-setsize', String(transfers.items.length));
-    row.setAttribute('aria-posinset', String(index + 1));
-    row.dataset.state = item.state;
-    if (row.item !== item.id || row.address !== item.address) {
-        row.item = item.id;
-        row.address = item.address;
-        row.state = null;
-        title.replaceChildren(nameElement(nameOf(item.address), { cut: true }));
-        title.title = words.goesTo(nameOf(item.address), textOf(parentOf(item.address)));
-        bar.setAttribute('aria-label', words.uploadOf(nameOf(item.address)));
-    }
+    const name = nameOf(item.address);
+    const now = item.id + item.address + item.state;
+    row.setAttribute('aria-setsize', transfers.items.length);
+    row.setAttribute('aria-posinset', index + 1);
     about.textContent = aboutOf(item);
     bar.value = item.size > 0 ? item.sent / item.size : Number(item.state === 'done');
-    if (row.state === item.state) return;
-    row.state = item.state;
-    const had = buttons.contains(document.activeElement);
+    if (row.shown === now) return;
+    row.shown = now;
+    row.dataset.state = item.state;
+    title.replaceChildren(nameElement(name, true));
+    title.title = words.goesTo(name, textOf(parentOf(item.address)));
+    bar.setAttribute('aria-label', words.uploadOf(name));
+    const focused = buttons.contains(document.activeElement);
     buttons.replaceChildren(...STATES[item.state].actions.map(action =>
-        button(words.uploadActions[action](item.name), ACTIONS[action].icon, () => ACTIONS[action].run(item), { bare: true, 'data-action': action })));
-    if (had) (buttons.firstChild ?? parts.fold).focus();
+        bare(words.uploadActions[action](name), ACTIONS[action][0], () => ACTIONS[action][1](item), { 'data-action': action })));
+    if (focused) (buttons.firstChild ?? parts.fold).focus();
 }
 
-function aboutOf(item) {
-    switch (item.state) {
-    case 'running': return words.joined([words.sentOf(item.sent, item.size), ...pace(item.speed.value, item.size - item.sent)]);
-    case 'done': return size(item.size);
-    case 'failed': return words.trouble(item.trouble);
-    case 'paused': return words.joined([words.uploadStates.paused, words.sentOf(item.sent, item.size)]);
-    case 'offline': return item.trouble.code === 'offline' ? words.uploadStates.offline : words.trouble(item.trouble);
-    default: return words.uploadStates[item.state];
+function aboutOf({ state, sent, size: all, speed, trouble }) {
+    if (state === 'running') return words.joined([words.sentOf(sent, all), ...pace(speed.value, all - sent)]);
+    if (state === 'paused') return words.joined([words.uploadStates.paused, words.sentOf(sent, all)]);
+    if (state === 'done') return size(all);
+    return trouble && trouble.code !== 'offline' ? words.trouble(trouble) : words.uploadStates[state];
+}
+
+/* ---- dropping: anywhere on the page; the list lights up and names the folder ---- */
+
+let depth = 0;                          /* entered minus left, over all elements */
+
+const brings = event => event.dataTransfer?.types.includes('Files');
+
+function light(to) {
+    depth = Math.max(0, to);
+    byId('drop').hidden = depth === 0 || !may('write');
+    byId('drop').firstElementChild.textContent = words.dropHere(folder.address);
+}
+
+function dragenter(event) {
+    if (brings(event)) light(depth + 1);
+}
+
+function dragleave(event) {
+    if (brings(event)) light(depth - 1);
+}
+
+function dragover(event) {
+    if (!brings(event)) return;
+    event.preventDefault();                      /* else the browser would open the file itself */
+    event.dataTransfer.dropEffect = may('write') ? 'copy' : 'none';
+}
+
+async function drop(event) {
+    if (!brings(event)) return;
+    event.preventDefault();
+    light(0);
+    if (!may('write')) return;
+    const into = folder.address;
+    try {
+        const { files, folders } = await fromDrop(event.dataTransfer);
+        const alone = !may('mkdir') && folders.length > 0;
+        if (alone) toast(words.noFolders, { trouble: true });
+        transfers.add(alone ? { files: files.filter(({ path }) => path.length === 1), folders: [] } : { files, folders }, into);
+    } catch {
+        toast(words.unreadableDrop, { trouble: true });
     }
 }

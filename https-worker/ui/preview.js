@@ -1,29 +1,50 @@
-/* preview.js: beside the list, what is in a file, as far as the browser itself can show it: pictures,
- * sound and video by its elements, PDF in a frame, text as text. All bytes come from /files/PATH?inline,
- * which the server sends with a policy that lets them do nothing. Below: size, date, checksums. */
+/* preview.js: beside the list, what is in a file, as far as the browser itself can show it: pictures, sound
+ * and video by its elements, PDF in a frame, text as text. All bytes come from /files/PATH?inline, which the
+ * server sends with a policy that lets them do nothing. Below: size, date, checksums. */
 import * as api from './api.js';
-import { copyLine } from './copy.js';
-import { button, el, icon, nameElement } from './dom.js';
-import { moment, number, size } from './format.js';
-import { iconOf, wayOf } from './kinds.js';
-import { isInside } from './names.js';
-import { may } from './session.js';
+import { bare, button, byId, copyLine, el, icon, nameElement } from './dom.js';
+import { may } from './folder.js';
 import { words } from './strings.js';
+import { encodeEntry, endingOf, isInside, lastPart, moment, number, size, textOf } from './text.js';
 
 const TEXT_BYTES = 256 * 1024;
-const LARGEST_PICTURE_BYTES = 100 * 1000 * 1000;
+const LARGEST_PICTURE_BYTES = 100_000_000;
 const NARROW = matchMedia('(max-width: 899px)');
 
+/* What a name promises: icon, how it is shown (or not), endings. What is in it, the server and the browser say. */
+const KINDS = [
+    ['picture', showPicture, 'png jpg jpeg jfif gif webp avif svg bmp ico'],
+    ['picture', null, 'heic heif tif tiff psd raw cr2 nef dng xcf'],
+    ['sound', showMedia('audio'), 'mp3 ogg oga opus wav flac m4a aac weba'],
+    ['video', showMedia('video'), 'mp4 m4v webm ogv mov'],
+    ['video', null, 'avi mkv wmv mpg mpeg flv 3gp'],
+    ['pdf', showPdf, 'pdf'],
+    ['text', showText, 'txt md log nfo rst tex srt vtt ics vcf eml asc sig pem crt pub diff patch readme license makefile changelog'],
+    ['text', null, 'doc docx odt rtf pages epub'],
+    ['table', showText, 'csv tsv'],
+    ['table', null, 'xls xlsx ods numbers'],
+    ['code', showText, 'c h cc cpp rs go py rb pl php js ts java sh bat ps1 sql html htm xml css json yaml yml toml ini conf cfg lua r'],
+    ['archive', null, 'zip gz tgz bz2 xz zst 7z rar tar jar deb rpm iso dmg img'],
+];
+const BY_ENDING = new Map(KINDS.flatMap(([sign, show, endings]) => endings.split(' ').map(ending => [ending, { sign, show }])));
+
+function kindOf(entry) {
+    const name = textOf(lastPart(encodeEntry(entry)));
+    return entry.type === 'file' && BY_ENDING.get(endingOf(name) || name.toLowerCase()) || { sign: entry.type === 'folder' ? 'folder' : 'file', show: null };
+}
+
+export const iconOf = entry => kindOf(entry).sign;
+
 let aside;
+let calls;
 let shown = null;                       /* the entry */
-let stop = null;                        /* ends what is under way for it */
+let stop;                               /* ends what is under way for it */
 let withSums = false;                   /* the checksums were asked for: the next file's too */
-let calls = {};
 
 /* calls: close(), download(entry). */
 export function startPreview(given) {
     calls = given;
-    aside = document.getElementById('preview');
+    aside = byId('preview');
     aside.setAttribute('aria-label', words.preview);
     NARROW.addEventListener('change', cover);
     aside.addEventListener('keydown', event => {
@@ -35,19 +56,23 @@ export function startPreview(given) {
 
 export const previewed = () => shown;
 
+/* Whether what is shown is among what is gone. */
+export const isPreviewed = addresses => shown !== null && addresses.some(address => isInside(shown.address, address));
+
 export function showPreview(entry) {
-    if (shown?.address === entry.address && shown.mtime === entry.mtime && shown.size === entry.size) return;
-    hideContent();
+    if (shown === entry) return;
     const first = shown === null;
+    hideContent();
     shown = entry;
     stop = new AbortController();
-    aside.hidden = false;
-    const close = button(words.closePreview, 'close', () => calls.close(), { bare: true });
-    const name = entry.name.slice(entry.name.lastIndexOf('/') + 1);
+    const close = bare(words.closePreview, 'close', () => calls.close());
+    const readable = entry.type === 'file' && may('read', entry);
     aside.replaceChildren(
-        el('div', { class: 'preview-head' }, el('h2', {}, nameElement(name)), close),
-        el('div', { class: 'look' }, content(entry, stop.signal)),
-        el('div', { class: 'about' }, facts(entry), may('read', entry) && entry.type === 'file' ? [actions(entry), sums(entry, stop.signal)] : null));
+        el('div', { class: 'preview-head' }, el('h2', {}, nameElement(entry.name.slice(entry.name.lastIndexOf('/') + 1))), close),
+        el('div', { class: 'look' }, readable ? content(entry) : sign(entry)),
+        el('div', { class: 'about' }, facts(entry), readable && [
+            el('div', { class: 'preview-actions' }, button(words.actions.download, 'download', () => calls.download(entry))), sums(entry, stop.signal)]));
+    aside.hidden = false;
     cover();
     if (first && NARROW.matches) close.focus();
 }
@@ -57,12 +82,11 @@ export function hidePreview() {
     hideContent();
     shown = null;
     aside.hidden = true;
-    aside.replaceChildren();
     cover();
     return true;
 }
 
-/* Sound and video go on loading and playing out of the page unless they are told. */
+/* Sound and video would go on loading and playing out of the page. */
 function hideContent() {
     stop?.abort();
     for (const media of aside.querySelectorAll('audio, video')) {
@@ -70,51 +94,54 @@ function hideContent() {
         media.removeAttribute('src');
         media.load();
     }
+    aside.replaceChildren();
 }
 
 /* In a narrow window the preview covers everything: what is behind can be neither reached nor read. */
 function cover() {
-    const covers = shown !== null && NARROW.matches;
-    for (const element of document.querySelectorAll('.bar, .tree, main, .skip')) element.inert = covers;
+    for (const element of document.querySelectorAll('.bar, .tree, main, .skip')) element.inert = shown !== null && NARROW.matches;
 }
 
 /* ---- what is in it ---- */
 
-function content(entry, signal) {
-    if (entry.type === 'folder' || !may('read', entry)) return sign(entry);
-    const way = wayOf(entry);
-    if (way === null || (way === 'picture' && entry.size > LARGEST_PICTURE_BYTES)) return sign(entry, words.noPreview);
+function content(entry) {
+    const { show } = kindOf(entry);
     if (entry.size === 0) return sign(entry, words.emptyFile);
-    return WAYS[way](entry, api.fileAddress(entry.address, true), signal);
+    return show ? show(entry, api.fileAddress(entry.address, true), stop.signal) : sign(entry, words.noPreview);
 }
 
-const sign = (entry, text = null) => el('div', { class: 'sign' }, icon(iconOf(entry)), text && el('p', {}, text));
+const sign = (entry, text) => el('div', { class: 'sign' }, icon(iconOf(entry)), text && el('p', {}, text));
 
 const failing = entry => event => event.target.replaceWith(sign(entry, words.cannotShow));
 
-const WAYS = {
-    picture: (entry, address) => el('img', { src: address, alt: words.pictureOf(entry.name), onerror: failing(entry), decoding: 'async' }),
-    sound: (entry, address) => el('audio', { src: address, controls: true, preload: 'metadata', 'aria-label': words.soundOf(entry.name), onerror: failing(entry) }),
-    video: (entry, address) => el('video', { src: address, controls: true, preload: 'metadata', playsinline: true, 'aria-label': words.videoOf(entry.name), onerror: failing(entry) }),
-    pdf: (entry, address) => (navigator.pdfViewerEnabled ? el('iframe', { src: address, title: words.pdfOf(entry.name) }) : sign(entry, words.cannotShow)),
-    text: textView,
-};
+function showPicture(entry, src) {
+    return entry.size > LARGEST_PICTURE_BYTES ? sign(entry, words.noPreview) : el('img', { src, alt: words.name(entry.name), onerror: failing(entry) });
+}
 
-function textView(entry, address, signal) {
-    const view = el('pre', { tabindex: '0', role: 'document', 'aria-label': words.textOf(entry.name), 'aria-busy': 'true' });
+function showMedia(tag) {
+    return (entry, src) => el(tag, { src, controls: true, preload: 'metadata', playsinline: true, 'aria-label': words.name(entry.name), onerror: failing(entry) });
+}
+
+/* Browsers show no PDF in a frame with a sandbox of ours; their viewers are one, and the server's policy is another. */
+function showPdf(entry, src) {
+    return navigator.pdfViewerEnabled ? el('iframe', { src, title: words.name(entry.name) }) : sign(entry, words.cannotShow);
+}
+
+function showText(entry, src, signal) {
+    const view = el('pre', { tabindex: '0', role: 'document', 'aria-label': words.name(entry.name), 'aria-busy': 'true' });
     readText(entry, view, signal).catch(error => {
-        if (!signal.aborted) view.replaceWith(sign(entry, error instanceof api.Trouble ? words.trouble(error) : words.cannotShow));
+        if (!signal.aborted) view.replaceWith(sign(entry, words.trouble(api.expect(error))));
     });
     return view;
 }
 
 async function readText(entry, view, signal) {
-    const { bytes } = await api.head(entry.address, TEXT_BYTES, signal);
-    const whole = bytes.length >= entry.size;
+    const bytes = await api.firstBytes(entry.address, TEXT_BYTES, signal);
     if (bytes.includes(0)) {
         view.replaceWith(sign(entry, words.noPreview));
         return;
     }
+    const whole = bytes.length >= entry.size;
     view.textContent = decode(bytes, whole);
     view.removeAttribute('aria-busy');
     if (!whole) view.after(el('p', { class: 'more-text' }, words.firstPart(TEXT_BYTES)));
@@ -132,37 +159,29 @@ function decode(bytes, whole) {
 /* ---- about it ---- */
 
 function facts(entry) {
-    const rows = [];
-    if (entry.type === 'file') rows.push([words.columns.size, words.exactSize(size(entry.size), number(entry.size), entry.size)]);
-    rows.push([words.columns.changed, moment(entry.mtime)]);
-    return el('dl', { class: 'facts' }, rows.flatMap(([label, text]) => [el('dt', {}, label), el('dd', {}, text)]));
-}
-
-function actions(entry) {
-    return el('div', { class: 'preview-actions' }, button(words.actions.download, 'download', () => calls.download(entry)));
+    const line = (label, text) => [el('dt', {}, label), el('dd', {}, text)];
+    return el('dl', { class: 'facts' },
+        entry.type === 'file' && line(words.columns.size, words.exactSize(size(entry.size), number(entry.size), entry.size)),
+        line(words.columns.changed, moment(entry.mtime)));
 }
 
 function sums(entry, signal) {
     const box = el('div', { class: 'sums' });
-    const details = el('details', { open: withSums }, el('summary', {}, words.checksums), box);
-    const load = () => {
-        withSums = details.open;
-        if (details.open && !box.hasChildNodes()) loadSums(entry, box, signal);
-    };
-    details.addEventListener('toggle', load);
-    return details;
+    return el('details', {
+        open: withSums,
+        ontoggle: event => {
+            withSums = event.target.open;
+            if (withSums && !box.hasChildNodes()) loadSums(entry, box, signal);
+        },
+    }, el('summary', {}, words.checksums), box);
 }
 
 async function loadSums(entry, box, signal) {
     box.replaceChildren(el('p', { role: 'status' }, words.computing));
     try {
-        const found = await api.digest(entry.address, signal);
-        box.replaceChildren(copyLine('SHA-256', found.sha256), copyLine('MD5', found.md5));
+        const { sha256, md5 } = await api.digest(entry.address, signal);
+        box.replaceChildren(copyLine('SHA-256', sha256), copyLine('MD5', md5));
     } catch (error) {
-        if (signal.aborted) return;
-        box.replaceChildren(el('p', { class: 'wrong', role: 'alert' }, error instanceof api.Trouble ? words.trouble(error) : words.cannotShow));
+        if (!signal.aborted) box.replaceChildren(el('p', { class: 'wrong', role: 'alert' }, words.trouble(api.expect(error))));
     }
 }
-
-/* Whether what is shown is among what is gone. */
-export const isPreviewed = addresses => shown !== null && addresses.some(address => isInside(shown.address, address));

@@ -1,36 +1,26 @@
-/* router.js: the address line. '#/photos/2024' is a folder; '?find=text' below it a search, '?show=NAME'
- * the preview of one of its entries; '#connect' is a page that is no folder. Back and forward, reloading
- * and bookmarks work because nothing else decides what is open. */
-import { tidy } from './names.js';
+/* router.js: the address line. '#/photos/2024' is a folder; '?find=text' a search below it, '?show=NAME' the
+ * preview of an entry, '?at=NAME' leads to one; '#connect' is no folder. Back, forward, reloading and bookmarks
+ * work because nothing else decides what is open. */
+import { join, tidy } from './text.js';
 
-const PAGES = ['connect'];
-
+/* {page, address, find, show, at}: show and at are addresses, or null. */
 export function read() {
     const hash = location.hash.slice(1);
-    if (PAGES.includes(hash)) return { page: hash, address: '/', find: '', show: null };
+    if (hash === 'connect') return { page: 'connect' };
     const [path, query = ''] = hash.split('?');
-    const asked = new Map(query.split('&').map(part => part.split('=')));
-    const show = asked.has('show') ? tidy(asked.get('show')).slice(1) : null;
-    return { page: 'files', address: tidy(path), find: decode(asked.get('find') ?? ''), show };
+    const asked = Object.fromEntries(query.split('&').map(part => part.split('=')));
+    const address = tidy(path);
+    const entry = part => (part === undefined ? null : join(address, tidy(part).slice(1)));
+    return { page: 'files', address, find: decodeURIComponent(tidy(asked.find ?? '').slice(1)), show: entry(asked.show), at: entry(asked.at) };
 }
 
-function decode(text) {
-    try {
-        return decodeURIComponent(text);
-    } catch {
-        return '';
-    }
+/* show, at: parts of addresses, below this one. */
+export function href(address, { find, show, at } = {}) {
+    const asked = [find && `find=${encodeURIComponent(find)}`, show && `show=${show}`, at && `at=${at}`].filter(Boolean);
+    return `#${address}${asked.length > 0 ? '?' : ''}${asked.join('&')}`;
 }
 
-/* show: the address of an entry below the folder, as names.js has it. */
-export function href(address, { find = '', show = null } = {}) {
-    const asked = [];
-    if (find) asked.push('find=' + encodeURIComponent(find));
-    if (show !== null) asked.push('show=' + show);
-    return '#' + address + (asked.length > 0 ? '?' + asked.join('&') : '');
-}
-
-let heard = () => {};
+let heard;
 
 export function onRoute(listener) {
     heard = listener;
@@ -38,10 +28,11 @@ export function onRoute(listener) {
 }
 
 /* instead: no step of the way back. */
-export function goTo(target, { instead = false } = {}) {
-    if (target === location.hash || (location.hash === '' && target === '#/')) heard();
-    else if (instead) {
+export function goTo(target, instead = false) {
+    if (target === (location.hash || '#/')) return;
+    if (!instead) location.hash = target;
+    else {
         history.replaceState(null, '', target);
         heard();
-    } else location.hash = target;
+    }
 }

@@ -22,31 +22,29 @@ class Selection extends EventTarget {
 
     /* The entries in the order of the rows. */
     entries() {
-        if (this.size === 1) return [folder.find([...this.addresses][0])].filter(Boolean);
-        return folder.rows.filter(row => this.addresses.has(row.address));
+        return this.size > 1 ? folder.rows.filter(row => this.has(row.address)) : [...this.addresses].map(address => folder.find(address)).filter(Boolean);
     }
 
     only(address) {
-        this.#set(new Set([address]), address, address);
+        this.#set([address], address);
     }
 
     toggle(address) {
         const addresses = new Set(this.addresses);
         if (!addresses.delete(address)) addresses.add(address);
-        this.#set(addresses, address, address);
+        this.#set(addresses, address);
     }
 
     /* From where the last selecting began to here; `more` keeps what is selected elsewhere. */
     reach(address, more = false) {
-        const from = folder.indexOf(this.#anchor ?? address);
         const to = folder.indexOf(address);
-        const addresses = new Set(more ? this.addresses : []);
-        for (let at = Math.max(0, Math.min(from, to)); at <= Math.max(from, to); at++) addresses.add(folder.rows[at].address);
-        this.#set(addresses, address, from < 0 ? address : this.#anchor);
+        const from = Math.max(0, folder.indexOf(this.#anchor ?? address));
+        const between = folder.rows.slice(Math.min(from, to), Math.max(from, to) + 1).map(row => row.address);
+        this.#set([...more ? this.addresses : [], ...between], address, this.#anchor ?? address);
     }
 
     all() {
-        this.#set(new Set(folder.rows.map(row => row.address)), this.active, this.#anchor);
+        this.#set(folder.rows.map(row => row.address), this.active, this.#anchor);
     }
 
     /* The keyboard goes there; what is selected stays. */
@@ -54,28 +52,22 @@ class Selection extends EventTarget {
         this.#set(this.addresses, address, this.#anchor ?? address);
     }
 
-    clear() {
-        if (this.size > 0) this.#set(new Set(), this.active, this.active);
+    /* Nothing is selected; in another folder the keyboard is on `active` once that is there. */
+    clear(active = this.active) {
+        this.#set([], active);
     }
 
-    /* Another folder: nothing is selected, and the keyboard is on `active` once that is there. */
-    reset(active = null) {
-        this.#set(new Set(), active, active);
-    }
-
-    #set(addresses, active, anchor) {
-        this.addresses = addresses;
+    #set(addresses, active, anchor = active) {
+        this.addresses = new Set(addresses);
         this.active = active;
         this.#anchor = anchor;
         this.dispatchEvent(new Event('change'));
     }
 
-    /* What is no longer there is not selected. The active row may still be coming while rows load. */
+    /* What is not there any more is not selected. */
     #prune() {
-        if (this.size > 0) {
-            const left = new Set([...this.addresses].filter(address => folder.indexOf(address) >= 0));
-            if (left.size !== this.size) this.#set(left, this.active, this.#anchor);
-        }
+        const left = [...this.addresses].filter(address => folder.indexOf(address) >= 0);
+        if (left.length < this.size) this.#set(left, this.active, this.#anchor);
     }
 }
 

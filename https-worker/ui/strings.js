@@ -1,8 +1,7 @@
 /* strings.js: every word that the page shows or says, in English; a translation replaces this module (and
  * login.html and plain.html, which work without scripts). Sentences with numbers or names are functions.
  * Names come here as they are and are made harmless here: hidden characters seen, directions kept inside. */
-import { duration, number, size } from './format.js';
-import { nameOf, visible } from './names.js';
+import { duration, nameOf, number, size, visible } from './text.js';
 
 const plural = new Intl.PluralRules('en');
 
@@ -49,6 +48,7 @@ export const words = {
     top: 'Files',
     skip: 'Skip to the files',
     messages: 'Messages',
+    titleOf: folderNamed,
     close: 'Close',
     undo: 'Undo',
     canUndo: 'Undo with Control Z.',
@@ -73,6 +73,7 @@ export const words = {
     /* the list */
     list: 'Files',
     folder: 'Folder',
+    place: path => (path === '/' ? 'Files' : visible(path)),
     folders: 'Folders',
     columns: { name: 'Name', size: 'Size', changed: 'Changed', more: 'Actions' },
     isLink: '(link)',
@@ -80,14 +81,15 @@ export const words = {
     moreAbout: text => `Actions for ${name(text)}`,
     reading: 'Reading…',
     counted: (n, search, bytes) => (search ? many(n, 'result', 'results') : n > 0 ? `${items(n)}, ${bytes}` : items(n)),
-    opened: (folder, n, search) => (search ? `${many(n, 'result', 'results')} for ${quoted(search)}` : `${name(folder)}, ${items(n)}`),
+    opened: (address, n, search) => (search ? `${many(n, 'result', 'results')} for ${quoted(search)}` : `${folderNamed(address)}, ${items(n)}`),
     empty: 'This folder is empty',
     emptyHelp: 'Drop files or folders here, or:',
-    nothingFound: (text, folder) => `Nothing in ${quoted(folder)} or its folders has ${quoted(text)} in its name.`,
+    nothingFound: (text, address) => `Nothing in “${folderNamed(address)}” or its folders has ${quoted(text)} in its name.`,
     brokeOff: error => `Not everything is shown here. ${trouble(error)}`,
     leaveFiles: 'Leave files here',
     leaveHelp: 'This account can put files here, but not see what is there. Drop files here, or:',
-    space: (free, total) => `${free} free of ${total}`,
+    free: bytes => `${bytes} free`,
+    ofAll: bytes => `of ${bytes}`,
     spaceUsed: 'Space used',
 
     /* acting */
@@ -99,8 +101,7 @@ export const words = {
         open: 'Open', preview: 'Preview', download: 'Download', rename: 'Rename', cut: 'Cut', show: 'Show in its folder', delete: 'Delete',
         upload: 'Upload', uploadFolder: 'Upload a folder', newFolder: 'New folder', paste: 'Move here what was cut', again: 'Read again', more: 'More actions',
     },
-    actionsFor: names => `Actions for ${these(names)}`,
-    actionsForFolder: 'Actions for this folder',
+    actionsFor: names => (names.length > 0 ? `Actions for ${these(names)}` : 'Actions for this folder'),
     pasteHere: n => (n === 1 ? 'Move it here' : `Move ${items(n)} here`),
     newFolderName: 'New folder',
     nameWithSlash: 'A name cannot hold a slash. Leave it out.',
@@ -110,7 +111,7 @@ export const words = {
     deleted: names => `${these(names)} deleted.`,
     notDeleted: failed => `${these(failed.map(one => nameOf(one.address)))} could not be deleted. ${visible(failed[0].error)}`,
     cutDone: names => `${these(names)} cut. Open another folder and paste.`,
-    moved: (names, into) => `${these(names)} moved to ${quoted(folderNamed(into))}.`,
+    moved: (names, into) => `${these(names)} moved to “${folderNamed(into)}”.`,
     notMoved: (text, error) => `${quoted(text)} could not be moved. ${trouble(error)}`,
     notMade: (text, error) => `The folder ${quoted(text)} could not be made. ${trouble(error)}`,
     notDownloaded: (text, error) => `${quoted(text)} could not be downloaded. ${trouble(error)}`,
@@ -120,13 +121,11 @@ export const words = {
     exists: text => `${quoted(text)} exists already`,
     there: 'There',
     coming: 'New',
-    replace: 'Replace',
-    keepBoth: 'Keep both',
-    skip_: 'Skip',
+    conflict: { skip: 'Skip', both: 'Keep both', replace: 'Replace' },
     forAll: 'Do the same for all',
 
     /* uploads */
-    dropHere: folder => `Drop to upload to ${quoted(folder)}`,
+    dropHere: address => `Drop to upload to “${folderNamed(address)}”`,
     noFolders: 'This account may not make folders. Only the files beside them are uploaded.',
     unreadableDrop: 'What was dropped could not be read. Try the upload button.',
     uploads: 'Uploads',
@@ -161,11 +160,6 @@ export const words = {
     noPreview: 'There is no preview for this kind of file.',
     cannotShow: 'This browser cannot show this file. Download it to open it.',
     emptyFile: 'This file is empty.',
-    pictureOf: text => `Picture ${name(text)}`,
-    soundOf: text => `Sound ${name(text)}`,
-    videoOf: text => `Video ${name(text)}`,
-    pdfOf: text => `Document ${name(text)}`,
-    textOf: text => `Text of ${name(text)}`,
     firstPart: bytes => `Only the first ${size(bytes)} are shown. Download the file for the rest.`,
     exactSize: (short, exact, bytes) => (bytes < 1000 ? short : `${short} (${exact} bytes)`),
     checksums: 'Checksums',
@@ -183,11 +177,11 @@ export const words = {
         fingerprints: 'Fingerprints',
         compare: 'The program shows one of these at the first connection. If it shows another, do not go on.',
         certificate: 'Certificate, SHA-256',
+        implicit: 'Implicit',
         sftp: { title: 'SFTP', help: 'Works with nearly every program, and through most firewalls.' },
         ftps: { title: 'FTPS', help: 'For programs that know FTP with encryption, and not SFTP.' },
         https: { title: 'HTTPS', help: 'For scripts; put the path of the file in the place of NAME.' },
     },
-    implicit: 'FTPS, implicit',
 
     /* keys */
     keys: {
@@ -199,7 +193,7 @@ export const words = {
             ['Ctrl ↑ ↓', 'Move without selecting'],
             ['Space', 'Select or deselect'],
             ['Ctrl+A', 'Select all'],
-            ['A – Z', 'Go to the next name that begins so'],
+            ['A … Z', 'Go to the next name that begins so'],
             ['Enter', 'Open a folder, preview a file'],
             ['Backspace', 'Up to the folder above'],
             ['Shift+F10', 'Menu'],

@@ -1,15 +1,11 @@
-/* transfers.js: the uploads: which file goes next, in which pieces, and what happens when one is paused,
- * cancelled, cut off or refused. Speaks through tus.js, remembers through memory.js, and shows nothing:
- * panel.js listens to 'change' (other uploads, other states) and 'tick' (bytes, some times a second). */
+/* transfers.js: the uploads: which file goes next, in which pieces (tus 1.0.0), and what happens when one is
+ * paused, cancelled, cut off or refused; what is not finished is kept over a reload (IndexedDB). It shows
+ * nothing: panel.js listens to 'change' (other uploads, other states) and 'tick' (bytes, some times a second). */
 import * as api from './api.js';
-import { made } from './changes.js';
-import { Conflicts } from './conflicts.js';
-import * as memory from './memory.js';
-import { encodeText, join, nameOf, numbered, parentOf } from './names.js';
-import { settle } from './remove.js';
-import { may, me, spaceChanged } from './session.js';
+import { made, may } from './folder.js';
+import { Conflicts, settle } from './move.js';
 import { fromHandle, isReadable } from './sources.js';
-import * as tus from './tus.js';
+import { join, nameOf, numbered, parentOf, toApiBase64, toBase64 } from './text.js';
 
 const AT_ONCE = 3;                          /* of the six connections that a browser makes to a server */
 const PIECE_BYTES = 32 * 1024 * 1024;       /* in one PATCH */
@@ -22,41 +18,153 @@ const TRIES = 5;                            /* of what fails on the server's sid
 
 /* What can be done with an upload in each state; panel.js makes its buttons of it. */
 export const STATES = {
-    waiting: { actions: ['pause', 'cancel'], open: true },
-    running: { actions: ['pause', 'cancel'], open: true },
-    asking: { actions: ['cancel'], open: true },
-    offline: { actions: ['retry', 'cancel'], open: true },
+    waiting: { actions: ['pause', 'cancel'], open: true, busy: true },
+    running: { actions: ['pause', 'cancel'], open: true, busy: true },
+    asking: { actions: ['cancel'], open: true, busy: true },
+    offline: { actions: ['retry', 'cancel'], open: true, busy: true },
     paused: { actions: ['resume', 'cancel'], open: true },
     missing: { actions: ['choose', 'cancel'], open: true },      /* its file must be chosen again */
-    failed: { actions: ['retry', 'cancel'], open: false },
-    done: { actions: [], open: false },
+    failed: { actions: ['retry', 'cancel'] },
+    done: { actions: [] },
 };
 
+/* ---- tus ---- */
+
+const VERSION = '1.0.0';
+const BYTES = 'application/offset+octet-stream';
+
+/* fetch does not tell how much of a body has left. */
+function request(method, address, { headers = {}, body = null, signal, progress }) {
+    return new Promise((done, failed) => {
+        signal?.throwIfAborted();
+        const xhr = new XMLHttpRequest();
+        const abort = () => xhr.abort();
+        signal?.addEventListener('abort', abort);
+        xhr.open(method, address);
+        for (const [name, value] of Object.entries({ 'Tus-Resumable': VERSION, 'X-CSRF-Token': api.token(), ...headers })) xhr.setRequestHeader(name, value);
+        xhr.upload.onprogress = event => progress?.(event.loaded);
+        xhr.onloadend = () => {
+            signal?.removeEventListener('abort', abort);
+            if (signal?.aborted) failed(signal.reason);
+            else if (xhr.status === 0) failed(new api.Trouble('offline'));
+            else if (xhr.status >= 300) failed(api.troubleOf(xhr.status, xhr.responseText, xhr.getResponseHeader('Retry-After')));
+            else done(xhr);
+        };
+        xhr.send(body);
+    });
+}
+
+const inBase64 = text => toBase64(new TextEncoder().encode(text));
+
+const metadata = ({ address, replace, modified }) =>
+    `path ${toApiBase64(address)},replace ${inBase64(replace ? 'yes' : 'no')},mtime ${inBase64(String(modified))}`;
+
+async function checksum(piece) {
+    const hash = await crypto.subtle.digest('SHA-256', await piece.arrayBuffer());
+    return { 'Upload-Checksum': `sha256 ${toBase64(new Uint8Array(hash))}` };
+}
+
+const offsetIn = xhr => Number(xhr.getResponseHeader('Upload-Offset'));
+
+/* body: the first bytes, or null. */
+async function create(item, body, signal, progress) {
+    const headers = { 'Upload-Length': item.size, 'Upload-Metadata': metadata(item), ...body && { 'Content-Type': BYTES, ...await checksum(body) } };
+    const xhr = await request('POST', '/api/uploads', { headers, body, signal, progress });
+    item.location = new URL(xhr.getResponseHeader('Location'), document.baseURI).pathname;
+    item.sent = body ? offsetIn(xhr) : 0;
+}
+
+/* How much of an upload the server has, or null where it knows it no longer. */
+async function offsetOf({ location }, signal) {
+    try {
+        return offsetIn(await request('HEAD', location, { signal }));
+    } catch (error) {
+        if ([404, 410].includes(error.status)) return null;
+        throw error;
+    }
+}
+
+/* After the name was taken in the meantime, the metadata goes along once more, with another. */
+async function patch(item, piece, signal, progress) {
+    const headers = {
+        'Content-Type': BYTES, 'Upload-Offset': item.sent,
+        ...piece.size > 0 && piece.size <= CHECKED_BYTES && await checksum(piece), ...item.renamed && { 'Upload-Metadata': metadata(item) },
+    };
+    return offsetIn(await request('PATCH', item.location, { headers, body: piece, signal, progress }));
+}
+
+/* ---- memory ---- */
+
+/* Each upload belongs to one tab, which holds a lock named after itself as long as it lives; what belongs to
+ * no living tab is adopted by the next that opens. Where the browser keeps nothing, nothing is kept. */
+const TAB = crypto.randomUUID();
+const LOCK = 'sallyport-tab-';
+const KEPT = ['id', 'address', 'top', 'name', 'size', 'modified', 'lastModified', 'location', 'replace', 'handle'];
+
+let database = null;
+
+async function store(mode, work) {
+    database ??= new Promise((done, failed) => {
+        const opening = indexedDB.open('sallyport', 1);
+        opening.onupgradeneeded = () => opening.result.createObjectStore('uploads', { keyPath: 'id' });
+        opening.onsuccess = () => done(opening.result);
+        opening.onerror = failed;
+    });
+    try {
+        const transaction = (await database).transaction('uploads', mode);
+        const result = work(transaction.objectStore('uploads'));
+        await new Promise((done, failed) => {
+            transaction.oncomplete = done;
+            transaction.onabort = failed;
+        });
+        return result;
+    } catch {
+        return null;
+    }
+}
+
+const record = item => ({ ...Object.fromEntries(KEPT.map(key => [key, item[key]])), paused: item.state === 'paused', account: api.me().account, tab: TAB });
+
+const keep = items => store('readwrite', uploads => { for (const item of items) uploads.put(record(item)); });
+
+const forget = items => store('readwrite', uploads => { for (const { id } of items) uploads.delete(id); });
+
+/* What this account left behind in tabs that are gone. */
+async function adopt() {
+    if (!navigator.locks) return [];
+    await new Promise(held => { navigator.locks.request(LOCK + TAB, () => { held(); return new Promise(() => {}); }); });
+    return navigator.locks.request('sallyport-adopt', async () => {
+        const living = (await navigator.locks.query()).held.map(({ name }) => name);
+        const all = (await store('readonly', uploads => uploads.getAll()))?.result ?? [];
+        const mine = all.filter(one => one.account === api.me().account && !living.includes(LOCK + one.tab));
+        await store('readwrite', uploads => { for (const one of mine) uploads.put({ ...one, tab: TAB }); });
+        return mine;
+    });
+}
+
+/* ---- the uploads ---- */
+
+/* Bytes a second, from the sums of the last seconds; 0 while it is too early to tell. */
 class Speed {
     #samples = [];
 
     add(bytes) {
         const now = performance.now();
         this.#samples.push([now, bytes]);
-        while (this.#samples.length > 2 && now - this.#samples[0][0] > SPEED_MS) this.#samples.shift();
+        while (now - this.#samples[0][0] > SPEED_MS) this.#samples.shift();
     }
 
     forget() {
         this.#samples = [];
     }
 
-    /* Bytes a second, or 0 while it is too early to tell. */
     get value() {
-        if (this.#samples.length < 2) return 0;
-        const [from, before] = this.#samples[0];
-        const [to, after] = this.#samples.at(-1);
-        return to - from < 500 ? 0 : Math.max(0, (after - before) / (to - from) * 1000);
+        const [[from, before], [to, after]] = [this.#samples[0] ?? [0, 0], this.#samples.at(-1) ?? [0, 0]];
+        return to - from < 500 ? 0 : Math.max(0, after - before) / (to - from) * 1000;
     }
 }
 
 class Skipped extends Error {}
-
-const targetOf = ({ address, replace, modified }) => ({ address, replace, modified });
 
 class Transfers extends EventTarget {
     items = [];
@@ -70,78 +178,61 @@ class Transfers extends EventTarget {
     /* What this tab or one that is gone did not finish. */
     async begin() {
         addEventListener('online', () => this.#again());
-        const records = await memory.adopt(me().account);
-        if (records.length === 0) return;
         const batch = { conflicts: new Conflicts(), folders: new Map() };
-        for (const record of records) {
-            const { tab, account, ...kept } = record;
-            this.items.push(this.#make({ ...kept, batch, state: record.paused ? 'paused' : 'missing' }));
-        }
-        await this.#reopen(this.items, false);
+        for (const { paused, ...kept } of await adopt()) this.items.push(this.#make({ ...kept, batch, state: paused ? 'paused' : 'missing' }));
+        await this.reopen(false);
     }
 
     #make(fields) {
-        return { sent: 0, file: null, handle: null, location: null, replace: false, trouble: null, tries: 0, stop: null, speed: new Speed(), ...fields };
+        return { sent: 0, tries: 0, file: null, location: null, replace: false, speed: new Speed(), ...fields };
     }
 
     /* files and folders as sources.js gives them, into a folder. */
-    add({ files, folders }, into) {
+    add({ files, folders }, top) {
         const batch = { conflicts: new Conflicts(), folders: new Map() };
-        const addressOf = path => path.reduce((address, name) => join(address, encodeText(name)), into);
+        const addressOf = path => path.reduce((address, name) => join(address, encodeURIComponent(name)), top);
         const fresh = files.map(({ file, path, handle }) => this.#make({
-            id: crypto.randomUUID(), file, handle, address: addressOf(path), top: into, batch, state: 'waiting',
-            name: path.join('/'), size: file.size, modified: Math.floor(file.lastModified / 1000), lastModified: file.lastModified,
+            id: crypto.randomUUID(), file, handle, address: addressOf(path), top, batch, state: 'waiting', name: path.join('/'),
+            size: file.size, modified: Math.floor(file.lastModified / 1000), lastModified: file.lastModified,
         }));
         this.#makeFolders(folders.map(addressOf), batch);
-        if (fresh.length === 0) return;
         this.items.push(...fresh);
-        this.#keep(fresh);
+        keep(fresh);
         this.#tell('change');
         this.#pump();
-    }
-
-    #keep(items) {
-        memory.keep(items.map(({ id, address, top, name, size, modified, lastModified, location, replace, handle, state }) => ({
-            id, address, top, name, size, modified, lastModified, location, replace, handle, paused: state === 'paused', account: me().account,
-        })));
     }
 
     /* ---- what a person does ---- */
 
     pause(item) {
         this.#halt(item, 'paused');
-        this.#keep([item]);
+        keep([item]);
     }
 
-    resume(item) {
-        if (!item.file) {
-            this.#set(item, 'missing');
-            return this.#reopen([item], true);
-        }
+    async resume(item) {
         item.tries = 0;
-        this.#set(item, 'waiting');
-        this.#keep([item]);
+        this.#set(item, item.file ? 'waiting' : 'missing');
+        keep([item]);
+        if (!item.file) await this.reopen(true);
         this.#pump();
-        return Promise.resolve();
     }
 
-    retry(item) {
-        const resumed = this.resume(item);
+    async retry(item) {
+        await this.resume(item);
         this.#again();
-        return resumed;
     }
 
     cancel(item) {
         this.#halt(item, 'cancelled');
         this.#remove(item);
-        if (item.location) tus.drop(item.location);
+        if (item.location) request('DELETE', item.location, {}).catch(() => {});
         this.#pump();
     }
 
     /* Takes what is finished out of the panel. */
     clear() {
-        memory.forget(this.items.filter(item => item.state === 'failed').map(item => item.id));
-        this.items = this.items.filter(item => this.isOpen(item));
+        forget(this.items.filter(item => !STATES[item.state].open));
+        this.items = this.items.filter(item => STATES[item.state].open);
         this.#tell('change');
     }
 
@@ -149,56 +240,51 @@ class Transfers extends EventTarget {
         for (const item of [...this.items]) if (STATES[item.state].actions.includes(action)) this[action](item);
     }
 
-    isOpen(item) {
-        return STATES[item.state].open;
-    }
-
     /* Whether leaving the page would break something off. */
     get isBusy() {
-        return this.items.some(item => ['waiting', 'running', 'asking', 'offline'].includes(item.state));
+        return this.items.some(item => STATES[item.state].busy);
     }
 
-    /* The files of uploads that were cut off, chosen once more. Resolves to how many were found. */
+    /* The files of uploads that were cut off, chosen once more. Returns how many were found. */
     match(files) {
-        let found = 0;
-        for (const { file, path } of files) {
-            const item = this.items.find(one => one.state === 'missing' && one.size === file.size && one.lastModified === file.lastModified &&
-                (one.name === path.join('/') || one.name.split('/').at(-1) === file.name));
-            if (!item) continue;
-            found++;
+        const found = files.filter(({ file }) => {
+            const item = this.items.find(one => one.state === 'missing' && this.#isOf(one, file) && one.name.split('/').at(-1) === file.name);
+            if (!item) return false;
             item.file = file;
             this.#set(item, 'waiting');
-        }
+            return true;
+        });
         this.#pump();
-        return found;
+        return found.length;
+    }
+
+    #isOf(item, file) {
+        return item.size === file.size && item.lastModified === file.lastModified;
     }
 
     /* Those whose files the browser kept the way to. ask: a click is being handled. */
-    async #reopen(items, ask) {
-        for (const item of items) {
-            if (item.file || !item.handle) continue;
+    async reopen(ask) {
+        for (const item of this.items.filter(one => !one.file && one.handle && ['missing', 'paused'].includes(one.state))) {
             const file = await fromHandle(item.handle, ask);
             if (file === 'denied') continue;
-            if (!file || file.size !== item.size || file.lastModified !== item.lastModified) {
-                item.handle = null;
-                continue;
+            if (!file || !this.#isOf(item, file)) item.handle = null;
+            else {
+                item.file = file;
+                if (item.state === 'missing') this.#set(item, 'waiting');
             }
-            item.file = file;
-            if (item.state === 'missing') this.#set(item, 'waiting');
         }
         this.#tell('change');
         this.#pump();
     }
 
-    reopen(ask) {
-        return this.#reopen(this.items.filter(item => item.state === 'missing'), ask);
-    }
-
     /* ---- states ---- */
 
+    #tell(what) {
+        this.dispatchEvent(new Event(what));
+    }
+
     #set(item, state, trouble = null) {
-        item.state = state;
-        item.trouble = trouble;
+        Object.assign(item, { state, trouble });
         this.#tell('change');
     }
 
@@ -210,20 +296,15 @@ class Transfers extends EventTarget {
 
     #remove(item) {
         this.items = this.items.filter(one => one !== item);
-        memory.forget([item.id]);
+        forget([item]);
         this.#tell('change');
-    }
-
-    #tell(what) {
-        this.dispatchEvent(new Event(what));
     }
 
     /* What was cut off tries again, now. */
     #again() {
         clearTimeout(this.#held);
         this.#held = null;
-        for (const item of this.items) if (item.state === 'offline') item.state = 'waiting';
-        this.#tell('change');
+        for (const item of this.items) if (item.state === 'offline') this.#set(item, 'waiting');
         this.#pump();
     }
 
@@ -253,25 +334,22 @@ class Transfers extends EventTarget {
         this.#running++;
         this.#set(item, 'running');
         try {
-            await this.#ensureFolders(item);
-            stop.signal.throwIfAborted();
-            const wasThere = await this.#send(item, stop.signal);
-            if (!wasThere) this.#finished(item);
-        } catch (trouble) {
-            if (item.stop === stop) await this.#broke(item, trouble, stop.signal);
-        } finally {
-            if (item.stop === stop) item.stop = null;
-            this.#running--;
-            this.#pump();
+            for (const address of this.#above(item)) await this.#ensureFolder(address, item.batch);
+            await this.#send(item, stop.signal);
+            this.#finish(item);
+        } catch (error) {
+            if (!stop.signal.aborted && !(error instanceof Skipped)) await this.#broke(item, error);
         }
+        this.#running--;
+        this.#pump();
     }
 
-    /* True when it turns out that the file was there already. An upload that is whole at the server but
-     * has no name yet (its last answer was lost, or the name was taken meanwhile) is ended by a piece of no bytes. */
+    /* An upload that is whole at the server but has no name yet (its last answer was lost, or the name was
+     * taken meanwhile) is ended by a piece of no bytes. */
     async #send(item, signal) {
         if (item.location) {
-            const offset = await tus.offset(item.location, signal);
-            if (offset === null && await this.#isThere(item)) return this.#finished(item);
+            const offset = await offsetOf(item, signal);
+            if (offset === null && await this.#isThere(item)) return;
             if (offset === null) item.location = null;
             item.sent = offset ?? 0;
         }
@@ -284,72 +362,70 @@ class Transfers extends EventTarget {
             try {
                 await this.#sendPiece(item, signal);
                 whole = item.sent === item.size;
-            } catch (trouble) {
-                if (trouble.code !== 'exists' && trouble.code !== 'is_folder') throw trouble;
-                await this.#ask(item, trouble, signal, number);
+            } catch (error) {
+                if (!api.isTaken(error)) throw error;
+                await this.#ask(item, error, signal, number);
                 item.renamed = true;
-                item.sent = await tus.offset(item.location, signal) ?? 0;
+                item.sent = await offsetOf(item, signal) ?? 0;
             }
         }
-        return false;
-    }
-
-    async #sendPiece(item, signal) {
-        const from = item.sent;
-        const piece = item.file.slice(from, from + PIECE_BYTES);
-        const to = await tus.patch(item.location, from, piece, {
-            checked: piece.size > 0 && piece.size <= CHECKED_BYTES, signal, progress: this.#progress(item, from),
-            target: item.renamed ? targetOf(item) : null,
-        });
-        if (to <= from && piece.size > 0) throw new api.Trouble('broken');
-        item.sent = to;
-        item.tries = 0;
-        this.#fails = 0;
-    }
-
-    #progress(item, from) {
-        return loaded => {
-            this.#sentInAll += Math.max(0, from + loaded - item.sent);
-            item.sent = Math.min(item.size, from + loaded);
-        };
     }
 
     async #create(item, signal) {
         for (let number = 2; ; number++) {
             await settle([item.address]);
-            const body = item.size > 0 && item.size <= WITH_CREATION_BYTES ? item.file : null;
+            signal.throwIfAborted();
             try {
-                const created = await tus.create({ target: targetOf(item), size: item.size, body, signal, progress: this.#progress(item, 0) });
-                item.location = created.location;
-                item.sent = created.offset;
-                if (item.sent < item.size) this.#keep([item]);
+                await create(item, item.size > 0 && item.size <= WITH_CREATION_BYTES ? item.file : null, signal, this.#progress(item));
+                if (item.sent < item.size) keep([item]);
                 return;
-            } catch (trouble) {
+            } catch (error) {
                 item.sent = 0;
-                if (trouble.code !== 'exists' && trouble.code !== 'is_folder') throw trouble;
-                await this.#ask(item, trouble, signal, number);
+                if (!api.isTaken(error)) throw error;
+                await this.#ask(item, error, signal, number);
             }
         }
     }
 
+    async #sendPiece(item, signal) {
+        const from = item.sent;
+        const piece = item.file.slice(from, from + PIECE_BYTES);
+        const to = await patch(item, piece, signal, this.#progress(item));
+        if (to !== from + piece.size) throw new api.Trouble('broken');
+        item.sent = to;
+        item.tries = 0;
+        this.#fails = 0;
+    }
+
+    #progress(item) {
+        const from = item.sent;
+        return loaded => {
+            const sent = Math.min(item.size, from + loaded);
+            this.#sentInAll += Math.max(0, sent - item.sent);
+            item.sent = sent;
+        };
+    }
+
     /* The name is taken. While the question stands another upload goes on in this one's place. */
-    async #ask(item, trouble, signal, number) {
-        const wanted = item.wanted ??= item.address;
-        const canReplace = trouble.code === 'exists' && may('overwrite') && !item.replace;
+    async #ask(item, { code }, signal, number) {
+        const address = item.wanted ??= item.address;
         this.#set(item, 'asking');
         this.#running--;
         this.#pump();
-        const choice = await item.batch.conflicts.ask({ name: nameOf(wanted), entry: { type: 'file', size: item.size, mtime: item.modified }, address: wanted, canReplace });
+        const choice = await item.batch.conflicts.ask({
+            address, entry: { type: 'file', size: item.size, mtime: item.modified }, canReplace: code === 'exists' && may('overwrite') && !item.replace,
+        });
         this.#running++;
         signal.throwIfAborted();
-        this.#set(item, 'running');
         if (choice === 'skip') {
+            if (item.location) request('DELETE', item.location, {}).catch(() => {});
             this.#remove(item);
             throw new Skipped();
         }
         if (choice === 'replace') item.replace = true;
-        else item.address = numbered(wanted, number);
-        this.#keep([item]);
+        else item.address = numbered(address, number);
+        this.#set(item, 'running');
+        keep([item]);
     }
 
     /* The last answer may have been lost with the connection: then the file is there, as it was sent. */
@@ -358,66 +434,55 @@ class Transfers extends EventTarget {
         return there?.type === 'file' && there.size === item.size && Math.floor(there.mtime) === item.modified;
     }
 
-    #finished(item) {
-        item.sent = item.size;
-        item.file = null;
+    #finish(item) {
+        const { address, size, modified } = item;
+        Object.assign(item, { sent: size, file: null });
         this.#set(item, 'done');
-        memory.forget([item.id]);
-        made([{ name: nameOf(item.address), type: 'file', size: item.size, mtime: item.modified, address: item.address }]);
-        spaceChanged();
-        return true;
+        forget([item]);
+        made([{ name: nameOf(address), type: 'file', size, mtime: modified, address }]);
     }
 
-    async #broke(item, trouble, signal) {
+    async #broke(item, error) {
         item.speed.forget();
-        if (signal.aborted || trouble instanceof Skipped) return;
-        if (!(trouble instanceof api.Trouble)) {
-            this.#set(item, 'failed', new api.Trouble('unreadable'));
-            return;
-        }
-        if (trouble.code === 'sign_in' || trouble.code === 'other_account') {
+        if (!(error instanceof api.Trouble)) this.#set(item, 'failed', new api.Trouble('unreadable'));
+        else if (error.code === 'offline' && !await isReadable(item.file)) this.#set(item, 'failed', new api.Trouble('unreadable'));
+        else if (api.ofSession(error)) {
             await api.signedOut();
             this.#set(item, 'waiting');
-            return;
-        }
-        if (trouble.code === 'offline' && !await isReadable(item.file)) this.#set(item, 'failed', new api.Trouble('unreadable'));
-        else if (this.#mayPass(trouble) && (trouble.code === 'offline' || item.tries < TRIES)) this.#later(item, trouble);
-        else this.#set(item, 'failed', trouble);
+        } else if (error.code === 'offline' || (this.#mayPass(error) && item.tries < TRIES)) this.#later(item, error);
+        else this.#set(item, 'failed', error);
     }
 
-    /* What another try may cure: no connection, a server in trouble, an offset or a checksum that is not the server's. */
+    /* What another try may cure: a server in trouble, an offset or a checksum that is not the server's. */
     #mayPass({ code, status }) {
-        return ['offline', 'busy', 'too_many', 'broken'].includes(code) || [409, 423, 460].includes(status) || (status >= 500 && code !== 'no_space');
+        return ['busy', 'too_many', 'broken'].includes(code) || [409, 423, 460].includes(status) || (status >= 500 && code !== 'no_space');
     }
 
     /* One waits for all: what cannot reach the server need not be found out by each. */
     #later(item, trouble) {
         item.tries++;
         this.#set(item, 'offline', trouble);
-        if (this.#held) return;
-        const wait = trouble.wait || Math.min(LONGEST_WAIT_S, 2 ** this.#fails);
-        this.#fails++;
-        this.#held = setTimeout(() => this.#again(), wait * 1000);
+        this.#held ??= setTimeout(() => this.#again(), 1000 * (trouble.wait || Math.min(LONGEST_WAIT_S, 2 ** this.#fails++)));
     }
 
     /* ---- folders ---- */
 
-    /* All folders of a batch, one after the other: the empty ones have no file that would ask for them. */
+    /* All of a batch, one after the other: the empty ones have no file that would ask for them. */
     async #makeFolders(addresses, batch) {
         for (const address of addresses) {
             try {
                 await this.#ensureFolder(address, batch);
             } catch (trouble) {
-                this.dispatchEvent(new CustomEvent('trouble', { detail: { address, trouble } }));
+                this.dispatchEvent(new CustomEvent('trouble', { detail: { address, trouble: api.expect(trouble) } }));
                 return;
             }
         }
     }
 
-    async #ensureFolders({ address, top, batch }) {
+    #above({ address, top }) {
         const above = [];
         for (let one = parentOf(address); one.length > top.length; one = parentOf(one)) above.unshift(one);
-        for (const one of above) await this.#ensureFolder(one, batch);
+        return above;
     }
 
     /* One request for a folder, whichever file asks; a folder that is there already is as good. */
@@ -434,9 +499,9 @@ class Transfers extends EventTarget {
         await settle([address]);
         try {
             await api.makeFolder(address);
-        } catch (trouble) {
-            if (trouble.code === 'exists') return;
-            throw trouble;
+        } catch (error) {
+            if (error.code === 'exists') return;
+            throw error;
         }
         made([{ name: nameOf(address), type: 'folder', size: 0, mtime: Date.now() / 1000, address }]);
     }

@@ -1,130 +1,160 @@
-/* tree.js: the folders as a tree beside the list, each read when it is opened. It can be hidden, and is
- * not there in narrow windows. The rows are those of scroller.js, so that thousands of folders are no matter. */
+/* tree.js: where the open folder is: the breadcrumbs in the bar, and the folders as a tree beside the list,
+ * each read when it is opened. Both are places to drop entries on. */
 import * as api from './api.js';
-import { changes } from './changes.js';
-import { el, icon, nameElement, setIcon } from './dom.js';
+import { showMenu } from './dialogs.js';
+import { bare, byId, el, icon, nameElement, Scroller, setIcon } from './dom.js';
+import { byName, changes } from './folder.js';
 import { dropPlace } from './move.js';
-import { isInside, lastPart, parentOf, textOf, visible } from './names.js';
 import { goTo, href } from './router.js';
-import { Scroller } from './scroller.js';
-import { Sorter } from './slices.js';
+import { sorted } from './slices.js';
 import { words } from './strings.js';
+import { isInside, nameOf, parentOf, visible } from './text.js';
+
+/* The folders above an address, from the top on. */
+function above(address) {
+    const all = [];
+    for (let one = address; one !== '/'; one = parentOf(one)) all.unshift(parentOf(one));
+    return all;
+}
+
+const label = address => (address === '/' ? words.top : nameOf(address));
+
+/* ---- breadcrumbs ---- */
+
+let nav;
+let way = [];
+let isFolder = true;
+
+export function startPath() {
+    nav = byId('path');
+    nav.setAttribute('aria-label', words.path);
+    new ResizeObserver(fit).observe(nav);
+    dropPlace(nav, target => {
+        const crumb = target.closest('a');
+        return crumb && [crumb, crumb.dataset.address];
+    });
+}
+
+/* null: what is open is no folder. */
+export function showPath(address) {
+    isFolder = address !== null;
+    way = isFolder ? [...above(address), address] : ['/'];
+    fit();
+}
+
+/* As many of the last steps as there is room for; those between them and the first go into a menu. */
+function fit() {
+    for (let left = 0; left < Math.max(1, way.length - 1); left++) {
+        const out = way.slice(1, 1 + left);
+        const more = out.length > 0 && el('li', {}, icon('right'), bare(words.moreFolders, 'more', event => showMenu(
+            out.map(address => ({ label: words.name(nameOf(address)), icon: 'folder', run: () => goTo(href(address)) })),
+            { under: event.currentTarget }, words.moreFolders), { 'aria-haspopup': 'menu', 'aria-expanded': 'false' }));
+        nav.replaceChildren(el('ol', {}, way.filter(address => !out.includes(address)).map(crumb).toSpliced(1, 0, more)));
+        if (nav.firstChild.scrollWidth <= nav.clientWidth) return;
+    }
+}
+
+function crumb(address) {
+    const last = address === way.at(-1);
+    const top = address === '/';
+    return el('li', {}, !top && icon('right'), el('a', {
+        href: href(address), 'data-address': address, 'aria-current': last && isFolder && 'page', 'aria-label': top && words.top, draggable: 'false',
+    }, top ? [icon('home'), last && el('span', {}, words.top)] : nameElement(nameOf(address))));
+}
+
+/* ---- the tree ---- */
 
 const ROW_PX = 32;
 const INDENT_PX = 16;
-const WIDE = matchMedia('(min-width: 900px)');
 
-const collator = new Intl.Collator(undefined, { numeric: true });
+/* There is room for it. */
+export const treeFits = matchMedia('(min-width: 900px)');
 
 /* A folder: its level, whether it is open, and its folders once they were read. */
-const node = (address, level) => ({ address, level, open: false, children: null, reading: null });
+const node = (address, level) => ({ address, name: label(address), level, open: false, children: null });
 
-const top = node('/', 1);
-const known = new Map([['/', top]]);
+const known = new Map();
 
 let box;
-let canvas;
 let scroller;
 let rows = [];
-let current = '/';                      /* the folder that the list shows */
+let current = '/';                      /* the folder that the list shows, or null */
 let active = '/';                       /* the one that the keyboard is on */
-let wanted = true;
+let wanted = localStorage.getItem('tree') !== 'hidden';
 
 export function startTree() {
-    box = document.getElementById('tree');
+    box = byId('tree');
+    known.set('/', { ...node('/', 1), open: true });
+    const canvas = el('div', { class: 'canvas', role: 'tree', 'aria-label': words.folders, onclick: click, onkeydown: key });
     box.setAttribute('aria-label', words.folders);
-    canvas = el('div', { class: 'canvas', role: 'tree', 'aria-label': words.folders });
     box.append(canvas);
-    try {
-        wanted = localStorage.getItem('tree') !== 'hidden';
-    } catch {
-        /* It is shown. */
-    }
-    scroller = new Scroller({ box, canvas, height: ROW_PX, make: makeRow, bind: bindRow, keyOf: one => one.address });
-    canvas.addEventListener('click', click);
-    canvas.addEventListener('keydown', key);
-    const at = target => target.closest('.branch');
-    dropPlace(box, target => at(target)?.node.address ?? null, at);
+    scroller = new Scroller({ box, canvas, height: ROW_PX, make: makeRow, bind: bindRow, key: one => one.address });
+    dropPlace(box, target => {
+        const row = target.closest('.branch');
+        return row && [row, row.node.address];
+    });
     for (const what of ['made', 'gone']) changes.addEventListener(what, changed);
-    WIDE.addEventListener('change', show);
+    treeFits.addEventListener('change', show);
     show();
 }
 
-export const treeIsShown = () => wanted && WIDE.matches;
-
-export const treeFits = () => WIDE.matches;
+export const treeIsShown = () => wanted && treeFits.matches;
 
 export function toggleTree() {
     wanted = !wanted;
-    try {
-        localStorage.setItem('tree', wanted ? 'shown' : 'hidden');
-    } catch {
-        /* It holds until the page is left. */
-    }
+    localStorage.setItem('tree', wanted ? 'shown' : 'hidden');
     show();
 }
 
 function show() {
     box.hidden = !treeIsShown();
-    if (!box.hidden) reveal(current);
+    follow(current);
 }
 
 /* The list shows another folder: all above it are opened. null: what is open is no folder. */
-export function follow(address) {
+export async function follow(address) {
     current = address;
-    if (address !== null) active = address;
-    if (!box.hidden) reveal(address ?? '/');
-}
-
-async function reveal(address) {
-    top.open = true;
-    const above = [];
-    for (let one = address; one !== '/'; one = parentOf(one)) above.unshift(parentOf(one));
-    for (const one of above) {
+    active = address ?? '/';
+    if (box.hidden) return;
+    for (const one of above(active)) {
         const found = known.get(one);
         if (!found || current !== address) break;
         found.open = true;
         await read(found);
     }
     list();
-    if (current === address && known.has(address)) scroller.scrollTo(rows.indexOf(known.get(address)));
+    const at = rows.findIndex(one => one.address === address);
+    if (at >= 0) scroller.scrollTo(at);
 }
 
-/* What the list has read anyway. */
+/* What cannot be listed has no folders. */
+function read(one) {
+    return one.reading ??= (async () => {
+        if (one.children) return;
+        const found = [];
+        try {
+            for await (const { batch = [] } of api.entries(one.address)) found.push(...batch);
+        } catch (error) {
+            api.expect(error);
+        }
+        await setChildren(one, found);
+    })();
+}
+
+/* What the list has read anyway, or what there is now. */
 export async function learn(address, entries) {
     const one = known.get(address);
     if (!one) return;
     const before = one.children ?? [];
-    await setChildren(one, entries.filter(entry => entry.type === 'folder' && !entry.draft));
+    await setChildren(one, entries);
     for (const child of before) if (!one.children.includes(child)) forget(child.address);
     if (!box.hidden) list();
 }
 
-/* The folders in a folder. What cannot be listed has none. */
-async function read(one) {
-    if (one.children) return;
-    one.reading ??= (async () => {
-        const found = [];
-        try {
-            for await (const { batch } of api.listing(one.address)) found.push(...(batch ?? []).filter(entry => entry.type === 'folder'));
-        } catch (error) {
-            if (!(error instanceof api.Trouble)) throw error;
-        }
-        await setChildren(one, found);
-        one.reading = null;
-    })();
-    await one.reading;
-}
-
 async function setChildren(one, entries) {
-    const sorter = new Sorter((a, b) => collator.compare(label(a), label(b)));
-    await sorter.add(entries.map(entry => known.get(entry.address) ?? remember(node(entry.address, one.level + 1))));
-    one.children = await sorter.all();
-}
-
-function remember(one) {
-    known.set(one.address, one);
-    return one;
+    const children = entries.filter(entry => entry.type === 'folder').map(({ address }) => known.get(address) ?? node(address, one.level + 1));
+    one.children = await sorted(children, byName);
+    for (const child of children) known.set(child.address, child);
 }
 
 function forget(address) {
@@ -136,35 +166,27 @@ function list() {
     rows = [];
     const add = one => {
         rows.push(one);
-        if (one.open) for (const child of one.children ?? []) add(child);
+        if (one.open) one.children?.forEach(add);
     };
-    add(top);
+    add(known.get('/'));
     if (!rows.some(one => one.address === active)) active = '/';
     scroller.kept = active;
-    scroller.items = rows;
+    scroller.show(rows);
 }
 
 /* What the page changed: folders come, go and move. */
-async function changed(event) {
-    const touched = new Set();
-    for (const one of event.detail) {
-        const address = one.address ?? one;
-        if (event.type === 'made' && one.type !== 'folder') continue;
-        if (event.type === 'gone') forget(address);
-        touched.add(parentOf(address));
+async function changed({ type, detail }) {
+    const folders = type === 'gone' ? detail.filter(address => known.has(address)) : detail.filter(entry => entry.type === 'folder').map(entry => entry.address);
+    if (type === 'gone') folders.forEach(forget);
+    for (const address of new Set(folders.map(parentOf))) {
+        const one = known.get(address);
+        if (!one?.children) continue;
+        const kept = one.children.filter(child => known.has(child.address)).map(child => child.address);
+        const now = new Set(type === 'gone' ? kept : [...kept, ...folders.filter(other => parentOf(other) === address)]);
+        await setChildren(one, [...now].map(other => ({ address: other, type: 'folder' })));
     }
-    for (const address of touched) {
-        const above = known.get(address);
-        if (!above?.children) continue;
-        if (event.type === 'gone') above.children = above.children.filter(child => known.has(child.address));
-        else await setChildren(above, [...above.children, ...event.detail.filter(one => one.type === 'folder' && parentOf(one.address) === address && !known.has(one.address))]);
-    }
-    if (touched.size > 0 && !box.hidden) list();
+    if (folders.length > 0 && !box.hidden) list();
 }
-
-const label = one => (one.address === '/' ? words.top : textOf(lastPart(one.address)));
-
-/* ---- rows ---- */
 
 function makeRow() {
     return el('div', { class: 'branch', role: 'treeitem' }, el('span', { class: 'turn' }, icon('right')), icon('folder'), el('span', { class: 'label' }));
@@ -173,23 +195,23 @@ function makeRow() {
 function bindRow(row, one) {
     const leaf = one.children?.length === 0;
     row.node = one;
-    row.setAttribute('aria-level', String(one.level));
-    row.setAttribute('aria-selected', String(one.address === current));
+    row.setAttribute('aria-level', one.level);
+    row.setAttribute('aria-selected', one.address === current);
     row.style.paddingInlineStart = `${(one.level - 1) * INDENT_PX + 4}px`;
     row.tabIndex = one.address === active ? 0 : -1;
     row.classList.toggle('leaf', leaf);
-    row.title = visible(label(one));
+    row.title = visible(one.name);
     if (leaf) row.removeAttribute('aria-expanded');
-    else row.setAttribute('aria-expanded', String(one.open && one.children !== null));
+    else row.setAttribute('aria-expanded', one.open && one.children !== null);
     setIcon(row.children[1], one.address === '/' ? 'home' : 'folder');
-    row.lastChild.replaceChildren(nameElement(label(one)));
+    row.lastChild.replaceChildren(nameElement(one.name));
 }
 
-function click(event) {
-    const one = event.target.closest('.branch')?.node;
+function click({ target }) {
+    const one = target.closest('.branch')?.node;
     if (!one) return;
     active = one.address;
-    if (event.target.closest('.turn')) turn(one, !one.open);
+    if (target.closest('.turn')) turn(one, !one.open);
     else goTo(href(one.address));
 }
 
@@ -200,30 +222,30 @@ async function turn(one, open) {
     list();
 }
 
-function key(event) {
+async function key(event) {
     const at = rows.findIndex(one => one.address === active);
     const one = rows[at];
-    if (!one || event.ctrlKey || event.altKey || event.metaKey) return;
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
     const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: rows.length - 1 }[event.key];
-    if (to !== undefined) step(to);
-    else if (event.key === 'Enter' || event.key === ' ') goTo(href(one.address));
-    else if (event.key === 'ArrowRight') {
-        if (one.open) step(at + (one.children?.length > 0));
-        else turn(one, true).then(() => step(rows.indexOf(one)));
-    } else if (event.key === 'ArrowLeft') {
-        if (one.open && one.children?.length > 0) turn(one, false).then(() => step(rows.indexOf(one)));
-        else if (one.address !== '/') step(rows.indexOf(known.get(parentOf(one.address))));
-    } else return;
+    const acts = {
+        Enter: () => goTo(href(one.address)),
+        ArrowRight: () => (one.open ? step(at + 1) : turn(one, true).then(focus)),
+        ArrowLeft: () => (one.open && one.children?.length > 0 ? turn(one, false).then(focus) : step(rows.findIndex(other => other.address === parentOf(one.address)))),
+    };
+    const act = to === undefined ? acts[event.key] : () => step(to);
+    if (!act) return;
     event.preventDefault();
     event.stopPropagation();
+    act();
 }
 
 function step(index) {
-    const one = rows[index];
-    if (!one) return;
-    active = one.address;
+    if (!rows[index]) return;
+    active = rows[index].address;
     scroller.kept = active;
-    scroller.refresh();
+    scroller.render(true);
     scroller.scrollTo(index);
-    scroller.element(active)?.focus({ preventScroll: true });
+    focus();
 }
+
+const focus = () => scroller.element(active)?.focus({ preventScroll: true });

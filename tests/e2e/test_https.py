@@ -176,6 +176,7 @@ def test_limits_of_time(lone, column, kept, gone):
 
 
 @pytest.mark.long
+@pytest.mark.long
 def test_a_connection_that_is_kept_does_not_outlive_its_session(lone):
     """A minute after it was opened the cookie is shown anew, however busy it is; then it has ended."""
     server = lone({"session_idle": 60, "session_most": 90})

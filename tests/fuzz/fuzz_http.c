@@ -398,8 +398,7 @@ static void bounce_percent(struct slice bytes)
         must(n == (ssize_t)bytes.len && (n == 0 || !memcmp(decoded, bytes.data, bytes.len)));
 }
 
-/* One character of a string of JSON: what stands there, or what is escaped by \u; -1 at its quote.
- */
+/* One character of a string of JSON: as it stands, or escaped; -1 at its quote. */
 static int32_t json_character(struct slice *in)
 {
     static const char named[] = "\"\"\\\\b\bf\fn\nr\rt\t";
@@ -450,7 +449,7 @@ static void bounce_response(struct slice bytes)
     size_t lines = 0;
 
     response_begin(&r, &request, writer_of(text, sizeof(text)), 200, RESPONSE_API, NOW);
-    disposition_write(response_open(&r, "Content-Disposition"), true, bytes);
+    disposition_write(response_open(&r, "Content-Disposition"), "attachment", bytes);
     response_close(&r);
     must(!r.writer.bad);
     response_field(&r, "X", bytes);

@@ -92,7 +92,7 @@ static void sign_out(struct hostile *h, struct actor *a)
 static void try_sign_out(struct hostile *h)
 {
     uint8_t one[WEB_TOKEN], two[WEB_TOKEN];
-    struct actor a, b;
+    struct actor a, b, c;
 
     sign_in(h, ACCOUNT, one);
     sign_in(h, ACCOUNT, two);
@@ -106,7 +106,13 @@ static void try_sign_out(struct hostile *h)
     actor_make(h, STAND_GREETED, &b);
     if (web_log_in(h, &b, token_slice(two)) != VERDICT_KNOWN)
         give_up("a good token was refused");
+    actor_make(h, STAND_GREETED, &c);
+    if (web_log_in(h, &c, token_slice(one)) != VERDICT_KNOWN)
+        give_up("a good token was refused");
     sign_out(h, &a);
+    expect(h, raw_receive(h, c.link, answer_ms) == 1 && h->envelope.type == MSG_worker_stop,
+           "across-https: another connection of the web session goes on");
+    actor_drop(&c);
     expect(h, opens(h, one, NULL), "across-https: a token is good after signing out");
     expect(h, opens(h, two, ACCOUNT), "across-https: A signed out B");
     expect(h, web_want_agent(h, &b) == VERDICT_OPEN, "across-https: A ended B's connection");

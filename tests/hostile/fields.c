@@ -369,8 +369,11 @@ void fields_run(struct hostile *h)
     for (int t = MSG_NONE + 1; t < MSG_COUNT; t++) {
         const enum message_link link = message_info((enum message_type)t)->link;
         size_t i = 0;
-        if (link == WORKER_TO_AGENT)
+        if (link == WORKER_TO_AGENT) {
+            h->kind = t == MSG_file_upload ? ROLE_HTTPS : ROLE_SFTP;
             run_subject(h, (enum message_type)t, STAND_AGENT);
+            h->kind = ROLE_SFTP;
+        }
         if (link != WORKER_TO_MONITOR)
             continue;
         while (i < sizeof(allowed) / sizeof(allowed[0]) && allowed[i].type != (enum message_type)t)

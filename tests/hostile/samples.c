@@ -460,7 +460,7 @@ static void fill_upload(struct hostile *h, struct actor *a, const char *variant,
 {
     slice_copy(slice_text(is(variant, "no-handle") ? "0123456789abcdef01234567" : ""), id,
                UPLOAD_ID + 1);
-    if ((variant == NULL || variant[0] == '\0') && a->agent >= 0)
+    if ((variant == NULL || variant[0] == '\0') && a->agent >= 0 && a->kind == ROLE_HTTPS)
         upload_put_down(h, a, id);
     m->upload = (struct file_upload){
         .path = slice_text("/u"), .id = slice_text(id), .size = 1, .mtime_ns = -1};

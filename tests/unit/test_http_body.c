@@ -183,6 +183,7 @@ static void test_rfc9112_7_1_bad_chunks(void **state)
         RAW("0\r\nA: b\n\r\n"), /* trailers as strict as headers */
         RAW("0\r\n\n"),
         RAW("0\r\nA : b\r\n\r\n"),
+        RAW("0\r\nA\r\n\r\n"),
         RAW("0\r\n A: b\r\n\r\n"),
         RAW("0\r\nA: b\r\n c\r\n\r\n"),
         RAW("0\r\nGET / HTTP/1.1\r\n\r\n"),
@@ -399,6 +400,8 @@ static void test_rfc7578_bad_forms(void **state)
          "Content-Transfer-Encoding: base64\r\n\r\nYg==" END,
          "400"},
         {FILE_PART("a") "b\r\n" FILE_PART("c") "d" END, "<file|a|b> 400"},
+        {FIELD_PART("a") "b\r\n--XyZ\r\n\r\nc" END, "a=b 400"},
+        {"--XyZ\r\nContent-Disposition: form-data; name=ab\n\r\nc" END, "400"},
     };
 
     (void)state;
@@ -515,6 +518,7 @@ static void test_rfc7578_4_2_names(void **state)
         {"form-data; name=\"a\"; filename=\"b", NULL, NULL},
         {"form-data; name=\"a\"; filename=b c", NULL, NULL},
         {"form-data; name=\"a\"; filename", NULL, NULL},
+        {"form-data; x; filename=b; name=a", NULL, NULL},
         {"form-data; name=\"a\"; filename*=UTF-8''b", NULL, NULL},
         {"form-data; name=\"a\"; filename=b; filename*=UTF-8''b", NULL, NULL},
         {"form-data; name=\"a\"; filename=b; FileName=b", NULL, NULL},
@@ -538,8 +542,10 @@ static void test_rfc7578_4_2_names(void **state)
         const int r = disposition_parse(slice_text(cases[i].value), &d, &refusal);
         if ((r == 0) != (cases[i].name != NULL))
             fail_msg("%s", cases[i].value);
-        if (r < 0)
+        if (r < 0) {
+            assert_int_equal(refusal.status, 400);
             continue;
+        }
         assert_true(slice_is(slice_of(d.name, d.len), cases[i].name));
         assert_int_equal(d.is_file, cases[i].filename != NULL);
         assert_true(slice_is(slice_of(d.filename, d.file_len), cases[i].filename));

@@ -1,5 +1,4 @@
-/* What is sent, and addresses both ways: heads of answers, chunks, JSON, percent-encoding, forms.
- */
+/* What is sent, and addresses both ways: heads, chunks, JSON, percent-encoding, forms. */
 #include "tests/unit/http_text.h"
 
 #include "https-worker/body.h"
@@ -184,6 +183,12 @@ static void test_bad_heads(void **state)
     r = begin(&kept, 304, RESPONSE_API);
     response_stream(&r);
     assert_int_equal(response_end(&r), -1);
+    /* what the API says, and what refusals do */
+    static const unsigned used[] = {200, 201, 204, 206, 303, 304, 308, 400, 401, 403, 404,
+                                    405, 408, 409, 410, 411, 412, 413, 414, 415, 416, 417,
+                                    421, 422, 429, 431, 460, 500, 501, 503, 505, 507};
+    for (size_t i = 0; i < COUNT(used); i++)
+        assert_non_null(response_reason(used[i]));
     assert_string_equal(response_reason(421), "Misdirected Request");
     assert_null(response_reason(0));
 }
@@ -227,6 +232,8 @@ static void test_rfc9112_7_1_chunks(void **state)
         assert_int_equal(body_next(&body, &sent, &piece), BODY_PIECE);
         assert_int_equal(piece.len, sizes[i]);
         assert_ptr_equal(piece.data, space + CHUNK_BEFORE);
+        for (size_t k = 0; k < piece.len; k++)
+            assert_int_equal(piece.data[k], 'a');
         assert_int_equal(body_next(&body, &sent, &piece), BODY_MORE);
         assert_int_equal(body_next(&body, &last, &piece), BODY_END);
     }
@@ -489,6 +496,7 @@ static void test_forms(void **state)
         {"path", FORM_FOUND, ""},
         {"p%61th=a", FORM_FOUND, "a"},
         {"path=a=b", FORM_FOUND, "a=b"},
+        {"path=%01", FORM_FOUND, "\001"},
         {"", FORM_ABSENT, ""},
         {"paths=a&pat=b&Path=c", FORM_ABSENT, ""},
         {"path%00=a", FORM_ABSENT, ""},
@@ -517,14 +525,15 @@ static void test_forms(void **state)
 
 static void test_form_repeated(void **state)
 {
-    static char form[] = "name=a%20b&csrf=t&name=c+d&name=";
+    static char form[] = "name=a%20b&csrf=t&name=c+d&name=&x";
     static const char *const names[] = {"a b", "c d", ""};
     struct slice rest = slice_text(form);
     struct form_pair pair;
-    size_t count = 0;
+    size_t count = 0, pairs = 0;
 
     (void)state;
     while (form_next(&rest, &pair)) {
+        pairs++;
         if (!form_named(&pair, "name"))
             continue;
         /* in its place */
@@ -534,6 +543,7 @@ static void test_form_repeated(void **state)
         count++;
     }
     assert_int_equal(count, 3);
+    assert_int_equal(pairs, 5);
 }
 
 int main(void)

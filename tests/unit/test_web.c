@@ -35,6 +35,9 @@ static struct asked {
 } asked;
 static bool answered_nothing; /* the store is told to have failed */
 static unsigned audited, goodbyes;
+static struct session others[3];
+static const struct session *stopped[3];
+static unsigned stops;
 
 /* ---- the monitor around it ------------------------------------------------------------------- */
 
@@ -103,8 +106,9 @@ void session_goodbye(struct session *session, const char *reason)
 void session_stop(struct monitor *monitor, struct session *session, const char *reason)
 {
     (void)monitor;
-    (void)session;
-    fail_msg("another session is stopped: %s", reason);
+    assert_string_equal(reason, "signed out");
+    assert_true(stops < 3);
+    stopped[stops++] = session;
 }
 
 int answered(struct monitor *monitor, struct session *session, int sent, const char **why)
@@ -128,7 +132,7 @@ static int start(void **state)
     memset(&m, 0, sizeof(m));
     memset(&s, 0, sizeof(s));
     memset(&asked, 0, sizeof(asked));
-    audited = goodbyes = 0;
+    audited = goodbyes = stops = 0;
     clock_ms = 1000000;
     s.number = 77;
     memcpy(s.address.text, "192.0.2.9", 10);
@@ -308,15 +312,27 @@ static void test_sign_out(void **state)
     receive(MSG_sign_out, &ask, &e);
     assert_int_equal(on_sign_out(&m, &s, &e, &why), 0);
     assert_true(asked.count == 0 && audited == 0 && goodbyes == 1); /* it came by no web session */
+    assert_int_equal(stops, 0);
     memset(s.web, 0x33, sizeof(s.web));
     s.by_token = true;
+    /* Others: by the same web session, by none, by another. */
+    memset(others, 0, sizeof(others));
+    for (int i = 0; i < 3; i++) {
+        others[i].next = i > 0 ? &others[i - 1] : NULL;
+        memset(others[i].web, 0x33, sizeof(others[i].web));
+        others[i].by_token = i != 1;
+    }
+    others[2].web[31] ^= 1;
+    s.next = &others[2];
+    m.sessions = &s;
     assert_int_equal(on_sign_out(&m, &s, &e, &why), 0);
     assert_true(asked.count == 1 && asked.type == MSG_store_web_remove && audited == 1);
     assert_true(asked.token_len == 32 && goodbyes == 2);
     assert_memory_equal(asked.token, s.web, 32);
+    assert_true(stops == 1 && stopped[0] == &others[0]);
     e.len++; /* what does not decode ends nothing */
     assert_int_equal(on_sign_out(&m, &s, &e, &why), -1);
-    assert_true(asked.count == 1 && goodbyes == 2);
+    assert_true(asked.count == 1 && goodbyes == 2 && stops == 1);
     envelope_clear(&e);
 }
 
