@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from https_clients import COOKIE, PASSWORD, Web, Wire, basic
+from https_clients import COOKIE, PASSWORD, Web, Wire, basic, certificate, run
 from server import has_ipv6, wait_for
 
 
@@ -247,6 +247,20 @@ def test_addresses_for_all_on_a_connection_of_an_account(https, web):
         assert wire.ask("GET /login HTTP/1.1").status == 200
         assert wire.ask("GET /api/me HTTP/1.1").status == 401
         assert wire.ask("GET /api/me HTTP/1.1", f"Cookie: {COOKIE}={web.token}").status == 200
+
+
+def test_signing_in_on_a_connection_of_an_account(https, web, place):
+    """The form goes to another connection by itself, with all that was typed."""
+    if not https.home("bob").exists():
+        https.add("bob")
+    with Wire(https) as wire:
+        body = f"user=bob&password={PASSWORD}".replace(" ", "+")
+        assert wire.ask("GET /api/me HTTP/1.1", f"Cookie: {COOKIE}={web.token}").status == 200
+        answer = wire.ask("POST /login HTTP/1.1", "Content-Type: application/x-www-form-urlencoded", f"Content-Length: {len(body)}", body=body.encode())
+        assert answer.status == 307 and answer["Location"] == "/login" and answer.token is None and wire.ends()
+    answers = run(["curl", "-sS", "--cacert", certificate(https), "--location", "--include", "--output", "-", "--cookie", f"{COOKIE}={web.token}", web.origin + "/api/me",
+                   "--next", "-sS", "--cacert", certificate(https), "--location", "--include", "--post302", "--data", body, "--max-redirs", "1", web.origin + "/login"], place, check=False).stdout
+    assert answers.count("HTTP/1.1 307") == 1 and f"{COOKIE}=" in answers.split("HTTP/1.1 303")[1]
 
 
 # ---- Basic ---------------------------------------------------------------------------------------
