@@ -115,7 +115,8 @@ static void put_part(struct worker *w, struct writer *out, const char *part,
         {"csrf", slice_text(w->csrf)},
     };
 
-    memcpy(values + 4, own, count * sizeof(*own));
+    for (size_t i = 0; i < count; i++)
+        values[4 + i] = own[i];
     template_put(out, "plain.html", part, values, 4 + count);
 }
 

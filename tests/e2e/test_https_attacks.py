@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from https_clients import COOKIE, Web, Wire, basic, context_of
-from server import PATIENCE, Process, wait_for
+from server import PATIENCE, SANITIZED, Process, wait_for
 
 LOGIN = "Authorization: " + basic()["Authorization"]
 
@@ -65,7 +65,7 @@ def serves(server):
 def test_slow_clients(make_server, count):
     """slow-loris, slow bodies, slow readers: others are served meanwhile, and the slow ones are ended."""
     server = make_server({"limits": {"connections": 3000, "connections_per_address": 3000, "login_grace": 600}}, start=False)
-    server.serve_https(request_seconds=3 if count < 100 else 60, idle=3 if count < 100 else 60).start()
+    server.serve_https(request_seconds=2 if count < 100 else 60, idle=2 if count < 100 else 60).start()
     server.add("alice")
     server.add("bob")
     server.put_file("small", b"small", "bob")
@@ -107,7 +107,8 @@ def test_memory_stays_bounded(https):
                 assert wire.answer().status == 405
                 assert wire.ask("POST /api/mkdir HTTP/1.1", LOGIN, "Content-Type: application/json", f"Content-Length: {len(body)}", body=body).status == 400
             sizes.append(int(worker.status["VmRSS"].split()[0]))
-        assert sizes[-1] - sizes[0] < 2000, sizes
+        # Under the sanitizers what was freed is kept for a while.
+        assert sizes[-1] - sizes[0] < (100_000 if SANITIZED else 2000), sizes
 
 
 def test_a_thousand_wrong_cookies(https):
