@@ -96,6 +96,7 @@ def test_listings_of_what_is_none(web, path, status):
     assert web.get("/api/list").status == 400 and web.get("/api/list?path=/&path=/x").status == 400
 
 
+@pytest.mark.slow
 def test_a_large_folder(https, web, folder):
     """Valid as a whole, and line by line while it comes."""
     count = 20_000
@@ -332,6 +333,7 @@ def test_zip_with_what_cannot_be_read(https, web, folder):
         assert set(archive.read("files that are missing here.txt").decode().split("\n")) == {"secret", "dark", "nowhere", "none", "pipe", ""}
 
 
+@pytest.mark.slow
 def test_zip_of_3000_files(https, web, folder):
     fill(https, folder, 3000, b"x" * 100)
     answer = zipped(web, "/", [folder])

@@ -61,7 +61,7 @@ def serves(server):
         assert web.read("/small").body == b"small" and web.put("/up", b"x" * 100_000).status in (201, 204)
 
 
-@pytest.mark.parametrize("count", [60, pytest.param(1000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("count", [pytest.param(60, marks=pytest.mark.slow), pytest.param(1000, marks=pytest.mark.long)])
 def test_slow_clients(make_server, count):
     """slow-loris, slow bodies, slow readers: others are served meanwhile, and the slow ones are ended."""
     server = make_server({"limits": {"connections": 3000, "connections_per_address": 3000, "login_grace": 600}}, start=False)
