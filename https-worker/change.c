@@ -307,6 +307,7 @@ static void begin_remove(struct worker *w)
     struct slice rest = w->exchange.request.query, path = w->exchange.rest;
     struct form_pair pair;
     bool recursive = false;
+    int64_t said_ms = 0;
     int result;
 
     while (form_next(&rest, &pair))
@@ -320,7 +321,9 @@ static void begin_remove(struct worker *w)
     if (recursive) {
         deletion_begin(w, path);
         while ((result = deletion_step(w)) == EAGAIN && !w->stop)
-            ;
+            worker_breathe(w, &said_ms);
+        if (w->stop)
+            return;
     } else {
         result = delete_either(w, path);
     }

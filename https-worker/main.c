@@ -133,6 +133,16 @@ static void wait_for_events(struct worker *w, enum step step)
         monitor_listen(&w->monitor);
 }
 
+void worker_breathe(struct worker *w, int64_t *said_ms)
+{
+    struct pollfd p = {.fd = FD_MONITOR, .events = POLLIN};
+
+    if (worker_allow_time(said_ms, worker_now_ms()) < 0)
+        worker_stop_because(w, "no timer");
+    else if (poll(&p, 1, 0) > 0)
+        monitor_listen(&w->monitor);
+}
+
 static void serve(struct worker *w)
 {
     int64_t said_ms = 0;

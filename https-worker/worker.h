@@ -221,6 +221,8 @@ struct worker {
 
 int64_t worker_now_ms(void);
 void worker_stop_because(struct worker *w, const char *reason);
+/* Within a step that takes long by right: it may, and the monitor is heard. said_ms: 0 at first. */
+void worker_breathe(struct worker *w, int64_t *said_ms);
 
 /* ---- connection.c ---------------------------------------------------------------------------- */
 enum { IO_AGAIN = -1, IO_FAILED = -2 };
