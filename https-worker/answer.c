@@ -195,6 +195,13 @@ const char *answer_sentence(struct worker *w, int error)
                                                     : "The server could not do it.";
 }
 
+unsigned answer_status(int error)
+{
+    const size_t row = error_row(error);
+
+    return row < sizeof(errors) / sizeof(errors[0]) ? errors[row].status : 500;
+}
+
 void answer_errno(struct worker *w, int error)
 {
     const size_t row = error_row(error);

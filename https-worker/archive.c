@@ -139,10 +139,11 @@ static int remember(struct bundle *b, struct slice folder, struct slice name)
     if (len > TARGET_PATH_MAX || b->waiting_len + len > WAITING_MOST)
         return -1;
     char *at = b->waiting + b->waiting_len;
-    memcpy(at, folder.data, folder.len);
-    at += folder.len;
-    if (folder.len > 0)
+    if (folder.len > 0) {
+        memcpy(at, folder.data, folder.len);
+        at += folder.len;
         *at++ = '/';
+    }
     memcpy(at, name.data, name.len);
     at[name.len] = '\0';
     b->waiting_len += len;

@@ -130,6 +130,20 @@ static int delete_name(struct worker *w, struct slice path, bool folder)
                   : agent_do(&w->agent, MSG_file_remove, &file);
 }
 
+/* A file, or an empty folder. Who may delete may not be allowed to look: then it is tried. */
+static int delete_either(struct worker *w, struct slice path)
+{
+    struct attributes seen;
+    int result = file_look(w, path, false, &seen);
+
+    if (result == 0)
+        return delete_name(w, path, S_ISDIR(seen.mode));
+    if (result != EACCES && result != EPERM)
+        return result;
+    result = delete_name(w, path, false);
+    return result == EISDIR ? delete_name(w, path, true) : result;
+}
+
 void deletion_begin(struct worker *w, struct slice path)
 {
     struct deletion *d = &w->deletion;
@@ -191,15 +205,11 @@ static int empty_folder(struct worker *w, size_t *steps)
 int deletion_step(struct worker *w)
 {
     struct deletion *d = &w->deletion;
-    struct attributes seen;
     size_t steps = 0;
     int result = EAGAIN;
 
     if (!d->inside) {
-        const struct slice path = slice_of(d->path, d->len);
-        result = file_look(w, path, false, &seen);
-        if (result == 0)
-            result = delete_name(w, path, S_ISDIR(seen.mode));
+        result = delete_either(w, slice_of(d->path, d->len));
         if (result != ENOTEMPTY)
             return result;
         d->inside = true;
@@ -296,7 +306,6 @@ static void begin_remove(struct worker *w)
 {
     struct slice rest = w->exchange.request.query, path = w->exchange.rest;
     struct form_pair pair;
-    struct attributes seen;
     bool recursive = false;
     int result;
 
@@ -312,8 +321,8 @@ static void begin_remove(struct worker *w)
         deletion_begin(w, path);
         while ((result = deletion_step(w)) == EAGAIN && !w->stop)
             ;
-    } else if ((result = file_look(w, path, false, &seen)) == 0) {
-        result = delete_name(w, path, S_ISDIR(seen.mode));
+    } else {
+        result = delete_either(w, path);
     }
     answer_done(w, 204, result);
 }

@@ -262,6 +262,13 @@ static void end_sign_in_do(struct worker *w)
     struct verdict v;
 
     w->exchange.answer.close = true; /* whoever comes next may be another */
+    if (w->login != LOGIN_NONE) { /* bound for good: the form comes again on another connection */
+        answer_begin(w, 307, RESPONSE_API);
+        response_text(&w->head, "Location", "/login");
+        answer_content(w, slice_text(""));
+        explicit_bzero(w->collected, w->collected_len);
+        return;
+    }
     if (form_get(form, "user", user, sizeof(user), &user_is) != FORM_FOUND ||
         form_get(form, "password", password, sizeof(password), &password_is) != FORM_FOUND ||
         form_get(form, "next", next, sizeof(next), &next_is) == FORM_BAD) {

@@ -115,7 +115,8 @@ static void put_part(struct worker *w, struct writer *out, const char *part,
         {"csrf", slice_text(w->csrf)},
     };
 
-    memcpy(values + 4, own, count * sizeof(*own));
+    for (size_t i = 0; i < count; i++)
+        values[4 + i] = own[i];
     template_put(out, "plain.html", part, values, 4 + count);
 }
 
@@ -293,7 +294,7 @@ static void begin_file(struct worker *w)
     else if (error < 0)
         answer_errno(w, error);
     else if (error != 0)
-        answer_listing(w, 400, answer_sentence(w, error));
+        answer_listing(w, answer_status(error), answer_sentence(w, error));
 }
 
 static void piece_plain_put(struct worker *w, struct slice bytes)
@@ -316,11 +317,11 @@ static void piece_plain_put(struct worker *w, struct slice bytes)
             break;
         case MULTIPART_PIECE:
             if ((error = upload_write(w, piece)) != 0)
-                answer_listing(w, 507, answer_sentence(w, error));
+                answer_listing(w, answer_status(error), answer_sentence(w, error));
             break;
         case MULTIPART_FILE_END:
             if ((error = file_give_back(w, true)) != 0)
-                answer_listing(w, 507, answer_sentence(w, error));
+                answer_listing(w, answer_status(error), answer_sentence(w, error));
             u->whole = error == 0;
             break;
         default:

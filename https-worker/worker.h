@@ -294,6 +294,8 @@ void answer_json_error(struct worker *w, const char *code, const char *message);
 void answer_error(struct worker *w, unsigned status, const char *code, const char *message);
 void answer_refusal(struct worker *w, const struct refusal *refusal);
 void answer_errno(struct worker *w, int error);
+/* The status of an errno. */
+unsigned answer_status(int error);
 /* The sentence of an errno, the agent's own where it has one. Good until the agent is asked again.
  */
 const char *answer_sentence(struct worker *w, int error);

@@ -3,17 +3,17 @@ import { announce, bare, button, byId, el, icon } from './dom.js';
 import { words } from './strings.js';
 
 /* A question in a native dialog. Resolves to {id, checked}, or null when it was closed without a choice.
- * The `main` choice has the focus; one with a `link` opens that in another tab and closes nothing.
+ * The `main` choice has the focus (what is `wide` is to be read first); one with a `link` opens that in another tab and closes nothing.
  * check: the label of a box to tick. insist(close): only the caller closes it. */
 export async function choose({ title, text, body, choices, check, insist, wide }) {
     const box = check && el('input', { type: 'checkbox' });
     let picked = null;
     const dialog = el('dialog', { 'aria-labelledby': 'dialog-title', class: wide && 'wide' },
-        el('h2', { id: 'dialog-title' }, title), text && el('p', {}, text), body,
+        el('h2', { id: 'dialog-title', tabindex: '-1', autofocus: wide }, title), text && el('p', {}, text), body,
         check && el('label', { class: 'check' }, box, check),
         el('div', { class: 'choices' }, choices.map(({ id, label, main, link }) => (link
             ? el('a', { class: 'button main', href: link, target: '_blank', rel: 'noopener', autofocus: true }, label)
-            : el('button', { type: 'button', class: main ? 'main' : 'plain', autofocus: main, onclick: () => { picked = id; dialog.close(); } }, label)))));
+            : el('button', { type: 'button', class: main ? 'main' : 'plain', autofocus: main && !wide, onclick: () => { picked = id; dialog.close(); } }, label)))));
     insist?.(() => dialog.close());
     dialog.addEventListener('cancel', event => { if (insist) event.preventDefault(); });
     document.body.append(dialog);

@@ -185,7 +185,7 @@ function paintSpace() {
     if (!space) return;
     const used = (space.total - space.free) / space.total;
     byId('space').classList.toggle('little', used > 0.9);
-    byId('space').replaceChildren(el('span', {}, words.free(size(space.free))), el('span', { class: 'of-all' }, words.ofAll(size(space.total))),
+    byId('space').replaceChildren(el('span', {}, words.free(size(space.free)), el('span', { class: 'of-all' }, words.ofAll(size(space.total)))),
         el('meter', { max: '1', high: '0.9', value: used, 'aria-label': words.spaceUsed }));
 }
 

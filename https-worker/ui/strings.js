@@ -89,7 +89,7 @@ export const words = {
     leaveFiles: 'Leave files here',
     leaveHelp: 'This account can put files here, but not see what is there. Drop files here, or:',
     free: bytes => `${bytes} free`,
-    ofAll: bytes => `of ${bytes}`,
+    ofAll: bytes => ` of ${bytes}`,
     spaceUsed: 'Space used',
 
     /* acting */

@@ -79,7 +79,7 @@ const inUnit = (unit, unitDisplay, maximumFractionDigits) => new Intl.NumberForm
 const SIZES = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte', 'petabyte'].map(unit =>
     [0, 1].map(digits => inUnit(unit, unit === 'byte' ? 'long' : 'short', digits)));
 
-const TIMES = [['hour', 3600], ['minute', 60], ['second', 1]].map(([unit, seconds]) => [seconds, inUnit(unit, 'long', 0)]);
+const TIMES = [['hour', 3600], ['minute', 60], ['second', 1]].map(([unit, seconds]) => [seconds, inUnit(unit, 'short', 0)]);
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 const day = new Intl.DateTimeFormat(undefined, { year: 'numeric', month: 'short', day: 'numeric' });

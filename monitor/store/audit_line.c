@@ -67,12 +67,12 @@ static int put_text(json_t *json, const char *key, struct slice bytes)
         return 0;
     if ((text = calloc(bytes.len, 3)) == NULL)
         return -1;
-    while (rest.len > 0) {
+    do {
         const struct slice shown = utf8_take(&rest, &code);
         memcpy(text + len, shown.data, shown.len);
         len += shown.len;
         whole = whole && code != UTF8_NONE;
-    }
+    } while (rest.len > 0);
     int r = put(json, key, json_stringn_nocheck(text, len));
     free(text);
     if (r == 0 && !whole)

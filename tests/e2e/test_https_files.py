@@ -228,6 +228,7 @@ def test_rclone(https, place, payload, folder):
         assert same(payload(SIZE), place / "there" / folder / name)
 
 
+@pytest.mark.slow
 def test_200_megabytes(https, place, payload):
     """Down and up by curl, byte for byte."""
     https.put_file("large", b"")

@@ -47,7 +47,7 @@ def busy(make_shared, payload_file, keys):
     server.tokens = [browser.token, browser.csrf]
     server.tls = tls_secrets(server)
     wait_for("spares", lambda: len(server.children("sallyport-sftp")) >= 5 and len(server.children("sallyport-ftps")) >= 3
-             and len(server.children("sallyport-https")) >= 4)
+             and len(server.children("sallyport-https")) >= 4 and server.json("status")["spares"] >= 6)
     yield server, sessions
     for client in (browser, program, ftps, server.tls[0]):
         client.close()

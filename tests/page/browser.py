@@ -211,7 +211,7 @@ class Browser:
         self.keys((Keys.CONTROL, "a"), text)
 
     def drag(self, source, target):
-        ActionChains(self.driver).click_and_hold(source).move_by_offset(8, 8).move_to_element(target).pause(0.1).release().perform()
+        ActionChains(self.driver).click_and_hold(source).move_by_offset(8, 8).move_to_element(target).move_by_offset(3, 1).pause(0.3).release().perform()
 
     def touch(self, element, hold_s=0.0):
         box = self.js("const b = arguments[0].getBoundingClientRect(); return [b.x + Math.min(b.width / 2, 100), b.y + b.height / 2]", element)

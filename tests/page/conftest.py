@@ -21,6 +21,7 @@ LIMIT_S = 300
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "allows(text): the page's trouble with this text in it is what the test provokes")
     config.addinivalue_line("markers", "long: takes a minute or more (2 GiB); -m 'not long' leaves it out")
 
 

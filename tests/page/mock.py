@@ -206,7 +206,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             name = None
         if name and self.bound not in (None, name):
             self.close_connection = True
-            raise Refused(421, "other_account", "This connection belongs to another account.")
+            raise Refused(307, self.path, "")        # the browser comes again, on another connection
         self.bound = name or self.bound
         if needed and name is None:
             if needed == "page":
@@ -251,8 +251,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(status, json.dumps(value, ensure_ascii=False) + "\n", "application/json", **headers)
 
     def refuse(self, status, code, message):
-        if status == 303:
-            self.answer(303, b"", Location=code)
+        if status in (303, 307):
+            self.answer(status, b"", Location=code, **({"Connection": "close"} if status == 307 else {}))
         elif not self.begun:
             self.json(status, {"error": code, "message": message})
 
