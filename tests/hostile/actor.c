@@ -371,8 +371,11 @@ enum seen actor_watch(struct hostile *h, struct actor *a, uint64_t security_befo
         children_wait(h, a->link, POLLIN, wait_ms);
     /* Answered by the monitor after it has handled what it took from the link. */
     const uint64_t events = server_status(h).security_events - security_before;
-    while ((r = raw_receive(h, a->link, 0)) == 1)
+    while ((r = raw_receive(h, a->link, 0)) == 1) {
         seen = judge(h, id, seen);
+        if (h->envelope.type == MSG_verdict && h->envelope.fd_count == 1 && a->agent < 0)
+            a->agent = envelope_take_fd(&h->envelope, 0); /* closed, it would end the session */
+    }
     h->security += events;
     if (r == 0)
         return events == 1 ? SEEN_ENDED : events == 0 ? SEEN_GONE : SEEN_ODD;

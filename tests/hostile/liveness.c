@@ -502,7 +502,8 @@ static void hostile_session(struct hostile *h, unsigned long i)
         raw_send(a.link, s.bytes, s.len, NULL, 0, 0);
         break;
     case 8: /* HTTPS: a login by a token, an agent, and what is not allowed */
-        web_log_in(h, &a, slice_of(h->token, sizeof(h->token)));
+        web_sign_in(h, &a, ACCOUNT, PASSWORD, token); /* the account has a hundred at most */
+        web_log_in(h, &a, slice_of(token, sizeof(token)));
         web_want_agent(h, &a);
         raw_send(a.link, s.bytes, s.len, NULL, 0, 0);
         break;

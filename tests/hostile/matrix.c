@@ -95,6 +95,16 @@ static enum seen wanted(enum cell cell, bool answers)
     }
 }
 
+/* The spare of the cell before may still be there: a worker without a client has no name, and is
+ * told by how many spares there are (server_state). */
+static void await_no_spare(struct hostile *h)
+{
+    const int64_t until = clock_now_ms() + PATIENCE_MS;
+
+    while (server_status(h).spares > 0 && clock_now_ms() < until)
+        children_wait(h, -1, 0, 1);
+}
+
 static void run_cell(struct hostile *h, const struct row *row, enum stand stand)
 {
     static struct sample s;
@@ -105,6 +115,8 @@ static void run_cell(struct hostile *h, const struct row *row, enum stand stand)
 
     if (stand == STAND_OPEN || stand == STAND_AGENT)
         home_reset(h);
+    if (stand == STAND_STARTING || stand == STAND_SPARE)
+        await_no_spare(h);
     actor_make(h, stand, &a);
     sample_make(h, &a, row->type, variant, &s);
     const uint64_t security = server_status(h).security_events;
@@ -148,7 +160,9 @@ void matrix_run(struct hostile *h)
             if (s == STAND_CHECKING)
                 server_hold(h, true);
             for (size_t i = 0; i < kinds[k].count; i++) {
-                if (!row_skips(h, kinds[k].rows[i].type) && row_due(h, &kinds[k], i, s))
+                /* In its end nothing is heard, whatever it is: in a short run, by turns. */
+                const bool turn = s != STAND_ENDING || i % h->options.thin == 0;
+                if (turn && !row_skips(h, kinds[k].rows[i].type) && row_due(h, &kinds[k], i, s))
                     run_cell(h, &kinds[k].rows[i], (enum stand)s);
             }
             if (s == STAND_CHECKING)
