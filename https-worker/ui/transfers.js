@@ -184,7 +184,7 @@ class Transfers extends EventTarget {
     }
 
     #make(fields) {
-        return { sent: 0, tries: 0, file: null, location: null, replace: false, speed: new Speed(), ...fields };
+        return { sent: 0, tries: 0, number: 2, file: null, location: null, replace: false, speed: new Speed(), ...fields };
     }
 
     /* files and folders as sources.js gives them, into a folder. */
@@ -358,13 +358,13 @@ class Transfers extends EventTarget {
             await this.#create(item, signal);
             whole = item.sent === item.size;
         }
-        for (let number = 2; !whole; number++) {
+        while (!whole) {
             try {
                 await this.#sendPiece(item, signal);
                 whole = item.sent === item.size;
             } catch (error) {
                 if (!api.isTaken(error)) throw error;
-                await this.#ask(item, error, signal, number);
+                await this.#ask(item, error, signal);
                 item.renamed = true;
                 item.sent = await offsetOf(item, signal) ?? 0;
             }
@@ -372,7 +372,7 @@ class Transfers extends EventTarget {
     }
 
     async #create(item, signal) {
-        for (let number = 2; ; number++) {
+        for (;;) {
             await settle([item.address]);
             signal.throwIfAborted();
             try {
@@ -382,7 +382,7 @@ class Transfers extends EventTarget {
             } catch (error) {
                 item.sent = 0;
                 if (!api.isTaken(error)) throw error;
-                await this.#ask(item, error, signal, number);
+                await this.#ask(item, error, signal);
             }
         }
     }
@@ -407,7 +407,7 @@ class Transfers extends EventTarget {
     }
 
     /* The name is taken. While the question stands another upload goes on in this one's place. */
-    async #ask(item, { code }, signal, number) {
+    async #ask(item, { code }, signal) {
         const address = item.wanted ??= item.address;
         this.#set(item, 'asking');
         this.#running--;
@@ -423,7 +423,7 @@ class Transfers extends EventTarget {
             throw new Skipped();
         }
         if (choice === 'replace') item.replace = true;
-        else item.address = numbered(address, number);
+        else item.address = numbered(address, item.number++);
         this.#set(item, 'running');
         keep([item]);
     }

@@ -248,5 +248,5 @@ class Browser:
     def uploaded(self, count=None):
         def done():
             title = self.text("#panel h2")
-            return "uploaded" in title and "not" not in title and (count is None or title.startswith(f"{count} "))
+            return "uploaded" in title and "not" not in title and (count is None or title.startswith(f"{count:,} "))
         wait_for(done, 120, "all uploaded")

@@ -63,8 +63,7 @@ def browser(chromium, server, request):
     """The browser, fresh, in a wide light window; after the test the page must have had no trouble."""
     chromium.look(1440, 900)
     chromium.fresh()
-    if server.can_fail:
-        server.mode()
+    server.begin()
     yield chromium
     trouble = list(chromium.collect())
     failed = getattr(request.node, "failed_call", False)

@@ -6,7 +6,8 @@ Here it is the mock; the same tests run against any class with these members:
     kill(), start()             the server dies at once; the server comes back, with its sessions and uploads
     can_fail                    whether mode() works; tests that need it are skipped where not
     mode(**modes)               slow and failing answers, as in mock.py; mode() ends them
-    requests()                  'METHOD address status' of each request so far (only where can_fail)
+    requests()                  'METHOD address status' of each request of this test (only where can_fail)
+    begin()                     called before each test
 """
 import json
 import os
@@ -39,7 +40,7 @@ class Mock:
 
     def __init__(self, brand=None):
         self.state = pathlib.Path(tempfile.mkdtemp(prefix="page-test-"))
-        self.process, self.port, self.accounts = None, 0, {}
+        self.process, self.port, self.accounts, self.begun = None, 0, {}, 0
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
                         "-subj", "/CN=127.0.0.1", "-keyout", self.state / "key.pem", "-out", self.state / "certificate.pem"],
                        check=True, stderr=subprocess.DEVNULL)
@@ -78,7 +79,15 @@ class Mock:
         os.replace(scratch, self.state / "modes.json")
 
     def requests(self):
+        return self.log()[self.begun:]
+
+    def log(self):
         try:
             return (self.state / "requests.log").read_text().splitlines()
         except OSError:
             return []
+
+    def begin(self):
+        """Another test: nothing fails, nothing was asked yet."""
+        self.mode()
+        self.begun = len(self.log())
