@@ -1,6 +1,6 @@
 /* api.js: what the page asks of its server, and what it knows of who is signed in. All requests but the
  * uploads' own (transfers.js) are here. One that fails throws Trouble, and nothing else of a failure leaves. */
-import { breathe, due } from './slices.js';
+import { breathe, due, rested } from './slices.js';
 import { encodeEntry, toApi } from './text.js';
 
 /* code: as in the API, 'offline' (no answer) or 'broken' (no answer of ours); wait: seconds, if told. */
@@ -164,6 +164,7 @@ async function* lines(stream) {
         for (;;) {
             const { done, value } = await reader.read();
             if (done) break;
+            rested();
             const parts = (rest + value).split('\n');
             rest = parts.pop();
             yield* parts;

@@ -59,7 +59,9 @@ function showRows() {
     const within = canvas.contains(document.activeElement);
     keep();
     scroller.show(folder.rows);
-    if (within && !canvas.contains(document.activeElement)) focusList();
+    if (!within || canvas.contains(document.activeElement)) return;
+    if (folder.state === 'loading') grid.focus();        /* what comes may stand before these rows */
+    else focusList();
 }
 
 const keep = () => { scroller.kept = editing?.address ?? selection.active; };
@@ -152,6 +154,9 @@ let typedAt = -TYPING_MS;
 
 export const isTyping = () => performance.now() - typedAt < TYPING_MS;
 
+/* Another key was pressed. */
+export const endTyping = () => { typedAt = -TYPING_MS; };
+
 /* Letters typed in the list lead to the next name that begins with them. */
 export function typeAhead(letter) {
     const more = isTyping();
@@ -213,10 +218,8 @@ function click(event) {
     }
     const { address } = row.entry;
     const ctrl = event.ctrlKey || event.metaKey;
-    if (more) {
-        if (!selection.has(address)) selection.only(address);
-        calls.menu(row.entry, { under: more });
-    } else if (pointer === 'touch' || pointer === 'pen') {
+    if (more) menuOf(row.entry, { under: more });
+    else if (pointer === 'touch' || pointer === 'pen') {
         if (selection.size > 0) selection.toggle(address);
         else calls.open(row.entry);
     } else {
@@ -242,11 +245,19 @@ function contextmenu(event) {
         if (row) longPress(row);
         return;
     }
-    const byKey = pointer === 'keyboard';
-    const entry = byKey ? folder.find(currentAddress()) : row?.entry;
+    if (pointer === 'keyboard') menuByKey();
+    else menuOf(row?.entry, { x: event.clientX, y: event.clientY });
+}
+
+function menuOf(entry, place) {
     if (!entry) selection.clear();
     else if (!selection.has(entry.address)) selection.only(entry.address);
-    calls.menu(entry, byKey && entry ? { under: scroller.element(entry.address) } : { x: event.clientX, y: event.clientY });
+    calls.menu(entry, place);
+}
+
+export function menuByKey() {
+    const address = currentAddress();
+    menuOf(folder.find(address), { under: scroller.element(address) ?? grid });
 }
 
 /* ---- changing a name in its row ---- */

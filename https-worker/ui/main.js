@@ -8,7 +8,7 @@ import { choose, toast } from './dialogs.js';
 import { announce, bare, button, byId, el, icon } from './dom.js';
 import { changes, folder, may } from './folder.js';
 import { startKeys } from './keys.js';
-import { entryAt, focusList, grid, leaving, listHasFocus, restore, startList } from './list.js';
+import { entryAt, focusList, grid, leaving, listHasFocus, menuByKey, restore, startList } from './list.js';
 import { dragStarts, dropPlace, leave, tooMuchToLeave } from './move.js';
 import { startPanel } from './panel.js';
 import { hidePreview, isPreviewed, previewed, showPreview, startPreview } from './preview.js';
@@ -51,7 +51,7 @@ async function start() {
     startAccount();
     startPreview({ close: closePreview, download: entry => act('download', [entry]) });
     startPanel();
-    startKeys({ inFiles: () => page === 'files', closePreview });
+    startKeys({ inFiles: () => page === 'files', closePreview, menu: menuByKey });
     listen();
     onRoute(route);
     route();
