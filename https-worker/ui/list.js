@@ -16,7 +16,7 @@ const TYPING_MS = 1000;
 let calls;
 let scroller;
 let editing = null;                    /* {address, box, field, hint, commit, cancel} */
-let pointer = 'mouse';                 /* what was last used: mouse, touch, pen or keyboard */
+let pointer = matchMedia('(pointer: coarse)').matches ? 'touch' : 'mouse';     /* what was last used; or pen, keyboard */
 let dimmed = new Set();                /* addresses that are cut */
 
 export const grid = el('div', { class: 'grid', role: 'grid', 'aria-multiselectable': 'true', 'aria-colcount': '4', tabindex: '-1' });
@@ -45,7 +45,7 @@ function makeHead() {
         heads.set(column, cell);
         return cell;
     });
-    return el('div', { class: 'head', role: 'rowgroup' }, el('div', { class: 'line', role: 'row', 'aria-rowindex': '1' },
+    return el('div', { class: 'head', role: 'rowgroup', onmousedown: event => event.preventDefault() }, el('div', { class: 'line', role: 'row', 'aria-rowindex': '1' },
         cells, el('div', { class: 'more', role: 'columnheader', 'aria-label': words.columns.more })));
 }
 
@@ -172,10 +172,13 @@ export function typeAhead(letter) {
 /* How a folder was left, and back to that. */
 export const leaving = () => ({ active: selection.active, top: grid.scrollTop });
 
-export function restore({ active, top }) {
+/* select: it is what is meant here; not for fingers, whose taps would add to it instead of opening. */
+export function restore({ active, top, select }) {
     grid.scrollTop = top;
     scroller.render();
-    if (folder.find(active)) scroller.scrollTo(folder.indexOf(active));
+    if (!folder.find(active)) return;
+    scroller.scrollTo(folder.indexOf(active));
+    if (select && pointer !== 'touch') selection.only(active);
 }
 
 /* ---- mouse and fingers ---- */

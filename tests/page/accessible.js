@@ -116,8 +116,7 @@
         ink[3] *= faint(element);
         const ratio = contrast(over(ink, ground), ground);
         const large = parseFloat(style.fontSize) >= 24 || (parseFloat(style.fontSize) >= 18.66 && Number(style.fontWeight) >= 700);
-        const cutOut = element.closest('.cut-out');        /* dimmed as being moved: still readable, by choice fainter */
-        if (ratio < (large || cutOut ? 3 : 4.5)) tell(element, `contrast ${ratio.toFixed(2)}`);
+        if (ratio < (large ? 3 : 4.5)) tell(element, `contrast ${ratio.toFixed(2)}`);
     }
     for (const field of all('input[type=text], input[type=password], input[type=search]')) {
         if (contrast(over(rgba(getComputedStyle(field, '::placeholder').color), groundOf(field)), groundOf(field)) < 4.5 && field.placeholder) tell(field, 'placeholder of too little contrast');
@@ -133,7 +132,7 @@
     for (const element of all('button, input:not([type=hidden]), select, summary, [role=menuitem], [role=treeitem], .row, .bar a')) {
         const { width, height } = element.getBoundingClientRect();
         const label = element.closest('label')?.getBoundingClientRect();
-        if (width > 0 && (Math.max(width, label?.width ?? 0) < 24 || Math.max(height, label?.height ?? 0) < 24)) tell(element, `a target of ${Math.round(width)}×${Math.round(height)}`);
+        if (width > 1 && (Math.max(width, label?.width ?? 0) < 24 || Math.max(height, label?.height ?? 0) < 24)) tell(element, `a target of ${Math.round(width)}×${Math.round(height)}`);
     }
     let level = 0;
     for (const heading of all('h1, h2, h3, h4')) {

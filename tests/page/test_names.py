@@ -32,7 +32,7 @@ def seen(browser):
 def test_what_is_hidden_is_seen(odd):
     names = seen(odd)
     assert len(names) == len(samples.ODD) + 1
-    for shown in ("[U+202E]txt.exe", "tab␉here.txt", "line␊break.txt", "<img src=x onerror=alert(1)>.txt", "zero[U+200B]width.txt", RAW_SHOWN, "\ufffd real.txt", "שלום.txt", "😀 family 👩‍👩‍👧.png"):
+    for shown in ("[U+202E]txt.exe", "tab[U+0009]here.txt", "line[U+000A]break.txt", "<img src=x onerror=alert(1)>.txt", "zero[U+200B]width.txt", RAW_SHOWN, "\ufffd real.txt", "שלום.txt", "😀 family 👩‍👩‍👧.png"):
         assert shown in names
     assert odd.js("return [...document.querySelectorAll('.mark-of')].length") == 4
     assert odd.js("return [...document.querySelectorAll('.row .name-of')].every(n => n.localName === 'bdi' && getComputedStyle(n).unicodeBidi === 'isolate')")
