@@ -284,6 +284,7 @@ export function edit(address, name, { commit, cancel, wrong }) {
 function showWrong(wrong) {
     editing.hint.textContent = wrong;
     editing.field.setAttribute('aria-invalid', 'true');
+    editing.hint.scrollIntoView({ block: 'nearest' });
 }
 
 function editKey(event) {

@@ -165,6 +165,6 @@
     }
     if (!document.documentElement.lang) found.push('the page names no language');
     if (!document.title.trim()) found.push('the page has no title');
-    if (document.documentElement.scrollWidth > innerWidth) found.push(`the page scrolls sideways: ${document.documentElement.scrollWidth} in ${innerWidth}`);
+    if (document.documentElement.scrollWidth > screen.width) found.push(`the page scrolls sideways: ${document.documentElement.scrollWidth} in ${screen.width}`);
     return found;
 })()
