@@ -10,7 +10,7 @@ import { goTo, href } from './router.js';
 import { selection } from './selection.js';
 import { canPickFolders, pickFiles, pickFolder } from './sources.js';
 import { words } from './strings.js';
-import { join, lastPart, parentOf, size, toApi } from './text.js';
+import { join, lastPart, parentOf, size, toApi, toApiBase64 } from './text.js';
 import { transfers } from './transfers.js';
 import { toggleTree, treeFits, treeIsShown } from './tree.js';
 
@@ -74,6 +74,7 @@ export function startActions() {
     bar.setAttribute('aria-label', words.commands);
     for (const source of [selection, folder, clipboard]) source.addEventListener('change', paint);
     for (const source of [folder, treeFits]) source.addEventListener(source === folder ? 'state' : 'change', paint);
+    bar.addEventListener('mousedown', event => event.preventDefault());     /* the focus stays in the list */
     paint();
 }
 
@@ -140,12 +141,12 @@ async function download(entries) {
 
 /* A form, because only what a form or a link asks for goes straight to the disk. Its answer is for a frame
  * nobody sees: a document in there is the server's refusal, and all that can be known of it. Names are text,
- * or base64 of their bytes where they are none. */
+ * or base64 of their bytes where they are none, or where a form would change them (line breaks). */
 function downloadZip(entries) {
     const field = (name, value) => el('input', { type: 'hidden', name, value });
     const named = (name, address) => {
         const text = toApi(address);
-        return text.raw ? field(name + '_raw', text.raw) : field(name, text);
+        return text.raw || /[\r\n]/.test(text) ? field(name + '_raw', toApiBase64(address)) : field(name, text);
     };
     const form = el('form', { method: 'post', action: '/api/zip', target: 'downloads', hidden: true },
         field('csrf', api.token()), named('folder', folder.address), entries.map(entry => named('name', partOf(entry))));

@@ -1,6 +1,6 @@
 /* api.js: what the page asks of its server, and what it knows of who is signed in. All requests but the
  * uploads' own (transfers.js) are here. One that fails throws Trouble, and nothing else of a failure leaves. */
-import { breathe, due } from './slices.js';
+import { breathe, due, rested } from './slices.js';
 import { encodeEntry, toApi } from './text.js';
 
 /* code: as in the API, 'offline' (no answer) or 'broken' (no answer of ours); wait: seconds, if told. */
@@ -132,31 +132,30 @@ export async function* entries(folder, text, signal) {
     const prefix = folder === '/' ? '/' : folder + '/';
     let head = null;
     let batch = [];
-    for await (const line of lines(answer.body)) {
-        if (!head) {
-            head = parse(line + ']}');
-            yield { head };
-        } else if (line[0] === ']') {
-            yield { batch };
-            const { error } = parse('{"entries": [' + line);
-            if (error) throw new Trouble(error.error, error.message);
-            return;
-        } else if (line !== '') {
-            const entry = parse(line.replace(/,$/, ''));
-            entry.address = prefix + encodeEntry(entry);
-            batch.push(entry);
-            if (due()) {
+    for await (const part of lines(answer.body)) {
+        for (const line of part) {
+            if (!head) {
+                head = parse(line + ']}');
+                yield { head };
+            } else if (line[0] === ']') {
                 yield { batch };
-                batch = [];
-                await breathe();
+                const { error } = parse('{"entries": [' + line);
+                if (error) throw new Trouble(error.error, error.message);
+                return;
+            } else if (line !== '') {
+                const entry = parse(line.replace(/,$/, ''));
+                entry.address = prefix + encodeEntry(entry);
+                batch.push(entry);
+                if (due()) await breathe();
             }
         }
+        yield { batch };
+        batch = [];
     }
-    yield { batch };
     throw new Trouble('broken');
 }
 
-/* One entry is a line: it can be read before the rest has come. */
+/* The lines as they come, some at a time. One entry is a line: it can be read before the rest is there. */
 async function* lines(stream) {
     const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
     let rest = '';
@@ -164,10 +163,12 @@ async function* lines(stream) {
         for (;;) {
             const { done, value } = await reader.read();
             if (done) break;
+            rested();
             const parts = (rest + value).split('\n');
             rest = parts.pop();
-            yield* parts;
+            yield parts;
         }
+        if (rest !== '') yield [rest];
     } catch (error) {
         throw error.name === 'AbortError' ? error : new Trouble('offline');
     } finally {

@@ -2,7 +2,7 @@
  * the page's own actions change them. It never touches the page; the views listen to `folder` ('change': other
  * rows; 'state') and to `changes`. An entry is what the API tells, with its address. */
 import * as api from './api.js';
-import { Sorter, sorted } from './slices.js';
+import { breathe, Sorter, sorted } from './slices.js';
 import { parentOf } from './text.js';
 
 const collator = new Intl.Collator(undefined, { numeric: true });
@@ -34,7 +34,7 @@ class Folder extends EventTarget {
     #all = [];
     #held = new Set();                 /* addresses that are held for deletion */
     #meanwhile = new Map();            /* what the page changed while it was loading: address, entry or null */
-    #index = null;
+    #known = new Map();                /* address: entry, of #all; entry.at is its place among the rows, or -1 */
     #abort = null;
 
     get count() {
@@ -56,17 +56,24 @@ class Folder extends EventTarget {
         this.#tell('state');
         const compare = this.#compare();
         const sorter = new Sorter(compare);
+        const known = new Map();
         let next = 1;
         try {
             for await (const { head, batch = [] } of api.entries(address, search, signal)) {
                 if (head?.rights) this.rights = head.rights;
                 this.seen += batch.length;
+                for (const entry of batch) known.set(entry.address, Object.assign(entry, { at: -1, rank: undefined }));
                 await sorter.add(batch);
                 if (signal.aborted) return;
                 if (quietly || this.seen < next) continue;
                 next = this.seen * 2;
-                this.#show(await sorter.all());
+                const rows = await sorter.all();
+                await breathe();
+                if (signal.aborted) return;
+                this.#known = known;
+                this.#show(rows);
                 this.#tell('state');
+                await breathe();
             }
             this.state = 'ready';
         } catch (error) {
@@ -75,11 +82,16 @@ class Folder extends EventTarget {
             this.state = 'broken';
         }
         const rows = await sorter.all();
+        await breathe();
         if (signal.aborted) return;
         this.loadedAt = Date.now();
+        this.#known = known;
         this.#rank(rows, compare);
-        this.#show(rows.filter(row => !this.#meanwhile.has(row.address)));
-        this.add([...this.#meanwhile.values()].filter(Boolean));
+        this.#show(rows);
+        if (this.#meanwhile.size > 0) {
+            this.drop(this.#meanwhile.keys());
+            this.add([...this.#meanwhile.values()].filter(Boolean));
+        }
         if (compare !== this.comparing) await this.#sort();
         this.#tell('state');
     }
@@ -109,6 +121,7 @@ class Folder extends EventTarget {
         for (;;) {
             const before = this.#all;
             const rows = await sorted(before, compare);
+            await breathe();
             if (compare !== this.comparing) return;
             if (before !== this.#all) continue;
             this.#rank(rows, compare);
@@ -119,9 +132,10 @@ class Folder extends EventTarget {
 
     #show(all = this.#all) {
         this.#all = all;
+        for (const address of this.#held) Object.assign(this.#known.get(address) ?? {}, { at: -1 });
         this.rows = this.#held.size > 0 ? all.filter(row => !this.#held.has(row.address)) : all;
         if (this.draft) this.rows = [this.draft, ...this.rows];
-        this.#index = null;
+        this.rows.forEach((row, at) => { row.at = at; });
         this.#tell('change');
     }
 
@@ -131,8 +145,7 @@ class Folder extends EventTarget {
 
     /* Where an address stands among the rows, or -1. */
     indexOf(address) {
-        this.#index ??= new Map(this.rows.map((row, index) => [row.address, index]));
-        return this.#index.get(address) ?? -1;
+        return (address === this.draft?.address ? this.draft : this.#known.get(address))?.at ?? -1;
     }
 
     find(address) {
@@ -147,6 +160,7 @@ class Folder extends EventTarget {
         const rows = this.#all.filter(row => !taken.has(row.address));
         for (const entry of mine) {
             rows.splice(this.#placeOf(entry, rows), 0, entry);
+            this.#known.set(entry.address, entry);
             if (this.state === 'loading') this.#meanwhile.set(entry.address, entry);
         }
         this.#show(rows);
@@ -165,11 +179,12 @@ class Folder extends EventTarget {
 
     /* What is gone from the server. */
     drop(addresses) {
-        for (const address of addresses) {
+        const gone = new Set(addresses);
+        for (const address of gone) {
             this.#held.delete(address);
+            this.#known.delete(address);
             if (this.state === 'loading') this.#meanwhile.set(address, null);
         }
-        const gone = new Set(addresses);
         this.#show(this.#all.filter(row => !gone.has(row.address)));
     }
 

@@ -4,7 +4,7 @@ import { act, actionKeys, meant, open } from './actions.js';
 import { choose, isAbove } from './dialogs.js';
 import { byId, el } from './dom.js';
 import { folder } from './folder.js';
-import { focusList, go, isTyping, listHasFocus, typeAhead } from './list.js';
+import { endTyping, focusList, go, isTyping, listHasFocus, typeAhead } from './list.js';
 import { cut, cutEntries, undoLast } from './move.js';
 import { previewed } from './preview.js';
 import { goTo, href } from './router.js';
@@ -31,6 +31,8 @@ const KEYS = {
     '* ': [LIST, event => (isTyping() && !event.ctrlKey ? typeAhead(' ') : toggle())],
     'Ctrl+a': [LIST, () => selection.all()],
     'Enter': [LIST, () => (meant().length === 1 ? open(meant()[0]) : false)],
+    'ContextMenu': [LIST, () => calls.menu()],
+    'F10': [LIST, event => event.shiftKey && calls.menu()],
     'F2': [LIST, () => act('rename')],
     'Delete': [LIST, () => act('delete')],
     '*Backspace': [LIST, event => (event.metaKey ? act('delete') : up())],
@@ -42,7 +44,7 @@ const KEYS = {
     '?': [PAGE, () => { showKeys(); }],
 };
 
-/* calls: inFiles(), closePreview(). */
+/* calls: inFiles(), closePreview(), menu(). */
 export function startKeys(given) {
     calls = given;
     document.addEventListener('keydown', key);
@@ -56,6 +58,7 @@ function key(event) {
     const name = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     const [where, what] = KEYS['*' + name] ?? KEYS[(ctrl ? 'Ctrl+' : '') + name] ?? [LIST, !ctrl && event.key.length === 1 && (() => typeAhead(event.key))];
     if (!what || (where === LIST && !inList) || (event.altKey && name !== 'ArrowUp')) return;
+    if (event.key.length > 1) endTyping();
     if (what(event) !== false) event.preventDefault();
 }
 

@@ -16,7 +16,7 @@ const TYPING_MS = 1000;
 let calls;
 let scroller;
 let editing = null;                    /* {address, box, field, hint, commit, cancel} */
-let pointer = 'mouse';                 /* what was last used: mouse, touch, pen or keyboard */
+let pointer = matchMedia('(pointer: coarse)').matches ? 'touch' : 'mouse';     /* what was last used; or pen, keyboard */
 let dimmed = new Set();                /* addresses that are cut */
 
 export const grid = el('div', { class: 'grid', role: 'grid', 'aria-multiselectable': 'true', 'aria-colcount': '4', tabindex: '-1' });
@@ -45,7 +45,7 @@ function makeHead() {
         heads.set(column, cell);
         return cell;
     });
-    return el('div', { class: 'head', role: 'rowgroup' }, el('div', { class: 'line', role: 'row', 'aria-rowindex': '1' },
+    return el('div', { class: 'head', role: 'rowgroup', onmousedown: event => event.preventDefault() }, el('div', { class: 'line', role: 'row', 'aria-rowindex': '1' },
         cells, el('div', { class: 'more', role: 'columnheader', 'aria-label': words.columns.more })));
 }
 
@@ -59,7 +59,9 @@ function showRows() {
     const within = canvas.contains(document.activeElement);
     keep();
     scroller.show(folder.rows);
-    if (within && !canvas.contains(document.activeElement)) focusList();
+    if (!within || canvas.contains(document.activeElement)) return;
+    if (folder.state === 'loading') grid.focus();        /* what comes may stand before these rows */
+    else focusList();
 }
 
 const keep = () => { scroller.kept = editing?.address ?? selection.active; };
@@ -152,6 +154,9 @@ let typedAt = -TYPING_MS;
 
 export const isTyping = () => performance.now() - typedAt < TYPING_MS;
 
+/* Another key was pressed. */
+export const endTyping = () => { typedAt = -TYPING_MS; };
+
 /* Letters typed in the list lead to the next name that begins with them. */
 export function typeAhead(letter) {
     const more = isTyping();
@@ -167,10 +172,13 @@ export function typeAhead(letter) {
 /* How a folder was left, and back to that. */
 export const leaving = () => ({ active: selection.active, top: grid.scrollTop });
 
-export function restore({ active, top }) {
+/* select: it is what is meant here; not for fingers, whose taps would add to it instead of opening. */
+export function restore({ active, top, select }) {
     grid.scrollTop = top;
     scroller.render();
-    if (folder.find(active)) scroller.scrollTo(folder.indexOf(active));
+    if (!folder.find(active)) return;
+    scroller.scrollTo(folder.indexOf(active));
+    if (select && pointer !== 'touch') selection.only(active);
 }
 
 /* ---- mouse and fingers ---- */
@@ -213,10 +221,8 @@ function click(event) {
     }
     const { address } = row.entry;
     const ctrl = event.ctrlKey || event.metaKey;
-    if (more) {
-        if (!selection.has(address)) selection.only(address);
-        calls.menu(row.entry, { under: more });
-    } else if (pointer === 'touch' || pointer === 'pen') {
+    if (more) menuOf(row.entry, { under: more });
+    else if (pointer === 'touch' || pointer === 'pen') {
         if (selection.size > 0) selection.toggle(address);
         else calls.open(row.entry);
     } else {
@@ -242,11 +248,19 @@ function contextmenu(event) {
         if (row) longPress(row);
         return;
     }
-    const byKey = pointer === 'keyboard';
-    const entry = byKey ? folder.find(currentAddress()) : row?.entry;
+    if (pointer === 'keyboard') menuByKey();
+    else menuOf(row?.entry, { x: event.clientX, y: event.clientY });
+}
+
+function menuOf(entry, place) {
     if (!entry) selection.clear();
     else if (!selection.has(entry.address)) selection.only(entry.address);
-    calls.menu(entry, byKey && entry ? { under: scroller.element(entry.address) } : { x: event.clientX, y: event.clientY });
+    calls.menu(entry, place);
+}
+
+export function menuByKey() {
+    const address = currentAddress();
+    menuOf(folder.find(address), { under: scroller.element(address) ?? grid });
 }
 
 /* ---- changing a name in its row ---- */
@@ -270,6 +284,7 @@ export function edit(address, name, { commit, cancel, wrong }) {
 function showWrong(wrong) {
     editing.hint.textContent = wrong;
     editing.field.setAttribute('aria-invalid', 'true');
+    editing.hint.scrollIntoView({ block: 'nearest' });
 }
 
 function editKey(event) {

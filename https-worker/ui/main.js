@@ -8,11 +8,11 @@ import { choose, toast } from './dialogs.js';
 import { announce, bare, button, byId, el, icon } from './dom.js';
 import { changes, folder, may } from './folder.js';
 import { startKeys } from './keys.js';
-import { entryAt, focusList, grid, leaving, listHasFocus, restore, startList } from './list.js';
+import { entryAt, focusList, grid, leaving, listHasFocus, menuByKey, restore, startList } from './list.js';
 import { dragStarts, dropPlace, leave, tooMuchToLeave } from './move.js';
 import { startPanel } from './panel.js';
 import { hidePreview, isPreviewed, previewed, showPreview, startPreview } from './preview.js';
-import { goTo, href, onRoute, read } from './router.js';
+import { goTo, href, isPushed, onRoute, read } from './router.js';
 import { selection } from './selection.js';
 import { words } from './strings.js';
 import { isInside, nameOf, parentOf, size } from './text.js';
@@ -43,7 +43,7 @@ async function start() {
     byId('skip').textContent = words.skip;
     byId('skip').addEventListener('click', focusList);
     byId('list-place').append(grid);
-    startList({ open: openEntry, menu: (entry, place) => showActions(entry ? selection.entries() : [], place), mayDrag: () => may('rename') });
+    startList({ open, menu: (entry, place) => showActions(entry ? selection.entries() : [], place), mayDrag: () => may('rename') });
     startTree();
     startActions();
     startPath();
@@ -51,7 +51,7 @@ async function start() {
     startAccount();
     startPreview({ close: closePreview, download: entry => act('download', [entry]) });
     startPanel();
-    startKeys({ inFiles: () => page === 'files', closePreview });
+    startKeys({ inFiles: () => page === 'files', closePreview, menu: menuByKey });
     listen();
     onRoute(route);
     route();
@@ -106,6 +106,7 @@ function route() {
     document.title = `${files ? words.titleOf(address) : words.connect.title} · ${organisation}`;
     if (files) {
         if (other || at || address !== folder.address || find !== folder.search) openFolder(address, find, at ?? show, other);
+        if (show && !previewed()) pushed = isPushed();
         if (show) preview(show);
         else endPreview();
         return;
@@ -140,10 +141,8 @@ function found() {
     if (folder.state === 'loading') return;
     if (!folder.search && folder.state === 'ready') learn(folder.address, folder.rows);
     if (!awaited) return;
-    const { active, top, select } = awaited;
+    restore(awaited);
     awaited = null;
-    restore({ active, top });
-    if (select && folder.find(active)) selection.only(active);
     if (listHasFocus()) focusList();
 }
 
@@ -241,11 +240,6 @@ function showSearch(text) {
 }
 
 /* ---- the preview ---- */
-
-function openEntry(entry) {
-    pushed = entry.type !== 'folder' && !previewed();
-    open(entry);
-}
 
 async function preview(address) {
     try {

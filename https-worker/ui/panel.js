@@ -89,7 +89,7 @@ function paint() {
     close.hidden = open;
     all.hidden = !isBusy && count('paused') === 0;
     label(all, isBusy ? 'pause' : 'play', isBusy ? words.pauseAll : words.resumeAll);
-    label(fold, isFolded() ? 'up' : 'down', isFolded() ? words.unfold : words.fold);
+    label(fold, 'down', isFolded() ? words.unfold : words.fold);
     fold.setAttribute('aria-expanded', !isFolded());
     notice.hidden = lost === 0;
     if (lost > 0 && notice.dataset.count !== String(lost)) {

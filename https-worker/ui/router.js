@@ -21,16 +21,20 @@ export function href(address, { find, show, at } = {}) {
 }
 
 let heard;
+let pushed = null;
 
 export function onRoute(listener) {
     heard = listener;
     addEventListener('hashchange', listener);
 }
 
+/* Whether what is open is a step of the way that this page made: the one before is one of its own. */
+export const isPushed = () => location.hash === pushed;
+
 /* instead: no step of the way back. */
 export function goTo(target, instead = false) {
     if (target === (location.hash || '#/')) return;
-    if (!instead) location.hash = target;
+    if (!instead) location.hash = pushed = target;
     else {
         history.replaceState(null, '', target);
         heard();

@@ -8,9 +8,12 @@ let begun = 0;
 const waiting = [];
 const channel = new MessageChannel();
 channel.port1.onmessage = () => {
-    begun = performance.now();
+    rested();
     waiting.shift()();
 };
+
+/* After waiting for something else: the slice begins anew. */
+export const rested = () => { begun = performance.now(); };
 
 /* Whether the slice is used up; then `await breathe()`. */
 export const due = () => performance.now() - begun > SLICE_MS;

@@ -60,10 +60,7 @@ export function numbered(address, number) {
 /* What is seen instead of obeyed: controls, marks of direction, characters without any width. */
 const HIDDEN = /([\0-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}])/u;
 
-function markOf(character) {
-    const code = character.codePointAt();
-    return code < 0x20 ? String.fromCharCode(0x2400 + code) : `[U+${code.toString(16).toUpperCase().padStart(4, '0')}]`;
-}
+const markOf = character => `[U+${character.codePointAt().toString(16).toUpperCase().padStart(4, '0')}]`;
 
 /* [text, whether it is a mark in the place of something hidden], so that the two can look different. */
 export const pieces = text => text.split(HIDDEN).map((piece, index) => (index % 2 ? [markOf(piece), true] : [piece, false]));

@@ -1,0 +1,132 @@
+"""A folder of 50,000: no task over 50 ms after the first paint, whatever is done with it; and what is sent when
+the page is opened for the first time. What was measured is printed (-s) and kept in build/page/speed.txt."""
+import gzip
+import os
+import re
+
+import pytest
+from selenium.webdriver.common.keys import Keys
+
+from browser import SHOTS, wait_for
+from serve import UI
+
+ENTRIES = 50_000
+LONGEST_MS = 50
+MOST_BYTES = 60_000
+
+
+@pytest.fixture(scope="module")
+def crowd(server):
+    account = server.account(name="crowd")
+    folder = account.root / "big"
+    folder.mkdir()
+    for n in range(ENTRIES):
+        if n % 50 == 0:
+            (folder / f"folder {n}").mkdir()
+        else:
+            os.close(os.open(folder / f"picture {n * 7919 % ENTRIES} of the harbour.jpg", os.O_CREAT | os.O_WRONLY))
+    return account
+
+
+def keep(line):
+    print(line)
+    with open(SHOTS / "speed.txt", "a") as out:
+        out.write(line + "\n")
+
+
+def tasks(browser, what):
+    """The longest task since the last time; tasks before the first paint do not count."""
+    paint = browser.js("return performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? performance.getEntriesByName('first-paint')[0]?.startTime ?? 0")
+    found = browser.js("const t = window.__tasks; window.__tasks = []; return t")
+    late = [duration for start, duration in found if start >= paint]
+    keep(f"{what}: longest task {max(late, default=0)} ms, {len(late)} over 50 ms")
+    return max(late, default=0)
+
+
+def all_there(browser):
+    wait_for(lambda: browser.one(".grid").get_attribute("aria-busy") == "false" and browser.one(".grid").get_attribute("aria-rowcount") == str(ENTRIES + 1), 60)
+
+
+def test_fifty_thousand(server, browser, crowd):
+    browser.sign_in(server, crowd)
+    tasks(browser, "signing in")
+    browser.js("location.hash = '#/big'")
+    wait_for(lambda: browser.names())
+    first = browser.js("return document.querySelector('.grid').ariaBusy")
+    all_there(browser)
+    assert first == "true", "the first rows show while the others come"
+    worst = [tasks(browser, "loading and sorting 50,000")]
+    assert browser.names()[0] == "folder 0" and browser.names()[1] == "folder 50"
+    assert len(browser.all(".row")) < 60
+    assert "50,000 items" in browser.text("#count")
+
+    for step in range(60):                              # as a wheel does
+        browser.js("document.querySelector('.grid').scrollTop += 700")
+        browser.js("return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    worst.append(tasks(browser, "scrolling by the wheel"))
+    for part in (0.1, 0.9, 0.5, 1, 0.3, 0):             # as the scroll bar does
+        browser.js("const g = document.querySelector('.grid'); g.scrollTop = g.scrollHeight * arguments[0]", part)
+        browser.js("return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        assert browser.names()
+    worst.append(tasks(browser, "scrolling by the bar"))
+
+    browser.keys(Keys.END)
+    wait_for(lambda: browser.active() and browser.js("return document.activeElement.getAttribute('aria-rowindex')") == str(ENTRIES + 1))
+    for _ in range(20):
+        browser.keys(Keys.PAGE_UP)
+    browser.keys(Keys.HOME)
+    worst.append(tasks(browser, "moving by keys"))
+    browser.keys((Keys.CONTROL, "a"))
+    wait_for(lambda: "50,000 selected" in browser.text("#commands"))
+    worst.append(tasks(browser, "selecting all"))
+    browser.keys(Keys.ESCAPE)
+    for column in ("size", "changed", "name", "name"):
+        browser.one(f".head .{column} button").click()
+        wait_for(lambda: browser.one(f".head .{column}").get_attribute("aria-sort") != "none")
+        worst.append(tasks(browser, f"sorting by {column}"))
+    browser.keys("picture 49999")
+    worst.append(tasks(browser, "typing a name"))
+    browser.keys(Keys.DELETE)
+    browser.one(".toast")
+    browser.keys((Keys.CONTROL, "z"))
+    worst.append(tasks(browser, "deleting and undoing"))
+    browser.keys(Keys.BACKSPACE)
+    browser.has("big")
+    worst.append(tasks(browser, "leaving"))
+    browser.shot("fifty-thousand")
+    assert max(worst) <= LONGEST_MS, worst
+
+
+def test_rows_show_while_the_rest_comes(server, browser, crowd, failing):
+    failing.mode(list_pause=0.05)
+    browser.sign_in(server, crowd)
+    browser.js("location.hash = '#/big'")
+    wait_for(lambda: len(browser.names()) > 10)
+    assert browser.one(".grid").get_attribute("aria-busy") == "true"
+    assert browser.one("#loading").is_displayed()
+    failing.mode()
+    browser.js("location.hash = '#/'")
+    browser.has("big")
+    wait_for(lambda: browser.one(".grid").get_attribute("aria-busy") == "false")
+
+
+def test_sizes():
+    """As they are sent: gzip, templates without what stands above their first part."""
+    sizes = {}
+    for path in sorted(UI.iterdir()):
+        body = path.read_bytes()
+        if path.suffix == ".html":
+            body = re.split(rb"<!-- part: \w+ -->\n", body, 1)[1]
+        sizes[path.name] = len(gzip.compress(body, 9))
+    keep(", ".join(f"{name} {size}" for name, size in sorted(sizes.items(), key=lambda one: -one[1])))
+    keep(f"all {sum(sizes.values())} bytes gzipped; the page alone {sum(size for name, size in sizes.items() if name not in ('login.html', 'login.js', 'plain.html'))}")
+    assert sum(sizes.values()) <= MOST_BYTES
+
+
+def test_what_a_first_visit_asks_for(server, browser, account, failing):
+    browser.sign_in(server, account)
+    asked = [line.split()[1] for line in server.requests()]
+    assert len(asked) == len(set(asked)) or sorted(asked).count("/api/me") == 1
+    assert sorted(asked).count("/api/me") == 1 and asked.count("/api/list?path=/") == 1
+    first = browser.js("return performance.getEntriesByType('paint').map(p => [p.name, Math.round(p.startTime)])")
+    keep(f"first visit: {len(asked)} requests, {first}")
