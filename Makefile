@@ -13,12 +13,12 @@ PYTHON     ?= /usr/bin/python3
 
 PKGS_monitor = libcrypto libcap inih
 PKGS_store   = sqlite3 libcap jansson libcrypto
-PKGS_files   = libcap
+PKGS_files   =
 PKGS_hash    = libcrypt libcap
 PKGS_command = libcrypto libcap inih jansson libcrypt
-PKGS_sftp    = libssh libcrypto libcap
-PKGS_ftps    = libssl libcrypto libcap
-PKGS_https   = libssl libcrypto libcap jansson zlib nettle
+PKGS_sftp    = libssh libcrypto
+PKGS_ftps    = libssl libcrypto
+PKGS_https   = libssl libcrypto
 PKGS_test    = cmocka
 
 # A line for each file that is made; V=1 shows the commands.
@@ -71,7 +71,11 @@ PKG_sallyport-ftps  := $(PKGS_ftps)
 PKG_sallyport-https := $(PKGS_https)
 # Of libarchive what zip files need, and no reader of formats, no XML: what is not there cannot be attacked,
 # nor does it cost each connection its start.
-LDLIBS_sallyport-https := $(B)/ui/ui_files.o -Wl,--gc-sections -l:libarchive.a
+LDLIBS_sallyport-https := $(B)/ui/ui_files.o -Wl,--gc-sections $(addprefix -l:,libarchive.a libz.a libnettle.a libjansson.a libcap.a)
+# A process for each connection starts sooner without a library to map and bind for a function or two.
+LDLIBS_sallyport-files := -l:libcap.a
+LDLIBS_sallyport-sftp  := -l:libcap.a
+LDLIBS_sallyport-ftps  := -l:libcap.a
 PKG_sallyport       := $(PKGS_command)
 
 # Unit tests: each tests/unit/test_X.c is a program; what it links beside itself is named here

@@ -88,19 +88,19 @@ static int prepare(struct worker *w)
     if (receive_setup(w) < 0)
         goto failed;
     log_open_hook(monitor_log, (enum log_level)w->setup.log_level);
+    worker_stage("settings");
     /* Each data connection has buffers of the same size: they need not come from the kernel anew.
      */
     if (mallopt(M_MMAP_THRESHOLD, KEPT_MOST) != 1 || mallopt(M_TRIM_THRESHOLD, KEPT_MOST) != 1)
         log_debug("freed memory goes back at once"); /* another allocator, as the sanitizers' */
-    step = "libcrypto";
-    if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
-        goto failed;
     step = "the certificate";
     if (prepare_tls(w, why, sizeof(why)) < 0)
         goto failed;
+    worker_stage("TLS");
     step = "random numbers or digests";
     if (warm_up() < 0)
         goto failed;
+    worker_stage("first uses");
     step = "the data connection's place";
     if (dup2(0, FD_DATA) < 0)
         goto failed;

@@ -97,6 +97,8 @@ static void begin_request(struct worker *w)
     }
     if (!route_allowed(w))
         return;
+    if (x->route->handler != &handle_download)
+        kept_drop(w); /* whatever this one does: it is to be seen */
     if (x->route->handler->begin != NULL)
         x->route->handler->begin(w);
 }
@@ -305,7 +307,7 @@ static enum step fill_out(struct worker *w)
 }
 
 /* All is sent: the next request, which may be here already. */
-static void finish(struct worker *w)
+static enum step finish(struct worker *w)
 {
     struct exchange *x = &w->exchange;
 
@@ -313,13 +315,14 @@ static void finish(struct worker *w)
         x->route->handler->done(w);
     if (x->answer.close) {
         worker_stop_because(w, "done");
-        return;
+        return STEP_ON;
     }
     w->in_len -= x->body_at;
     memmove(w->in, w->in + x->body_at, w->in_len);
     memset(&x->answer, 0, sizeof(x->answer));
     x->route = NULL;
     begin_head(w);
+    return w->in_len == 0 && !connection_pending(w) ? STEP_READ : STEP_ON;
 }
 
 static enum step step_answer(struct worker *w)
@@ -347,9 +350,7 @@ static enum step step_answer(struct worker *w)
     }
     if (connection_flush(w) == IO_AGAIN)
         return STEP_WRITE;
-    if (a->ended && !w->stop)
-        finish(w);
-    return STEP_ON;
+    return a->ended && !w->stop ? finish(w) : STEP_ON;
 }
 
 enum step exchange_step(struct worker *w)

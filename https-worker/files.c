@@ -70,6 +70,16 @@ int file_give_back_as(struct worker *w, enum close_end end)
     return result != 0 ? result : error;
 }
 
+void file_let_go(struct worker *w, struct file *f)
+{
+    const struct file_close ask = {
+        .handle = f->handle, .bytes_read = f->bytes_read, .whole = CLOSE_WHOLE};
+
+    close(f->fd);
+    agent_tell(&w->agent, MSG_file_close, &ask);
+    *f = (struct file){.fd = -1};
+}
+
 int file_look(struct worker *w, struct slice path, bool follow, struct attributes *seen)
 {
     const struct file_stat ask = {.path = path, .follow = follow};
@@ -317,14 +327,13 @@ static void begin_download(struct worker *w)
 
     if (!login_agent(w))
         return;
-    const int error = file_open_as(w, x->rest, OPEN_READ);
-    if (error != 0) {
-        answer_errno(w, error);
-        return;
-    }
-    if (!S_ISREG(w->file.seen.mode)) {
-        answer_error(w, 409, "is_folder", "This is a folder.");
-        return;
+    if (!kept_take(w, x->rest)) {
+        const int error = file_open_as(w, x->rest, OPEN_READ);
+        if (error != 0) {
+            answer_errno(w, error);
+            return;
+        }
+        kept_opened(w, x->rest);
     }
     file_etag(&w->file.seen, etag);
     const struct representation now_is = {
@@ -357,7 +366,10 @@ static void done_download(struct worker *w)
 {
     const struct download *d = &w->download;
 
-    (void)file_give_back(w, d->at == d->end);
+    if (d->at == d->end && w->file.open)
+        kept_put(w);
+    else
+        (void)file_give_back(w, false);
 }
 
 const struct handler handle_download = {.begin = begin_download, .done = done_download};

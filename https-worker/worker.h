@@ -8,7 +8,7 @@
  *   answer.c       answers: errors, texts, files, streams
  *   login.c        who asks: sign-in, tokens, Basic; the agent
  *   pages.c        the page's files and the pages without scripts
- *   files.c        downloads; uploads.c: PUT and forms; resumable.c: tus
+ *   files.c        downloads; kept.c: asked for again; uploads.c: PUT and forms; resumable.c: tus
  *   folder.c       listings and searches; change.c: what else is done to files; archive.c: zip
  *   request, fields, body, target, multipart, response, json ...: texts and nothing else */
 #ifndef SALLYPORT_HTTPS_WORKER_H
@@ -173,6 +173,18 @@ struct file {
     struct attributes seen; /* when it was opened */
 };
 
+/* The file of the last download: see kept.c. */
+struct kept {
+    struct file file;
+    bool usable;
+    int64_t until_ms;
+    struct kept_look {
+        int64_t links, size, changed_s, changed_ns;
+    } seen;
+    size_t path_len;
+    char path[1024];
+};
+
 /* ---- who asks -------------------------------------------------------------------------------- */
 enum login { LOGIN_NONE, LOGIN_KNOWN, LOGIN_OPEN };
 
@@ -191,6 +203,7 @@ struct worker {
     uint8_t collected[COLLECTED];
     struct response head;
     struct file file; /* the one that the request is about */
+    struct kept kept;
     struct download download;
     struct listing listing;
     struct deletion deletion;
@@ -214,6 +227,7 @@ struct worker {
     struct pace incoming, outgoing;
     /* the end */
     int64_t active_ms;
+    unsigned rounds; /* of the loop */
     uint64_t bytes_in, bytes_out;
     bool stop;
     char reason[256];
@@ -321,12 +335,26 @@ int file_open_as(struct worker *w, struct slice path, uint32_t flags);
 int file_open_folder(struct worker *w, struct slice path);
 int file_give_back(struct worker *w, bool whole);
 int file_give_back_as(struct worker *w, enum close_end end);
+/* A file that was only read, whatever becomes of the closing. */
+void file_let_go(struct worker *w, struct file *f);
 int file_look(struct worker *w, struct slice path, bool follow, struct attributes *seen);
 /* A name's entity tag, in quotes (RFC 9110, 8.8.3): inode times and size. */
 #define ETAG_MAX 48
 void file_etag(const struct attributes *a, char etag[ETAG_MAX]);
 /* The value of a query's `path`, as an absolute path. false: it has been answered. */
 bool query_path(struct worker *w, char *path, size_t size, struct slice *found);
+
+/* ---- kept.c ---------------------------------------------------------------------------------- */
+/* The path's file is open again, as w->file. false: it must be opened. */
+bool kept_take(struct worker *w, struct slice path);
+/* w->file was opened by this path: it may be asked for again. */
+void kept_opened(struct worker *w, struct slice path);
+/* w->file has been sent: keep it for a while. */
+void kept_put(struct worker *w);
+/* Give back what is kept. */
+void kept_drop(struct worker *w);
+/* Milliseconds until then; INT32_MAX: nothing is kept, by now. */
+int kept_left(struct worker *w);
 
 /* ---- uploads.c ------------------------------------------------------------------------------- */
 /* A digest of what comes, to be held against upload.digest. -1: of no kind that is computed. */

@@ -1,5 +1,6 @@
 """make bench-https: ours beside nginx, lighttpd, Caddy and Apache of Debian, in turns, under TLS 1.3 with
-AES-128-GCM. Needs root (nginx and Apache do). FAST=1: shorter, for a look; ONLY=nginx,caddy: those."""
+AES-128-GCM. Needs root (nginx and Apache do). FAST=1: shorter, for a look; ONLY=nginx,caddy: those peers;
+WORKS=bulk,10: works whose names begin so."""
 import os
 import re
 import shutil
@@ -145,7 +146,7 @@ def fill(one, source):
         one.own(one.files / name)
 
 
-def works(table, root, one, content):
+def bulk(table, _root, one, content):
     gigabytes = BULK / 1e9
     connection = Connection(one)
     bench.measured(table, one, "bulk down aes128-gcm", 4 * gigabytes, lambda: bulk_down(connection, one))
@@ -153,14 +154,33 @@ def works(table, root, one, content):
         with bench.warm(one.files, BULK * 5 // 4):
             bench.measured(table, one, "bulk up aes128-gcm", gigabytes, lambda: connection.put(f"{one.prefix}/up", content), 4,
                            lambda: (one.files / "up").unlink(missing_ok=True))
-    if one.listing:
-        bench.measured(table, one, f"list {MANY}", 1, lambda: connection.get(one.listing), 3)
     connection.close()
-    requests(table, root, one, "10 KiB kept alive", f"{one.prefix}/small")
-    requests(table, root, one, "64 KiB ranges", f"{one.prefix}/bulk", "Range: bytes=1000000-1065535")
-    requests(table, root, one, "new connections", f"{one.prefix}/small", "Connection: close")
-    first_byte(table, one)
-    idle(table, one)
+
+
+def listing(table, _root, one, _content):
+    if one.listing:
+        connection = Connection(one)
+        bench.measured(table, one, f"list {MANY}", 1, lambda: connection.get(one.listing), 3)
+        connection.close()
+
+
+WORKS = {
+    "bulk": bulk,
+    "list": listing,
+    "10 KiB": lambda table, root, one, _: requests(table, root, one, "10 KiB kept alive", f"{one.prefix}/small"),
+    "64 KiB": lambda table, root, one, _: requests(table, root, one, "64 KiB ranges", f"{one.prefix}/bulk",
+                                                   "Range: bytes=1000000-1065535"),
+    "new": lambda table, root, one, _: requests(table, root, one, "new connections", f"{one.prefix}/small", "Connection: close"),
+    "first": lambda table, _root, one, _: first_byte(table, one),
+    "idle": lambda table, _root, one, _: idle(table, one),
+}
+
+
+def works(table, root, one, content):
+    wanted = tuple(os.environ.get("WORKS", "").split(","))
+    for name, work in WORKS.items():
+        if name.startswith(wanted):
+            work(table, root, one, content)
 
 
 def main():
