@@ -12,7 +12,7 @@ struct agent_link {
     int socket; /* the caller's */
     uint32_t id;
     bool broken;             /* nothing can be asked any more */
-    uint32_t unheard;         /* answers that nobody waits for, still to come */
+    uint32_t unheard;        /* answers that nobody waits for, still to come */
     struct slice text;       /* the sentence of the last error, or empty; in the answer */
     struct envelope *answer; /* owned */
 };

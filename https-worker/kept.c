@@ -1,8 +1,8 @@
-/* The file of the last download stays open for a second, for those who ask for it again: players and
- * programs that take a file in ranges, one after the other. Called by files.c, and by the exchange
- * for what ends it. Must never give the bytes of a file that has changed since, or whose name has:
- * the open file is looked at before it is used again. What nobody sees there is a change of a folder
- * above it; a second is as long as it can go unseen. */
+/* The file of the last download stays open for a second, for those who ask for it again: players
+ * and programs that take a file in ranges, one after the other. Called by files.c, and by the
+ * exchange for what ends it. Must never give the bytes of a file that has changed since, or whose
+ * name has: the open file is looked at before it is used again. What nobody sees there is a change
+ * of a folder above it; a second is as long as it can go unseen. */
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>

@@ -19,7 +19,7 @@
 #define DESCRIPTORS 32
 #define MEMORY_MOST (256ull << 20)
 #define KEPT_MOST   (1 << 20)  /* of freed memory */
-#define ROUNDS_MOST 16       /* of the loop, without a look at the monitor */
+#define ROUNDS_MOST 16         /* of the loop, without a look at the monitor */
 #define DRAIN_MS    2000       /* for the client to close its side, after the last answer */
 #define DRAIN_MOST  (1u << 20) /* bytes of what it still sends */
 

@@ -22,8 +22,8 @@
 #define GOODBYE_MS    3000  /* to tell the client why */
 #define AGENT_LAST_MS 65000 /* for the last reports, also when the store is being restarted */
 #define STARTING_MOST 8     /* workers of a kind being started at the same time */
-#define SPARES_MS     5     /* what a client waits for comes first: a spare takes a core for as long */
-#define FAILURES_MOST 8     /* spares that fail one after the other before starting is slowed */
+#define SPARES_MS     5  /* what a client waits for comes first: a spare takes a core for as long */
+#define FAILURES_MOST 8  /* spares that fail one after the other before starting is slowed */
 #define CHILD_ROUND   64 /* messages of the store or a hasher heard before others have their turn */
 #define AGAIN_MS      2000 /* then, between two attempts */
 
