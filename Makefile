@@ -56,7 +56,7 @@ SRC_sallyportd      := $(wildcard monitor/*.c) $(SANDBOX) $(CONFIG) common/spawn
 SRC_sallyport-store := $(wildcard monitor/store/*.c) $(SANDBOX) common/operations.c common/audit_chain.c common/sshwire.c common/utf8.c
 SRC_sallyport-files := $(wildcard monitor/files/*.c) $(SANDBOX) common/operations.c common/calendar.c
 SRC_sallyport-hash  := $(wildcard monitor/hash/*.c) $(SANDBOX)
-WORKER  := $(SANDBOX) $(addprefix common/,agent_link.c monitor_link.c calendar.c ls_line.c pace.c worker_life.c)
+WORKER  := $(SANDBOX) $(addprefix common/,agent_file.c agent_link.c monitor_link.c calendar.c ls_line.c pace.c worker_life.c)
 SRC_sallyport-sftp  := $(wildcard sftp-worker/*.c) $(WORKER) common/sshwire.c
 SRC_sallyport-ftps  := $(wildcard ftps-worker/*.c) $(WORKER) common/sshwire.c common/tls.c common/tls_provider.c
 SRC_sallyport-https := $(wildcard https-worker/*.c) $(WORKER) $(addprefix common/,sshwire.c tls.c tls_provider.c operations.c base64.c utf8.c)
@@ -105,14 +105,14 @@ SRC_test_agent_link := common/agent_link.c common/message.c common/secret.c
 SRC_test_sshkey := common/sshkey.c common/sshwire.c
 PKG_test_sshkey := libcrypto
 SFTP  := $(addprefix sftp-worker/,sftp.c requests.c requests_open.c extensions.c jobs.c handles.c attributes.c \
-         answers.c) $(addprefix common/,agent_link.c calendar.c ls_line.c) common/message.c common/sshwire.c common/operations.c tests/unit/sftp_peer.c tests/unit/fake_agent.c
+         answers.c) $(addprefix common/,agent_file.c agent_link.c calendar.c ls_line.c) common/message.c common/sshwire.c common/operations.c tests/unit/sftp_peer.c tests/unit/fake_agent.c
 SRC_test_sftp := $(SFTP)
 PKG_test_sftp := libcrypto
 SRC_test_sftp_hostile := $(SFTP) common/sandbox.c common/filters.c common/filter_program.c common/log.c common/secret.c
 PKG_test_sftp_hostile := libcrypto libcap
 FTPS_TEXT := $(addprefix ftps-worker/,line.c path.c address.c wildcard.c ascii.c facts.c digest.c) common/calendar.c common/ls_line.c
 FTPS  := $(FTPS_TEXT) $(addprefix ftps-worker/,verbs.c reply.c login.c about.c names.c attributes.c transfer.c list.c listing.c work.c) \
-         $(addprefix common/,agent_link.c message.c operations.c pace.c) tests/unit/ftps_fake.c
+         $(addprefix common/,agent_file.c agent_link.c message.c operations.c pace.c) tests/unit/ftps_fake.c
 SRC_test_ftps_text := $(FTPS_TEXT)
 PKG_test_ftps_text := libcrypto
 SRC_test_ftps := $(FTPS) tests/unit/fake_agent.c tests/unit/ftps_session.c

@@ -47,6 +47,14 @@ static void tell_stages(void)
     log_debug("start, in microseconds of the processor: %s", text);
 }
 
+int64_t worker_now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 int worker_enter_sandbox(enum process process, struct slice empty_dir, uint32_t uid, uint32_t gid,
                          uint32_t descriptors, uint64_t memory)
 {

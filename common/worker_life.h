@@ -8,6 +8,9 @@
 #include "common/sandbox.h"
 #include "common/slice.h"
 
+/* Milliseconds of CLOCK_MONOTONIC. */
+int64_t worker_now_ms(void);
+
 /* Enter the sandbox of a process that opens nothing and writes files that its agent opened, and
  * tell the monitor. Returns 0, or -1 after logging why: then it must end. */
 int worker_enter_sandbox(enum process process, struct slice empty_dir, uint32_t uid, uint32_t gid,

@@ -190,11 +190,12 @@ static int next_name(struct worker *w)
     const int path_len = snprintf(path, sizeof(path), "%s%s%s", b->folder,
                                   strcmp(b->folder, "/") == 0 ? "" : "/", name);
     const struct slice at = slice_of(path, (size_t)path_len);
-    int result = (size_t)path_len > TARGET_PATH_MAX ? ENAMETOOLONG : file_look(w, at, true, &seen);
+    int result =
+        (size_t)path_len > TARGET_PATH_MAX ? ENAMETOOLONG : agent_look(&w->agent, at, true, &seen);
     if (result == 0 && S_ISDIR(seen.mode))
         result = listing_open(w, at);
     else if (result == 0)
-        result = file_open_as(w, at, OPEN_READ);
+        result = agent_file_open(&w->agent, at, OPEN_READ, &w->file);
     if (result < 0)
         return -1;
     if (result > 0) {
@@ -206,7 +207,7 @@ static int next_name(struct worker *w)
         return put_head(w, slice_of(name, (size_t)len), &w->file.seen);
     }
     result = read_folder(w, slice_of(name, (size_t)len));
-    (void)file_give_back(w, true);
+    (void)agent_file_close(&w->agent, &w->file, CLOSE_WHOLE);
     name[len++] = '/';
     return result < 0 ? -1 : put_head(w, slice_of(name, (size_t)len), &seen);
 }
@@ -231,7 +232,7 @@ static int put_piece(struct worker *w)
     w->file.bytes_read += (uint64_t)n;
     if (b->left > 0)
         return 0;
-    (void)file_give_back(w, true);
+    (void)agent_file_close(&w->agent, &w->file, CLOSE_WHOLE);
     return archive_write_finish_entry(b->archive) == ARCHIVE_OK ? 0 : -1;
 }
 
@@ -347,7 +348,7 @@ static void done_zip(struct worker *w)
 {
     struct bundle *b = &w->bundle;
 
-    (void)file_give_back(w, false);
+    (void)agent_file_close(&w->agent, &w->file, CLOSE_BROKEN);
     if (b->archive != NULL)
         archive_write_free(b->archive);
     free(b->waiting);

@@ -43,7 +43,7 @@ bool kept_take(struct worker *w, struct slice path)
         return false;
     }
     w->file = k->file;
-    k->file = (struct file){.fd = -1};
+    k->file = (struct agent_file){.fd = -1};
     return true;
 }
 
@@ -64,17 +64,17 @@ void kept_opened(struct worker *w, struct slice path)
 void kept_put(struct worker *w)
 {
     w->kept.file = w->file;
-    w->file = (struct file){.fd = -1};
+    w->file = (struct agent_file){.fd = -1};
     if (!w->kept.usable)
         kept_drop(w);
 }
 
 void kept_drop(struct worker *w)
 {
-    struct file *f = &w->kept.file;
+    struct agent_file *f = &w->kept.file;
 
     if (f->open)
-        file_let_go(w, f);
+        agent_file_let_go(&w->agent, f);
 }
 
 int kept_left(struct worker *w)

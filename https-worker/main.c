@@ -23,29 +23,7 @@
 #define DRAIN_MS    2000       /* for the client to close its side, after the last answer */
 #define DRAIN_MOST  (1u << 20) /* bytes of what it still sends */
 
-int64_t worker_now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-void worker_stop_because(struct worker *w, const char *reason)
-{
-    if (w->stop)
-        return;
-    w->stop = true;
-    slice_copy(slice_of(reason, strnlen(reason, sizeof(w->reason) - 1)), w->reason,
-               sizeof(w->reason));
-}
-
 /* ------------------------------------------------------------------------- before the sandbox */
-
-static void on_stop(void *owner, const char *reason)
-{
-    worker_stop_because(owner, reason);
-}
 
 static int prepare_tls(struct worker *w, char *why, size_t size)
 {
@@ -130,7 +108,7 @@ static void wait_for_events(struct worker *w, enum step step)
     const int wait_ms = step == STEP_ON ? 0 : step == STEP_PAUSE && left > PACE_MS ? PACE_MS : left;
 
     /* The monitor can wait for a few rounds: most steps are short. */
-    if (w->stop || (step == STEP_ON && ++w->rounds % ROUNDS_MOST != 0))
+    if (w->stop.asked || (step == STEP_ON && ++w->rounds % ROUNDS_MOST != 0))
         return;
     if (poll(polled, 2, wait_ms) <= 0)
         return;
@@ -143,7 +121,7 @@ void worker_breathe(struct worker *w, int64_t *said_ms)
     struct pollfd p = {.fd = FD_MONITOR, .events = POLLIN};
 
     if (worker_allow_time(said_ms, worker_now_ms()) < 0)
-        worker_stop_because(w, "no timer");
+        stop_because(&w->stop, "no timer");
     else if (poll(&p, 1, 0) > 0)
         monitor_listen(&w->monitor);
 }
@@ -153,9 +131,9 @@ static void serve(struct worker *w)
     int64_t said_ms = 0;
 
     w->active_ms = worker_now_ms();
-    while (!w->stop) {
+    while (!w->stop.asked) {
         if (worker_allow_time(&said_ms, worker_now_ms()) < 0)
-            worker_stop_because(w, "no timer");
+            stop_because(&w->stop, "no timer");
         else
             wait_for_events(w, exchange_step(w));
     }
@@ -188,7 +166,7 @@ static void say_goodbye(struct worker *w)
     kept_drop(w);
     connection_close(w);
     const struct worker_end end = {
-        .reason = slice_text(w->reason),
+        .reason = slice_text(w->stop.reason),
         .bytes_in = w->bytes_in,
         .bytes_out = w->bytes_out,
     };
@@ -202,8 +180,7 @@ int main(void)
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
 
     worker_stage("exec and libraries");
-    w.monitor.stop = on_stop;
-    w.monitor.owner = &w;
+    w.monitor.stop = &w.stop;
     if (sigaction(SIGPIPE, &ignore, NULL) < 0 || prepare(&w) < 0)
         return EXIT_FAILURE;
     /* From here on not exit(): the filter has no calls for what libraries do then. */

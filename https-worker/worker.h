@@ -19,8 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/agent_link.h"
-#include "common/attributes.h"
+#include "common/agent_file.h"
 #include "common/facts.h"
 #include "common/log.h"
 #include "common/message.h"
@@ -28,6 +27,7 @@
 #include "common/pace.h"
 #include "common/secret.h"
 #include "common/tls.h"
+#include "common/worker_life.h"
 #include "https-worker/body.h"
 #include "https-worker/digest_field.h"
 #include "https-worker/multipart.h"
@@ -78,11 +78,10 @@ struct download {
     char text[PART_HEAD], boundary[33];
 };
 
-#define ENTRIES_MAX 61440 /* of one file_entries */
-#define DEPTH_MAX   64    /* folders below each other in a search */
+#define DEPTH_MAX 64 /* folders below each other in a search */
 
 struct listing {
-    bool search, first, last, ending;
+    bool search, first, ending;
     int error;
     uint64_t count;
     size_t root_len;  /* search: of the folder that it began in, with its slash */
@@ -91,8 +90,7 @@ struct listing {
     char path[TARGET_PATH_MAX + 1];
     size_t waiting_len; /* search: folders to be looked at, each with a NUL behind it */
     char *waiting;
-    size_t at, len; /* what of entries is left */
-    uint8_t entries[ENTRIES_MAX];
+    struct agent_entries entries;
 };
 
 /* A file, or a folder with all in it, being deleted. */
@@ -164,18 +162,9 @@ struct exchange {
     struct answer answer;
 };
 
-/* ---- files of the agent ---------------------------------------------------------------------- */
-struct file {
-    bool open;
-    int fd;          /* -1 of a folder */
-    uint32_t handle; /* the agent's */
-    uint64_t bytes_read, bytes_written;
-    struct attributes seen; /* when it was opened */
-};
-
 /* The file of the last download: see kept.c. */
 struct kept {
-    struct file file;
+    struct agent_file file;
     bool usable;
     int64_t until_ms;
     struct kept_look {
@@ -202,7 +191,7 @@ struct worker {
     uint8_t *piece; /* the same, for bodies */
     uint8_t collected[COLLECTED];
     struct response head;
-    struct file file; /* the one that the request is about */
+    struct agent_file file; /* the one that the request is about */
     struct kept kept;
     struct download download;
     struct listing listing;
@@ -229,12 +218,9 @@ struct worker {
     int64_t active_ms;
     unsigned rounds; /* of the loop */
     uint64_t bytes_in, bytes_out;
-    bool stop;
-    char reason[256];
+    struct stop stop;
 };
 
-int64_t worker_now_ms(void);
-void worker_stop_because(struct worker *w, const char *reason);
 /* Within a step that takes long by right: it may, and the monitor is heard. said_ms: 0 at first. */
 void worker_breathe(struct worker *w, int64_t *said_ms);
 
@@ -331,13 +317,6 @@ const char *page_static(void);
 
 /* ---- files.c --------------------------------------------------------------------------------- */
 /* As agent_ask; the file is w->file. */
-int file_open_as(struct worker *w, struct slice path, uint32_t flags);
-int file_open_folder(struct worker *w, struct slice path);
-int file_give_back(struct worker *w, bool whole);
-int file_give_back_as(struct worker *w, enum close_end end);
-/* A file that was only read, whatever becomes of the closing. */
-void file_let_go(struct worker *w, struct file *f);
-int file_look(struct worker *w, struct slice path, bool follow, struct attributes *seen);
 /* A name's entity tag, in quotes (RFC 9110, 8.8.3): inode times and size. */
 #define ETAG_MAX 48
 void file_etag(const struct attributes *a, char etag[ETAG_MAX]);
