@@ -113,20 +113,14 @@ static int put_head(struct worker *w, struct slice name, const struct attributes
     return r == ARCHIVE_OK || r == ARCHIVE_WARN ? 0 : -1;
 }
 
-/* Everything once: what libraries read at their first use (tables of characters, the time zone) are
- * files. Names are UTF-8; times are UTC. */
-int archive_prepare(struct worker *w)
+/* What libraries read at their first use (tables of characters, the time zone) are files. Names are
+ * UTF-8; times are UTC. */
+int archive_prepare(void)
 {
-    const struct attributes text = {.mode = S_IFREG, .size = 1};
-    int r = -1;
-
-    if (setlocale(LC_CTYPE, "C.UTF-8") != NULL && setenv("TZ", "UTC0", 1) == 0 &&
-        begin_archive(w) == 0 && put_head(w, slice_text("\xc3\xa4"), &text) == 0 &&
-        archive_write_data(w->bundle.archive, "x", 1) == 1 &&
-        archive_write_close(w->bundle.archive) == ARCHIVE_OK)
-        r = 0;
-    done_zip(w);
-    return r;
+    if (setlocale(LC_CTYPE, "C.UTF-8") == NULL || setenv("TZ", "UTC0", 1) < 0)
+        return -1;
+    tzset();
+    return 0;
 }
 
 /* ---- what goes in --------------------------------------------------------------------------- */

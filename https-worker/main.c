@@ -49,7 +49,7 @@ static int warm_up(struct worker *w)
     json_object_seed(0); /* it would open a file at its first object */
     return RAND_bytes(random, sizeof(random)) == 1 &&
                    RAND_priv_bytes(random, sizeof(random)) == 1 && digests_prepare(w) == 0 &&
-                   archive_prepare(w) == 0
+                   archive_prepare() == 0
                ? 0
                : -1;
 }

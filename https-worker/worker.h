@@ -356,7 +356,7 @@ void tus_describe(struct worker *w);
 
 /* ---- archive.c ------------------------------------------------------------------------------- */
 /* Before the sandbox. Returns 0 or -1. */
-int archive_prepare(struct worker *w);
+int archive_prepare(void);
 
 /* ---- change.c -------------------------------------------------------------------------------- */
 void deletion_begin(struct worker *w, struct slice path);
