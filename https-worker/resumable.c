@@ -232,23 +232,11 @@ static bool read_creation(struct worker *w, struct file_upload *ask)
     return true;
 }
 
-/* The agent looks at the name only when all has come; who would be refused then is told now. */
-static int look_before(struct worker *w, const struct file_upload *ask)
-{
-    struct attributes seen;
-    const int result = agent_look(&w->agent, ask->path, true, &seen);
-
-    if (result == 0 && S_ISDIR(seen.mode))
-        return EISDIR;
-    return result == 0 && !ask->replace ? EEXIST : result < 0 ? result : 0;
-}
-
 static void begin_tus_create(struct worker *w)
 {
     struct file_upload ask = {0};
     const bool with_bytes = slice_is(fields_get(&w->exchange.request.fields, FIELD_CONTENT_TYPE),
                                      "application/offset+octet-stream");
-    int error;
 
     if (!version_right(w) || !read_creation(w, &ask) || !checksum_begin(w) || !login_agent(w))
         return;
@@ -258,9 +246,7 @@ static void begin_tus_create(struct worker *w)
         answer_error(w, 415, "bad_request", "Bytes are application/offset+octet-stream.");
         return;
     }
-    error = look_before(w, &ask);
-    if (error == 0)
-        error = part_open(w, &ask);
+    const int error = part_open(w, &ask);
     if (error != 0)
         answer_part_errno(w, error);
 }

@@ -96,7 +96,8 @@ static void begin_upload(struct worker *w)
     const struct file_upload part = {.path = w->exchange.rest,
                                      .size = w->exchange.request.length,
                                      .mtime_ns = -1,
-                                     .replace = !keep};
+                                     .replace = !keep,
+                                     .once = true};
     /* Of a known length it appears when it is whole; else what breaks off cannot be told from what
      * ends, but by the answer. */
     u->in_parts = w->exchange.request.framing == FRAMING_LENGTH && part.size <= INT64_MAX;
@@ -140,7 +141,7 @@ static bool digest_right(struct worker *w)
 /* What has come is not wanted. */
 static void drop_upload(struct worker *w)
 {
-    (void)agent_file_close(&w->agent, &w->file, w->upload.in_parts ? CLOSE_DROPPED : CLOSE_BROKEN);
+    (void)agent_file_close(&w->agent, &w->file, CLOSE_BROKEN);
 }
 
 static void end_upload(struct worker *w)

@@ -44,6 +44,7 @@ struct handle {
     struct {
         bool is; /* an upload in parts, and what was said when it was begun: */
         bool replace;
+        bool once; /* nobody goes on with it */
         uint64_t size;
         int64_t mtime_ns; /* -1: none */
     } partial;

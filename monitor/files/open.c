@@ -230,7 +230,8 @@ static int put_aside(struct agent *a, struct handle *h, uint8_t whole, int error
     int failure = 0;
 
     if (h->partial.is)
-        failure = whole == CLOSE_DROPPED ? partial_drop(h) : partial_keep(a, h, &kept);
+        failure =
+            whole == CLOSE_DROPPED || h->partial.once ? partial_drop(h) : partial_keep(a, h, &kept);
     else if (h->temporary[0] != '\0')
         unlinkat(h->parent, h->temporary, 0);
     h->temporary[0] = '\0';
@@ -295,7 +296,7 @@ static int finish(struct agent *a, struct handle *h, const struct file_close *m,
         .bytes_written = m->bytes_written,
         .duration_ms = (uint32_t)(clock_ms() - h->opened_ms),
     };
-    if (!h->partial.is || whole)
+    if (!h->partial.is || h->partial.once || whole)
         reports_add(&a->reports, &report);
     if (h->partial.is && whole && error == 0 && h->created)
         made_add(&a->made, &st);

@@ -157,7 +157,9 @@ static int begin(struct request *r, struct handle *h)
     h->partial.size = m->size;
     h->partial.mtime_ns = m->mtime_ns;
     h->partial.replace = m->replace != 0;
+    h->partial.once = m->once != 0;
     const int error = may_publish(h, &found, &r->text);
+    h->created = !found.there;
     if (found.there)
         r->operation = OPERATION_MODIFY;
     if (error != 0)

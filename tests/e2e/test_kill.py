@@ -19,6 +19,7 @@ import ftps_clients
 import https_clients
 import sshlow
 from conftest import same
+from https_clients import Wire, basic
 from server import IS_ROOT, Process, Trouble, programs, wait_for
 
 SLOW = 16_000_000  # bytes of a transfer that is slowed down to about two seconds
@@ -377,3 +378,17 @@ def test_a_store_that_stops_stalls_no_transfer(two, place, payload):
         except ProcessLookupError:
             pass
     wait_for("logins again", lambda: clients.OpenSSH(server, place).batch("pwd", check=False).returncode == 0, 40)
+
+
+def test_a_worker_in_a_put(make_server):
+    """What nobody can go on with does not stay, hidden, for days."""
+    server = make_server(start=False).serve_https().start()
+    home = server.add("alice")
+    server.expected_security = 1
+    with Wire(server) as wire:
+        wire.send(f"PUT /files/half HTTP/1.1\r\nHost: {wire.host}\r\nAuthorization: {basic()['Authorization']}\r\nContent-Length: 1000000\r\n\r\n")
+        wire.send(b"x" * 500000)
+        wait_for("the half of it", lambda: any(p.stat().st_size >= 400000 for p in home.iterdir()))
+        Process(session_of(server, "alice")["worker_pid"]).kill()
+        wait_for("its end in the log", lambda: server.audit(event="upload", path="/half", result="EPIPE"))
+    assert list(home.iterdir()) == []

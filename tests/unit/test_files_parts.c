@@ -189,6 +189,36 @@ static void test_sessions_that_end(void **state)
     session_end(s);
 }
 
+/* What nobody goes on with is gone when it breaks off, whoever breaks it off, and is told. */
+static void test_once(void **state)
+{
+    const struct file_upload once = {
+        .path = slice_text("/f"), .size = 5, .mtime_ns = -1, .once = true};
+    struct session *s = session_start(RIGHTS_ALL, ACCOUNT_PARTS);
+    struct session *t = session_beside(s, RIGHTS_ALL, ACCOUNT_PARTS);
+    struct part part;
+    (void)state;
+
+    assert_int_equal(ask_part(s, &once, &part), 0);
+    assert_int_equal(ask_end(s, &part, "01", CLOSE_BROKEN), 0);
+    assert_int_equal(count_hidden(s, "home"), 0);
+    assert_int_equal(ask_go_on(s, "/f", part.id, &part), ENOENT);
+    assert_int_equal(ask_part(t, &once, &part), 0);
+    assert_int_equal(pwrite(part.fd, "01", 2, 0), 2);
+    close(part.fd);
+    assert_int_equal(session_hang_up(t), 0);
+    assert_int_equal(count_hidden(s, "home"), 0);
+    assert_int_equal(t->seen_count, 1);
+    assert_int_equal(t->seen[0].operation, OPERATION_UPLOAD);
+    assert_int_equal(t->seen[0].error, EPIPE);
+    session_end(t);
+    assert_int_equal(ask_part(s, &once, &part), 0);
+    assert_int_equal(ask_end(s, &part, "01234", CLOSE_WHOLE), 0);
+    assert_true(file_is(s, "home/f", "01234"));
+    assert_int_equal(count_hidden(s, "home"), 0);
+    session_end(s);
+}
+
 /* One at a time; what a session has put down another may take up, though its worker has not closed
  * the descriptor yet. */
 static void test_one_at_a_time(void **state)
@@ -690,15 +720,15 @@ static void test_halves(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_way),       cmocka_unit_test(test_time_and_nothing),
-        cmocka_unit_test(test_not_whole),     cmocka_unit_test(test_sessions_that_end),
-        cmocka_unit_test(test_one_at_a_time), cmocka_unit_test(test_dropped),
-        cmocka_unit_test(test_replacing),     cmocka_unit_test(test_taken_names),
-        cmocka_unit_test(test_rights),        cmocka_unit_test(test_other_rights),
-        cmocka_unit_test(test_hidden),        cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_forged),        cmocka_unit_test(test_paths),
-        cmocka_unit_test(test_folders),       cmocka_unit_test(test_swept),
-        cmocka_unit_test(test_halves),
+        cmocka_unit_test(test_the_way),      cmocka_unit_test(test_time_and_nothing),
+        cmocka_unit_test(test_not_whole),    cmocka_unit_test(test_sessions_that_end),
+        cmocka_unit_test(test_once),         cmocka_unit_test(test_one_at_a_time),
+        cmocka_unit_test(test_dropped),      cmocka_unit_test(test_replacing),
+        cmocka_unit_test(test_taken_names),  cmocka_unit_test(test_rights),
+        cmocka_unit_test(test_other_rights), cmocka_unit_test(test_hidden),
+        cmocka_unit_test(test_numbers),      cmocka_unit_test(test_forged),
+        cmocka_unit_test(test_paths),        cmocka_unit_test(test_folders),
+        cmocka_unit_test(test_swept),        cmocka_unit_test(test_halves),
     };
 
     return cmocka_run_group_tests_name("files, uploads in parts", tests, NULL, NULL);
