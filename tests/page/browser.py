@@ -69,7 +69,7 @@ class Browser:
 
     def look(self, width, height, dark=False, touch=False, still=False):
         self.width, self.height, self.dark = width, height, dark
-        self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=touch)
+        self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=height, screenWidth=width, screenHeight=height, deviceScaleFactor=1, mobile=touch)
         self.cdp("Emulation.setTouchEmulationEnabled", enabled=touch)
         self.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
                                                          {"name": "prefers-reduced-motion", "value": "reduce" if still else "no-preference"}])

@@ -111,16 +111,18 @@ def test_rows_show_while_the_rest_comes(server, browser, crowd, failing):
 
 
 def test_sizes():
-    """As they are sent: gzip, templates without what stands above their first part."""
+    """As they are sent: gzip, templates without what stands above their first part. What the page itself loads is
+    held to the limit; the card to sign in and the pages without scripts are pages of their own."""
     sizes = {}
     for path in sorted(UI.iterdir()):
         body = path.read_bytes()
         if path.suffix == ".html":
-            body = re.split(rb"<!-- part: \w+ -->\n", body, 1)[1]
+            body = re.split(rb"<!-- part: \w+ -->\n", body, maxsplit=1)[1]
         sizes[path.name] = len(gzip.compress(body, 9))
+    page = sum(size for name, size in sizes.items() if name not in ("login.html", "login.js", "plain.html"))
     keep(", ".join(f"{name} {size}" for name, size in sorted(sizes.items(), key=lambda one: -one[1])))
-    keep(f"all {sum(sizes.values())} bytes gzipped; the page alone {sum(size for name, size in sizes.items() if name not in ('login.html', 'login.js', 'plain.html'))}")
-    assert sum(sizes.values()) <= MOST_BYTES
+    keep(f"the page {page} bytes gzipped, with the card and the plain pages {sum(sizes.values())}")
+    assert page <= MOST_BYTES
 
 
 def test_what_a_first_visit_asks_for(server, browser, account, failing):
