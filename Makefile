@@ -18,6 +18,7 @@ PKGS_hash    = libcrypt libcap
 PKGS_command = libcrypto libcap inih jansson libcrypt
 PKGS_sftp    = libssh libcrypto libcap
 PKGS_ftps    = libssl libcrypto libcap
+PKGS_https   = libssl libcrypto libcap jansson zlib nettle
 PKGS_test    = cmocka
 
 # A line for each file that is made; V=1 shows the commands.
@@ -46,18 +47,19 @@ CPPFLAGS  := -std=c17 -D_GNU_SOURCE -I. -DSALLYPORT_LIBEXEC='"$(LIBEXEC)"' -DSAL
 CFLAGS    := $(HARDENING) $(WARNINGS)
 
 # Programs: a folder each; what of common/ each links is named, so that none holds what it has no use for.
-PROGRAMS := sallyportd sallyport-store sallyport-files sallyport-hash sallyport-sftp sallyport-ftps sallyport
+PROGRAMS := sallyportd sallyport-store sallyport-files sallyport-hash sallyport-sftp sallyport-ftps sallyport-https sallyport
 
 CONFIG  := common/config.c common/config_print.c common/network.c
 HOSTKEY := common/hostkey.c common/keyfile.c
 SANDBOX := common/sandbox.c common/filters.c common/filter_program.c common/log.c common/message.c common/secret.c
 SRC_sallyportd      := $(wildcard monitor/*.c) $(SANDBOX) $(CONFIG) common/spawn.c common/operations.c common/sshwire.c $(HOSTKEY)
 SRC_sallyport-store := $(wildcard monitor/store/*.c) $(SANDBOX) common/operations.c common/audit_chain.c common/sshwire.c common/utf8.c
-SRC_sallyport-files := $(wildcard monitor/files/*.c) $(SANDBOX) common/operations.c
+SRC_sallyport-files := $(wildcard monitor/files/*.c) $(SANDBOX) common/operations.c common/calendar.c
 SRC_sallyport-hash  := $(wildcard monitor/hash/*.c) $(SANDBOX)
 WORKER  := $(SANDBOX) $(addprefix common/,agent_link.c monitor_link.c calendar.c ls_line.c pace.c worker_life.c)
 SRC_sallyport-sftp  := $(wildcard sftp-worker/*.c) $(WORKER) common/sshwire.c
 SRC_sallyport-ftps  := $(wildcard ftps-worker/*.c) $(WORKER) common/sshwire.c common/tls.c common/tls_provider.c
+SRC_sallyport-https := $(wildcard https-worker/*.c) $(WORKER) $(addprefix common/,sshwire.c tls.c tls_provider.c operations.c base64.c utf8.c)
 SRC_sallyport       := $(wildcard monitor/command/*.c) common/message.c common/secret.c $(CONFIG) common/spawn.c \
                        common/operations.c common/log.c common/sshwire.c $(HOSTKEY) common/sshkey.c common/audit_chain.c common/utf8.c
 PKG_sallyportd      := $(PKGS_monitor)
@@ -66,6 +68,10 @@ PKG_sallyport-files := $(PKGS_files)
 PKG_sallyport-hash  := $(PKGS_hash)
 PKG_sallyport-sftp  := $(PKGS_sftp)
 PKG_sallyport-ftps  := $(PKGS_ftps)
+PKG_sallyport-https := $(PKGS_https)
+# Of libarchive what zip files need, and no reader of formats, no XML: what is not there cannot be attacked,
+# nor does it cost each connection its start.
+LDLIBS_sallyport-https := $(B)/ui/ui_files.o -Wl,--gc-sections -l:libarchive.a
 PKG_sallyport       := $(PKGS_command)
 
 # Unit tests: each tests/unit/test_X.c is a program; what it links beside itself is named here
@@ -79,6 +85,7 @@ STORE_TEST      := tests/unit/store_process.c common/message.c common/secret.c c
 SRC_test_store  := $(STORE_TEST)
 SRC_test_store_life  := $(STORE_TEST)
 SRC_test_store_audit := $(STORE_TEST)
+SRC_test_store_web   := $(STORE_TEST)
 PKG_test_store  := sqlite3 jansson libcrypto
 SRC_test_hostkey := $(HOSTKEY) common/sshwire.c
 PKG_test_hostkey := libcrypto
@@ -87,6 +94,9 @@ PKG_test_store_audit := jansson libcrypto
 SRC_test_files  := tests/unit/files_session.c common/message.c common/secret.c common/spawn.c
 SRC_test_files_edges := $(SRC_test_files)
 SRC_test_files_durable := $(SRC_test_files)
+SRC_test_files_trash := $(SRC_test_files)
+SRC_test_files_parts := $(SRC_test_files)
+SRC_test_files_crash := $(SRC_test_files)
 SRC_test_sshkey := common/sshkey.c common/sshwire.c
 PKG_test_sshkey := libcrypto
 SFTP  := $(addprefix sftp-worker/,sftp.c requests.c requests_open.c extensions.c jobs.c handles.c attributes.c \
@@ -104,8 +114,17 @@ SRC_test_ftps := $(FTPS) tests/unit/fake_agent.c tests/unit/ftps_session.c
 PKG_test_ftps := libcrypto
 SRC_test_ftps_transfers := $(SRC_test_ftps)
 PKG_test_ftps_transfers := libcrypto
+HTTP_CORE := $(addprefix https-worker/,accept.c body.c conditions.c credentials.c digest_field.c disposition.c fields.c grammar.c \
+             http_date.c json_out.c media_type.c multipart.c range.c request.c response.c target.c upload_metadata.c writer.c) \
+             $(addprefix common/,base64.c calendar.c secret.c utf8.c)
+SRC_test_http_request    := $(HTTP_CORE)
+SRC_test_http_body       := $(HTTP_CORE)
+SRC_test_http_conditions := $(HTTP_CORE)
+SRC_test_http_fields     := $(HTTP_CORE)
+SRC_test_http_response   := $(HTTP_CORE)
 PKG_test_store_life  := $(PKG_test_store)
 PKG_test_store_audit := $(PKG_test_store)
+PKG_test_store_web   := $(PKG_test_store)
 SRC_test_sftp_agent := $(SFTP) tests/unit/files_session.c common/secret.c common/spawn.c
 PKG_test_sftp_agent := libcrypto
 SRC_test_config := $(CONFIG)
@@ -116,16 +135,18 @@ SRC_test_files  := tests/unit/files_session.c common/message.c common/secret.c c
 SRC_test_files_edges := $(SRC_test_files)
 SRC_test_message := common/message.c
 SRC_test_message_bare := common/message.c
-SRC_test_wire   := common/sshwire.c common/secret.c common/operations.c common/log.c
+SRC_test_wire   := common/sshwire.c common/secret.c common/operations.c common/log.c common/base64.c common/utf8.c
 SRC_test_preimage := monitor/preimage.c common/sshwire.c tests/unit/exchange.c
 SRC_test_closed := common/message.c
 PKG_test_closed := libseccomp libcrypto
 SRC_test_filters := common/sandbox.c common/filters.c common/filter_program.c
 PKG_test_filters := libcap libseccomp
 SRC_test_limits := monitor/limits.c common/log.c common/network.c
+SRC_test_web    := monitor/web.c monitor/tls_sessions.c common/message.c common/secret.c common/log.c
+PKG_test_web    := libcrypto
 SRC_test_sign   := monitor/sign.c $(SRC_test_preimage)
 PKG_test_sign   := libcrypto
-SRC_test_tls    := common/tls.c common/tls_provider.c common/monitor_link.c monitor/sign_tls.c common/message.c common/secret.c common/sshwire.c
+SRC_test_tls    := common/tls.c common/log.c common/tls_provider.c common/monitor_link.c monitor/sign_tls.c common/message.c common/secret.c common/sshwire.c
 PKG_test_tls    := libssl libcrypto
 
 # The boundary under attack: `hostile` plays the workers, agents, stores and hashers of real servers,
@@ -146,12 +167,13 @@ SRC_fuzz_audit    := common/audit_chain.c
 PKG_fuzz_audit    := jansson libcrypto
 SRC_fuzz_config   := $(CONFIG)
 PKG_fuzz_config   := inih
-SRC_fuzz_dispatch := $(addprefix monitor/,dispatch.c auth.c sign.c sign_tls.c preimage.c session.c data.c limits.c listener.c store.c hashers.c host_keys.c) \
+SRC_fuzz_dispatch := $(addprefix monitor/,dispatch.c auth.c web.c tls_sessions.c sign.c sign_tls.c preimage.c session.c data.c limits.c listener.c store.c hashers.c host_keys.c) \
                      $(CONFIG) common/message.c common/secret.c common/log.c common/sshwire.c $(HOSTKEY) common/operations.c
-SRC_fuzz_dispatch += $(addprefix tests/fuzz/,dispatch_model.c dispatch_ftps.c)
+SRC_fuzz_dispatch += $(addprefix tests/fuzz/,dispatch_model.c dispatch_ftps.c dispatch_https.c)
 PKG_fuzz_dispatch := libcrypto inih
 SRC_fuzz_ftps     := $(FTPS)
 PKG_fuzz_ftps     := libcrypto
+SRC_fuzz_http     := $(HTTP_CORE)
 SRC_fuzz_message  := common/message.c
 SRC_fuzz_preimage := monitor/preimage.c common/sshwire.c
 SRC_fuzz_report   := $(addprefix monitor/store/,source.c audit.c audit_line.c validate.c) \
@@ -179,7 +201,7 @@ OBJ_$(1) := $$(SRC_$(1):%.c=$(B)/%.o)
 OBJECTS += $$(OBJ_$(1))
 $(B)/$(1): $$(OBJ_$(1))
 	$$(call SAY,ld $$@)
-	$$(Q)$$(CC) $$(LINKING) -o $$@ $$^ $$(if $$(PKG_$(1)),$$$$(pkg-config --libs $$(PKG_$(1)))) $$(LDLIBS_$(1))
+	$$(Q)$$(CC) $$(LINKING) -o $$@ $$(filter-out %ui_files.o,$$^) $$(LDLIBS_$(1)) $$(if $$(PKG_$(1)),$$$$(pkg-config --libs $$(PKG_$(1))))
 -include $$(OBJ_$(1):.o=.d)
 endef
 $(foreach t,$(TESTS),$(eval SRC_$(t) += tests/unit/$(t).c)$(eval PKG_$(t) += $(PKGS_test)))
@@ -197,6 +219,17 @@ endef
 $(foreach p,$(FAULTED),$(eval $(call FAULTED_PROGRAM,$(p))))
 $(SHIM): CFLAGS += -fno-sanitize=all # it runs before the sanitizers are set up
 -include $(SHIM:.o=.d)
+
+# The page's files go into the worker as they are, and with gzip.
+UI := $(sort $(wildcard https-worker/ui/*))
+$(B)/ui/ui_files.S $(B)/ui/ui_files.inc &: $(UI) scripts/embed | build/deps-build
+	$(call SAY,embed $(B)/ui)
+	$(Q)scripts/embed $(B)/ui $(UI)
+$(B)/ui/ui_files.o: $(B)/ui/ui_files.S
+	$(Q)$(CC) -c -o $@ $<
+$(B)/https-worker/static.o: $(B)/ui/ui_files.inc
+$(B)/https-worker/static.o: CPPFLAGS += -I$(B)/ui
+$(B)/sallyport-https: $(B)/ui/ui_files.o
 
 $(B)/%.o: %.c $(B)/flags | build/deps-build
 	@mkdir -p $(@D)
@@ -280,6 +313,10 @@ demo-stop: ## end it
 .PHONY: bench-ftps
 bench-ftps: all ## FTPS beside pure-ftpd, vsftpd and ProFTPD: ratios (needs root; FAST=1 for a look)
 	$(PYTHON) -B tests/bench/ftps.py
+
+.PHONY: bench-https
+bench-https: all ## HTTPS beside nginx, lighttpd, Caddy and Apache: ratios (needs root; FAST=1 for a look)
+	$(PYTHON) -B tests/bench/https.py
 
 .PHONY: docs
 docs: $(B)/sallyport ## manual pages, shell completion, example configuration: into build/

@@ -598,6 +598,9 @@ static int check_listeners(struct reading *r)
         {c->ftps_enabled, c->ftps_listen, c->ftps_port, PLACE_ftps_listen, PLACE_ftps_port},
         {c->ftps_enabled && c->ftps_implicit, c->ftps_listen, c->ftps_implicit_port,
          PLACE_ftps_listen, PLACE_ftps_implicit_port},
+        {c->https_enabled, c->https_listen, c->https_port, PLACE_https_listen, PLACE_https_port},
+        {c->https_enabled && c->https_redirect, c->https_listen, c->https_redirect_port,
+         PLACE_https_listen, PLACE_https_redirect_port},
     };
     /* clang-format on */
     struct endpoint *endpoints = calloc(ENDPOINTS_MAX, sizeof(*endpoints));

@@ -16,6 +16,8 @@ enum account_flag {
     ACCOUNT_BOTH = 1u << 2,       /* password and public key, both, to log in */
     ACCOUNT_DATA_FRESH = 1u << 3, /* FTPS: data connections need not resume the control's session */
     ACCOUNT_LAX_CLOSE = 1u << 4,  /* FTPS: an upload may end without close_notify */
+    ACCOUNT_TRASH = 1u << 5,      /* what is removed goes to /.trash */
+    ACCOUNT_PARTS = 1u << 31, /* never stored: of an agent whose worker takes uploads in parts */
 };
 
 /* struct user_set.valid: which fields to change */
@@ -38,6 +40,8 @@ enum verdict_outcome {
     VERDICT_OPEN = 2,    /* logged in; the descriptor is the link to the file agent */
     VERDICT_KEY_OK = 3,  /* answer to auth_query: a signature by this key would be looked at */
     VERDICT_ENOUGH = 4,  /* denied, and no further try will be heard */
+    VERDICT_KNOWN = 5,   /* HTTPS: logged in, without a file agent yet */
+    VERDICT_TOKEN = 6,   /* HTTPS: right; the token is for other connections, not for this one */
 };
 enum auth_method { AUTH_PASSWORD = 1u << 0, AUTH_PUBLICKEY = 1u << 1 };
 
@@ -49,6 +53,13 @@ enum open_flag {
     OPEN_CREATE = 1u << 3,
     OPEN_TRUNCATE = 1u << 4,
     OPEN_EXCLUSIVE = 1u << 5,
+};
+
+/* struct file_close.whole */
+enum close_end {
+    CLOSE_BROKEN = 0,  /* it broke off: an upload in parts is kept, to be gone on with */
+    CLOSE_WHOLE = 1,   /* all was read or written */
+    CLOSE_DROPPED = 2, /* it broke off, and an upload in parts is not wanted any more */
 };
 
 /* struct file_setattr.valid */

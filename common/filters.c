@@ -50,6 +50,10 @@ static const struct filter_row ftps_rows[] = {
 #include "common/filters/ftps.def"
     {0}};
 
+static const struct filter_row https_rows[] = {
+#include "common/filters/https.def"
+    {0}};
+
 #define TABLE(rows)                                                                                \
     {                                                                                              \
         rows, sizeof(rows) / sizeof(rows[0]) - 1                                                   \
@@ -61,6 +65,7 @@ static const struct {
     [PROCESS_MONITOR] = TABLE(monitor_rows), [PROCESS_STORE] = TABLE(store_rows),
     [PROCESS_HASHER] = TABLE(hasher_rows),   [PROCESS_AGENT] = TABLE(agent_rows),
     [PROCESS_SFTP] = TABLE(sftp_rows),       [PROCESS_FTPS] = TABLE(ftps_rows),
+    [PROCESS_HTTPS] = TABLE(https_rows),
 };
 
 const struct filter_row *filter_rows(enum process process, size_t *count)

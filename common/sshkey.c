@@ -8,6 +8,7 @@
 
 #include <openssl/evp.h>
 
+#include "common/base64.h"
 #include "common/sshwire.h"
 
 /* ---- blobs -------------------------------------------------------------------------------- */
@@ -251,17 +252,6 @@ struct sshkey_text sshkey_text_of(struct slice text)
     if (begins(text, "\xef\xbb\xbf"))
         text = slice_of(text.data + 3, text.len - 3);
     return (struct sshkey_text){.rest = text};
-}
-
-static int base64_value(uint8_t c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
 /* A blob that comes in pieces of base64. */

@@ -13,12 +13,14 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/log.h"
 #include "common/sshwire.h"
 #include "common/tls_provider.h"
 
 #define OVERHEAD        256    /* most that encryption adds to a record (RFC 8446, 5.2) */
 #define LAST_WORDS      512    /* room that is kept for alerts */
 #define SESSIONS_MOST   64     /* of one worker: its control connection's, kept for its data */
+#define SESSION_BYTES   1024   /* of one that the monitor keeps: tls_keep.session */
 #define SESSION_SECONDS 604800 /* the most that TLS 1.3 has (RFC 8446, 4.6.1) */
 
 static BIO_METHOD *method; /* one a process, for all streams */
@@ -106,23 +108,89 @@ static void forget_first(void)
         SSL_SESSION_free(first.sessions[--first.count]);
 }
 
-static void keep_sessions(SSL_CTX *context, bool keep)
+/* Sessions that any worker may resume are the monitor's to keep: those of TLS 1.3. Ids pass in the
+ * clear, and by what is kept of TLS 1.2 whoever has it reads all that was recorded of that session:
+ * resuming makes no new keys there. */
+static int keep_in_monitor(SSL *ssl, SSL_SESSION *session)
+{
+    uint8_t bytes[SESSION_BYTES], *at = bytes;
+    unsigned id_len = 0;
+    const unsigned char *id = SSL_SESSION_get_id(session, &id_len);
+    const int len = i2d_SSL_SESSION(session, NULL);
+
+    (void)ssl;
+    if (SSL_SESSION_get_protocol_version(session) < TLS1_3_VERSION)
+        return 0;
+    if (len > 0 && len <= SESSION_BYTES && i2d_SSL_SESSION(session, &at) == len) {
+        const struct tls_keep keep = {.id = slice_of(id, id_len),
+                                      .session = slice_of(bytes, (size_t)len)};
+        if (send_tls_keep(FD_MONITOR, 0, &keep) < 0)
+            log_debug("a TLS session is not kept: %s", strerror(errno));
+    }
+    explicit_bzero(bytes, sizeof(bytes));
+    return 0; /* no reference was taken */
+}
+
+/* Blocks: for the monitor's answer, as a signature does. Asked but twice (a client may offer many
+ * sessions, and has a handshake without one). */
+static SSL_SESSION *find_in_monitor(SSL *ssl, const unsigned char *id, int len, int *copy)
+{
+    static unsigned asked;
+    struct monitor_link *monitor = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    struct tls_found found;
+
+    *copy = 0;
+    if (len != 32 || asked++ >= 2)
+        return NULL;
+    const struct tls_find find = {.id = slice_of(id, (size_t)len)};
+    if (monitor_ask(monitor, MSG_tls_find, &find, MSG_tls_found, &found) < 0 ||
+        found.session.len == 0)
+        return NULL;
+    const unsigned char *at = found.session.data;
+    SSL_SESSION *session = d2i_SSL_SESSION(NULL, &at, (long)found.session.len);
+    ERR_clear_error();
+    return session;
+}
+
+static void keep_sessions(SSL_CTX *context, enum tls_resumption resumption)
 {
     static const unsigned char id[] = "sallyport";
 
-    /* No ticket key: sessions stay in this process, under ids. */
+    /* No ticket key: sessions stay where they are kept, under ids. */
     SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
-    SSL_CTX_set_session_cache_mode(context, keep ? SSL_SESS_CACHE_SERVER : SSL_SESS_CACHE_OFF);
     SSL_CTX_set_session_id_context(context, id, sizeof(id) - 1);
-    SSL_CTX_sess_set_cache_size(context, SESSIONS_MOST);
     SSL_CTX_set_timeout(context, SESSION_SECONDS);
     forget_first();
-    if (!keep) {
-        SSL_CTX_set_num_tickets(context, 0);
+    if (resumption == TLS_RESUMES_ANYWHERE) {
+        SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL);
+        SSL_CTX_set_num_tickets(context, 1);
+        SSL_CTX_sess_set_new_cb(context, keep_in_monitor);
+        SSL_CTX_sess_set_get_cb(context, find_in_monitor);
         return;
     }
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_SERVER);
+    SSL_CTX_sess_set_cache_size(context, SESSIONS_MOST);
     SSL_CTX_sess_set_new_cb(context, on_new_session);
     SSL_CTX_sess_set_get_cb(context, find_first);
+}
+
+/* ALPN: ours, or the end. */
+static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+                           const unsigned char *in, unsigned in_len, void *protocol)
+{
+    const size_t len = strlen(protocol);
+
+    (void)ssl;
+    while (in_len > 0 && in[0] < in_len) {
+        if (in[0] == len && memcmp(in + 1, protocol, len) == 0) {
+            *out = in + 1;
+            *out_len = in[0];
+            return SSL_TLSEXT_ERR_OK;
+        }
+        in_len -= in[0] + 1u;
+        in += in[0] + 1u;
+    }
+    return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
 static int set_groups(SSL_CTX *context, const char *groups)
@@ -166,7 +234,9 @@ SSL_CTX *tls_context_new(const struct tls_settings *settings, struct monitor_lin
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                      SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-    keep_sessions(context, settings->resume_data);
+    SSL_CTX_set_app_data(context, monitor);
+    keep_sessions(context, settings->resumption);
+    SSL_CTX_set_alpn_select_cb(context, choose_protocol, (void *)(uintptr_t)settings->protocol);
     step = "ciphers or groups";
     if (set_list(context, SSL_CTX_set_cipher_list, settings->ciphers12) < 0 ||
         set_list(context, SSL_CTX_set_ciphersuites, settings->ciphers13) < 0 ||

@@ -19,7 +19,12 @@ struct tls_settings {
     struct slice certificates;                 /* DER, each an SSH string; the server's own first */
     struct slice ciphers12, ciphers13, groups; /* OpenSSL's names, with commas */
     enum tls_version least;
-    bool resume_data; /* sessions are kept in the process, for data connections (FTPS) */
+    enum tls_resumption {
+        TLS_RESUMES_HERE,    /* sessions stay in the process, for data connections (FTPS) */
+        TLS_RESUMES_ANYWHERE /* the monitor keeps them, for other workers (HTTPS) */
+    } resumption;
+    const char *protocol; /* of ALPN (RFC 7301): a client that offers only others is refused, as its
+                             bytes were meant for another kind of server */
 };
 
 /* A server's context, its signatures asked from the monitor over the link. Returns NULL and why (at

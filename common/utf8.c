@@ -1,5 +1,6 @@
 /* UTF-8, a character at a time, for names that people give and that other people see. Used by the
- * store (what may be stored), its audit log and the operator's command (what may be shown). */
+ * store (what may be stored), its audit log, the operator's command (what may be shown) and the
+ * HTTPS worker. */
 #include "common/utf8.h"
 
 size_t utf8_sequence(struct slice text, uint32_t *code)
@@ -20,6 +21,17 @@ size_t utf8_sequence(struct slice text, uint32_t *code)
         *code = *code << 6 | (text.data[i] & 0x3f);
     }
     return *code < least[n] || *code > 0x10ffff || (*code >= 0xd800 && *code <= 0xdfff) ? 0 : n;
+}
+
+struct slice utf8_take(struct slice *text, uint32_t *code)
+{
+    const size_t n = utf8_sequence(*text, code), used = n > 0 ? n : 1;
+    const struct slice taken = n > 0 ? slice_of(text->data, n) : slice_text("\xef\xbf\xbd");
+
+    if (n == 0)
+        *code = UTF8_NONE;
+    *text = slice_of(text->data + used, text->len - used);
+    return taken;
 }
 
 bool utf8_deceives(uint32_t code)

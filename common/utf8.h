@@ -12,6 +12,11 @@
  */
 size_t utf8_sequence(struct slice text, uint32_t *code);
 
+/* Take the next character off a text that is not empty, as it may be written where only UTF-8 is
+ * allowed: its bytes, or U+FFFD for a byte that is part of none; then *code is UTF8_NONE. */
+#define UTF8_NONE UINT32_MAX
+struct slice utf8_take(struct slice *text, uint32_t *code);
+
 /* Characters that a person cannot see but that change what is seen: controls, line and paragraph
  * separators, marks that turn the direction of writing. */
 bool utf8_deceives(uint32_t code);

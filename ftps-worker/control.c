@@ -269,11 +269,11 @@ void control_end(struct worker *w)
     struct control *c = &w->control;
     const int64_t until_ms = worker_now_ms() + GOODBYE_MS;
 
-    if (c->ended || c->handshaking)
+    if (c->handshaking)
         return;
-    if (!w->quitting)
+    if (!c->ended && !w->quitting)
         reply(w, 421, "%s", w->reason);
-    for (control_flush(w); c->out_len > 0 && wait_for(POLLOUT, until_ms);)
+    for (control_flush(w); !c->ended && c->out_len > 0 && wait_for(POLLOUT, until_ms);)
         control_flush(w);
     if (c->tls.ssl != NULL && tls_close(&c->tls) != TLS_DONE)
         return;

@@ -61,7 +61,8 @@ static int prepare_tls(struct worker *w, char *why, size_t size)
         .ciphers13 = w->setup.ciphers13,
         .groups = w->setup.groups,
         .least = (enum tls_version)w->setup.tls_least,
-        .resume_data = true,
+        .resumption = TLS_RESUMES_HERE,
+        .protocol = "ftp",
     };
 
     w->tls = tls_context_new(&settings, &w->monitor, why, size);

@@ -27,32 +27,34 @@ void login_clear(struct login *l)
 static void send_answer(struct monitor *m, struct session *s, enum verdict_outcome outcome,
                         const char *reason)
 {
-    const bool open = outcome == VERDICT_OPEN;
+    const bool open = outcome == VERDICT_OPEN, in = open || outcome == VERDICT_KNOWN;
     const unsigned left = (AUTH_PASSWORD | AUTH_PUBLICKEY) & ~s->login.passed;
     const struct verdict verdict = {
         .outcome = (uint8_t)outcome,
         .methods = (uint8_t)(left != 0 ? left : AUTH_PASSWORD | AUTH_PUBLICKEY),
         .reason = slice_text(reason),
         .account = slice_text(s->account),
-        .uid = open ? s->login.uid : 0,
-        .gid = open ? s->login.gid : 0,
+        .uid = in ? s->login.uid : 0,
+        .gid = in ? s->login.gid : 0,
         .bandwidth =
-            open ? (s->login.bandwidth != 0 ? s->login.bandwidth : m->config.limits_bandwidth) : 0,
-        .flags = open ? s->login.flags : 0,
+            in ? (s->login.bandwidth != 0 ? s->login.bandwidth : m->config.limits_bandwidth) : 0,
+        .flags = in ? s->login.flags : 0,
+        .rights = in ? s->login.rights : 0,
+        .token = slice_of(s->login.token, outcome == VERDICT_TOKEN ? WEB_TOKEN : 0),
     };
 
     if (send_verdict_fds(s->worker.fd, s->login.request_id, &verdict, &s->agent_link,
                          open ? 1 : 0) < 0)
         session_end(m, s, "its worker is gone");
+    explicit_bzero(s->login.token, sizeof(s->login.token));
 }
 
 /* No further try: the client is told why, and the worker ends. */
 static void give_up(struct monitor *m, struct session *s, const char *told)
 {
     send_answer(m, s, VERDICT_ENOUGH, told);
-    if (s->ended)
-        return;
-    session_goodbye(s, told);
+    if (!s->ended)
+        session_goodbye(s, told);
 }
 
 /* Refuse this try. why is for the log and the audit, never for the client; told (if not NULL) is
@@ -64,31 +66,68 @@ static void deny(struct monitor *m, struct session *s, const char *why, const ch
     secret_clear(&s->login.password);
     secret_clear(&s->login.hash);
     s->state = STATE_GREETED;
-    if (s->login.query) { /* a key that was offered, not used: no try, no line in the audit log */
-        send_answer(m, s, VERDICT_DENIED, "");
+    s->account[0] = '\0';
+    /* A key that was offered, not used; a token that has expired: no try, no line in the audit log
+     */
+    if (s->login.query || s->by_token) {
+        send_answer(m, s, VERDICT_DENIED, told != NULL ? told : "");
         return;
     }
-    s->account[0] = '\0';
     s->tries++;
     s->failed = s->failed || told == NULL;
     m->counters.refusals++;
     log_info("session %llu: %s: login as \"%s\" by %s refused: %s", (unsigned long long)s->number,
              s->address.text, s->login.name, method, why);
     session_audit(m, s, "refused", "%s: %s", method, why);
-    if (s->tries < m->config.limits_tries) {
+    if (s->tries < m->config.limits_tries)
         send_answer(m, s, VERDICT_DENIED, told != NULL ? told : "");
-        return;
-    }
-    give_up(m, s, "too many failed tries");
+    else
+        give_up(m, s, "too many failed tries");
 }
 
 /* ------------------------------------------------------------------------- a proven login */
+
+/* Who it is, for the log, the audit log and the account's record. A token opens many connections,
+ * which have no lines of their own. */
+static void logged_in(struct monitor *m, struct session *s, struct slice key)
+{
+    const struct slice none = slice_of(NULL, 0);
+    const struct store_login login = {
+        .name = slice_text(s->login.name),
+        .key = key,
+        .token = s->by_token ? slice_of(s->web, sizeof(s->web)) : none,
+    };
+
+    store_tell(m, MSG_store_login, &login);
+    if (s->by_token)
+        return;
+    m->counters.logins++;
+    log_info("session %llu: %s: account %s logged in by %s", (unsigned long long)s->number,
+             s->address.text, s->login.name, s->method);
+    session_audit(m, s, "login", "%s", s->method);
+}
+
+/* The store has the web session: whoever signed in may have its token. */
+static void on_signed_in(struct monitor *m, uint64_t number, uint32_t id, struct envelope *answer)
+{
+    struct session *s = session_find(m, number);
+
+    (void)id;
+    if (s == NULL || s->state != STATE_CHECKING)
+        return;
+    if (answer == NULL || answer->type != MSG_store_done) {
+        deny(m, s, "the store does not keep the web session", "try again later");
+        return;
+    }
+    s->state = STATE_GREETED;
+    logged_in(m, s, slice_of(NULL, 0));
+    send_answer(m, s, VERDICT_TOKEN, "");
+}
 
 /* One method was shown. Another may be needed; else the agent is started, and its word opens. */
 static void proven(struct monitor *m, struct session *s)
 {
     struct login *l = &s->login;
-    const struct account account = {.name = slice_text(l->name), .max_sessions = l->max_sessions};
     const unsigned both = AUTH_PASSWORD | AUTH_PUBLICKEY;
 
     l->passed |= l->proven;
@@ -97,19 +136,27 @@ static void proven(struct monitor *m, struct session *s)
         send_answer(m, s, VERDICT_PARTIAL, "");
         return;
     }
-    const char *why = limits_login(m, s, &account);
-    if (why != NULL) {
-        l->passed &= ~l->proven;
-        deny(m, s, why, why);
-        return;
-    }
-    slice_copy(slice_text(l->name), s->account, sizeof(s->account));
     snprintf(s->method, sizeof(s->method), "%s",
              l->passed == both            ? "publickey+password"
              : l->passed == AUTH_PASSWORD ? "password"
                                           : "publickey");
-    if (priv_session_agent(m, s) < 0)
-        auth_agent_ready(m, s, "the file agent cannot be started");
+    if (l->sign_in) {
+        web_sign_in(m, s, on_signed_in);
+        return;
+    }
+    slice_copy(slice_text(l->name), s->account, sizeof(s->account));
+    const char *why = limits_login(m, s, l->max_sessions);
+    if (why != NULL) {
+        l->passed &= ~l->proven;
+        deny(m, s, why, why);
+    } else if (s->kind == WORKER_HTTPS) {
+        s->state = STATE_KNOWN;
+        s->deadline_ms = 0;
+        logged_in(m, s, slice_of(NULL, 0));
+        send_answer(m, s, VERDICT_KNOWN, "");
+    } else {
+        s->agent_due = m->agents_due = true; /* the loop starts it: no message of a worker does */
+    }
 }
 
 void auth_agent_ready(struct monitor *m, struct session *s, const char *trouble)
@@ -137,12 +184,8 @@ void auth_agent_ready(struct monitor *m, struct session *s, const char *trouble)
     send_answer(m, s, VERDICT_OPEN, "");
     if (s->ended)
         return;
-    m->counters.logins++;
-    log_info("session %llu: %s: account %s logged in by %s", (unsigned long long)s->number,
-             s->address.text, s->account, s->method);
-    session_audit(m, s, "login", "%s", s->method);
-    const struct store_login login = {.name = slice_text(s->account), .key = used.key};
-    store_tell(m, MSG_store_login, &login);
+    if (s->kind != WORKER_HTTPS) /* there it was before */
+        logged_in(m, s, used.key);
     close(s->agent_link);
     s->agent_link = -1;
     login_clear(l);
@@ -172,7 +215,7 @@ static const char *account_trouble(const struct monitor *m, const struct login *
 }
 
 /* Keep what the store said. Returns -1 when it said nothing that can be used. */
-static int take_account(struct login *l, struct envelope *answer)
+static int take_account(struct login *l, bool by_token, struct envelope *answer)
 {
     struct account a;
 
@@ -181,7 +224,9 @@ static int take_account(struct login *l, struct envelope *answer)
         return -1;
     if (answer->type == MSG_nothing_more)
         return 0;
-    if (decode_account(answer, &a) < 0 || !slice_is(a.name, l->name) ||
+    if (decode_account(answer, &a) < 0 ||
+        (by_token ? slice_copy(a.name, l->name, sizeof(l->name)) < 0
+                  : !slice_is(a.name, l->name)) ||
         secret_set(&l->hash, a.password) < 0 || slice_copy(a.home, l->home, sizeof(l->home)) < 0)
         return -1;
     l->found = true;
@@ -209,13 +254,16 @@ static void on_hash(struct monitor *m, uint64_t number, struct slice hash)
     const bool same = hash.len > 0 && hash.len == l->hash.len &&
                       CRYPTO_memcmp(hash.data, l->hash.bytes, hash.len) == 0;
     const char *trouble = account_trouble(m, l);
-    secret_clear(&l->hash);
-    if (hash.len == 0 && trouble == NULL)
+    if (hash.len == 0 && trouble == NULL) {
         deny(m, s, "the password could not be hashed", "try again later");
-    else if (trouble != NULL || !same)
+    } else if (trouble != NULL || !same) {
         deny(m, s, trouble != NULL ? trouble : "wrong password", NULL);
-    else
+    } else {
+        if (s->kind == WORKER_HTTPS)
+            web_remember(m, l);
         proven(m, s);
+    }
+    secret_clear(&l->hash);
 }
 
 /* The session whose login waits for this answer, with the account taken from it. NULL: it has
@@ -226,7 +274,7 @@ static struct session *answered_session(struct monitor *m, uint64_t number, stru
 
     if (s == NULL || s->state != STATE_CHECKING)
         return NULL;
-    if (take_account(&s->login, answer) == 0)
+    if (take_account(&s->login, s->by_token, answer) == 0)
         return s;
     deny(m, s, "the store does not answer", "try again later");
     return NULL;
@@ -253,14 +301,21 @@ static void on_account_for_password(struct monitor *m, uint64_t number, uint32_t
     if (s == NULL)
         return;
     struct login *l = &s->login;
+    if (s->kind == WORKER_HTTPS && web_remembers(m, l) && account_trouble(m, l) == NULL) {
+        secret_clear(&l->password);
+        proven(m, s);
+        secret_clear(&l->hash);
+        return;
+    }
     /* No account, or one without a password: an empty setting, and the hasher makes a new hash at
      * the same cost, which nothing equals. */
     if (hash_ask(m, secret_slice(&l->password), setting_of(&l->hash), number, on_hash) < 0)
         deny(m, s, "too many passwords wait to be hashed", "try again later");
 }
 
-static void on_account_for_key(struct monitor *m, uint64_t number, uint32_t id,
-                               struct envelope *answer)
+/* By a key, or by the token of a web session, which the store found it by. */
+static void on_account_for_proof(struct monitor *m, uint64_t number, uint32_t id,
+                                 struct envelope *answer)
 {
     struct session *s = answered_session(m, number, answer);
     struct auth_key claim;
@@ -271,7 +326,7 @@ static void on_account_for_key(struct monitor *m, uint64_t number, uint32_t id,
     struct login *l = &s->login;
     secret_clear(&l->hash);
     const char *trouble = account_trouble(m, l);
-    if (trouble == NULL && !l->key_known)
+    if (trouble == NULL && !s->by_token && !l->key_known)
         trouble = "not a key of this account";
     if (trouble != NULL) {
         deny(m, s, trouble, NULL);
@@ -280,6 +335,10 @@ static void on_account_for_key(struct monitor *m, uint64_t number, uint32_t id,
     if (l->query) {
         s->state = STATE_GREETED;
         send_answer(m, s, VERDICT_KEY_OK, "");
+        return;
+    }
+    if (s->by_token) {
+        proven(m, s);
         return;
     }
     /* Only a key that the account has is ever parsed. */
@@ -305,6 +364,7 @@ static int begin(struct session *s, const struct envelope *e, struct slice user,
     }
     const unsigned passed = strcmp(name, l->name) == 0 ? l->passed : 0;
     login_clear(l);
+    s->by_token = false;
     memcpy(l->name, name, sizeof(name));
     l->passed = passed;
     l->proven = method;
@@ -326,7 +386,7 @@ int on_auth_query(struct monitor *m, struct session *s, struct envelope *e, cons
         return 0;
     }
     const struct store_find find = {.name = q.user, .key = q.key};
-    store_ask(m, MSG_store_find, &find, s->number, on_account_for_key);
+    store_ask(m, MSG_store_find, &find, s->number, on_account_for_proof);
     return 0;
 }
 
@@ -358,7 +418,7 @@ int on_auth_key(struct monitor *m, struct session *s, struct envelope *e, const 
     memcpy(s->login.request, copy, (size_t)len);
     s->login.request_len = (size_t)len;
     const struct store_find find = {.name = claim.user, .key = claim.key};
-    store_ask(m, MSG_store_find, &find, s->number, on_account_for_key);
+    store_ask(m, MSG_store_find, &find, s->number, on_account_for_proof);
     return 0;
 }
 
@@ -370,6 +430,7 @@ int on_auth_password(struct monitor *m, struct session *s, struct envelope *e, c
     if (decode_auth_password(e, &claim) < 0 ||
         begin(s, e, claim.user, AUTH_PASSWORD, false, why) < 0)
         return -1;
+    s->login.sign_in = s->kind == WORKER_HTTPS && claim.sign_in != 0;
     if (memchr(claim.password.data, 0, claim.password.len) != NULL ||
         secret_set(&s->login.password, claim.password) < 0) {
         deny(m, s, "a password with a NUL byte", NULL);
@@ -377,5 +438,28 @@ int on_auth_password(struct monitor *m, struct session *s, struct envelope *e, c
     }
     const struct store_find find = {.name = claim.user};
     store_ask(m, MSG_store_find, &find, s->number, on_account_for_password);
+    return 0;
+}
+
+int on_auth_token(struct monitor *m, struct session *s, struct envelope *e, const char **why)
+{
+    struct auth_token claim;
+
+    *why = "sent an auth_token that does not decode";
+    if (decode_auth_token(e, &claim) < 0 ||
+        begin(s, e, slice_of(NULL, 0), AUTH_PASSWORD, false, why) < 0)
+        return -1;
+    return web_ask(m, s, &claim, on_account_for_proof);
+}
+
+int on_agent_wanted(struct monitor *m, struct session *s, struct envelope *e, const char **why)
+{
+    struct agent_wanted request;
+
+    *why = "sent an agent_wanted that does not decode";
+    if (decode_agent_wanted(e, &request) < 0)
+        return -1;
+    s->login.request_id = e->id;
+    s->agent_due = m->agents_due = true;
     return 0;
 }

@@ -88,6 +88,16 @@ static size_t count_sessions(const struct monitor *m, enum session_state state)
     return n;
 }
 
+/* Those that the limits count: a browser's connections are one. */
+static size_t count_logged_in(const struct monitor *m)
+{
+    size_t n = 0;
+
+    for (const struct session *s = m->sessions; s != NULL; s = s->next)
+        n += s->counted;
+    return n;
+}
+
 static int on_status(struct monitor *m, struct control_client *c, const struct envelope *e)
 {
     char listeners[1024] = "", weaker[1024];
@@ -101,7 +111,9 @@ static int on_status(struct monitor *m, struct control_client *c, const struct e
         hashers += m->hashers.each[i].ready;
     const int abi = sandbox_landlock_abi();
     print_weaker(m, weaker, sizeof(weaker));
-    const size_t open = count_sessions(m, STATE_OPEN);
+    const size_t connections = count_sessions(m, STATE_GREETED) +
+                               count_sessions(m, STATE_CHECKING) + count_sessions(m, STATE_KNOWN) +
+                               count_sessions(m, STATE_OPEN) + m->waiting_count;
     const struct status_is status = {
         .version = slice_text(SALLYPORT_VERSION),
         .pid = (uint32_t)getpid(),
@@ -116,9 +128,8 @@ static int on_status(struct monitor *m, struct control_client *c, const struct e
         .store_pid = m->store.ready ? (uint32_t)m->store.pid : 0,
         .hashers = hashers,
         .spares = (uint32_t)count_sessions(m, STATE_SPARE),
-        .connections = (uint32_t)(open + count_sessions(m, STATE_GREETED) +
-                                  count_sessions(m, STATE_CHECKING) + m->waiting_count),
-        .sessions = (uint32_t)open,
+        .connections = (uint32_t)connections,
+        .sessions = (uint32_t)count_logged_in(m),
         .logins = m->counters.logins,
         .refusals = m->counters.refusals,
         .security_events = m->counters.security_events,

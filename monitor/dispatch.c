@@ -11,6 +11,7 @@
 
 #define K(kind)    (1u << WORKER_##kind)
 #define K_ALL      ((1u << WORKER_KINDS) - 1)
+#define K_TLS      (K(FTPS) | K(HTTPS))
 #define S(state)   (1u << STATE_##state)
 #define STAY       STATE_COUNT
 #define UNBOUNDED  0
@@ -103,10 +104,9 @@ static int on_worker_log(struct monitor *m, struct session *s, struct envelope *
     char text[513];
 
     (void)m;
-    if (decode_worker_log(e, &line) < 0 || line.level > LOG_LEVEL_DEBUG) {
-        *why = "sent a worker_log that does not decode";
+    *why = "sent a worker_log that does not decode";
+    if (decode_worker_log(e, &line) < 0 || line.level > LOG_LEVEL_DEBUG)
         return -1;
-    }
     slice_copy(line.text, text, sizeof(text));
     log_line((enum log_level)line.level, "session %llu: %s: its worker says: %s",
              (unsigned long long)s->number, s->address.text, text);
@@ -118,10 +118,9 @@ static int on_worker_end(struct monitor *m, struct session *s, struct envelope *
     struct worker_end end;
 
     (void)m;
-    if (decode_worker_end(e, &end) < 0) {
-        *why = "sent a worker_end that does not decode";
+    *why = "sent a worker_end that does not decode";
+    if (decode_worker_end(e, &end) < 0)
         return -1;
-    }
     char text[256];
     slice_copy(end.reason, text, sizeof(text));
     snprintf(s->end_reason, sizeof(s->end_reason),
@@ -145,17 +144,22 @@ static const struct rule {
     {MSG_worker_ready,  K_ALL,   S(STARTING),                    1,         on_worker_ready,  STATE_SPARE},
     {MSG_sign_exchange, K(SFTP), S(GREETED),                     4,         on_sign_exchange, STAY},
     {MSG_sign_exchange, K(SFTP), S(OPEN),                        UNBOUNDED, on_sign_exchange, STAY},
-    {MSG_sign_tls13,    K(FTPS), S(GREETED),                     1,         on_sign_tls13,    STAY},
+    {MSG_sign_tls13,    K_TLS,   S(GREETED),                     1,         on_sign_tls13,    STAY},
     {MSG_sign_tls13,    K(FTPS), S(OPEN),                        UNBOUNDED, on_sign_tls13,    STAY},
-    {MSG_sign_tls12,    K(FTPS), S(GREETED),                     1,         on_sign_tls12,    STAY},
+    {MSG_sign_tls12,    K_TLS,   S(GREETED),                     1,         on_sign_tls12,    STAY},
     {MSG_sign_tls12,    K(FTPS), S(OPEN),                        UNBOUNDED, on_sign_tls12,    STAY},
     {MSG_auth_query,    K(SFTP), S(GREETED),                     64,        on_auth_query,    STATE_CHECKING},
     {MSG_auth_key,      K(SFTP), S(GREETED),                     100,       on_auth_key,      STATE_CHECKING},
     {MSG_auth_password, K_ALL,   S(GREETED),                     100,       on_auth_password, STATE_CHECKING},
+    {MSG_auth_token,    K(HTTPS), S(GREETED),                    8,         on_auth_token,    STATE_CHECKING},
+    {MSG_tls_keep,      K(HTTPS), S(GREETED),                    2,         on_tls_keep,      STAY},
+    {MSG_tls_find,      K(HTTPS), S(GREETED),                    2,         on_tls_find,      STAY},
+    {MSG_agent_wanted,  K(HTTPS), S(KNOWN),                      1,         on_agent_wanted,  STATE_CHECKING},
+    {MSG_sign_out,      K(HTTPS), S(KNOWN)|S(OPEN),              1,         on_sign_out,      STATE_ENDING},
     {MSG_data_passive,  K(FTPS), S(OPEN),                        UNBOUNDED, on_data_passive,  STAY},
     {MSG_data_active,   K(FTPS), S(OPEN),                        UNBOUNDED, on_data_active,   STAY},
-    {MSG_worker_log,    K_ALL,   S(STARTING)|S(SPARE)|S(GREETED)|S(OPEN), 1000, on_worker_log, STAY},
-    {MSG_worker_end,    K_ALL,   S(GREETED)|S(OPEN),             1,         on_worker_end,    STATE_ENDING},
+    {MSG_worker_log,    K_ALL,   S(STARTING)|S(SPARE)|S(GREETED)|S(KNOWN)|S(OPEN), 1000, on_worker_log, STAY},
+    {MSG_worker_end,    K_ALL,   S(GREETED)|S(KNOWN)|S(OPEN),    1,         on_worker_end,    STATE_ENDING},
 };
 // clang-format on
 

@@ -12,7 +12,6 @@
 #include "monitor/monitor.h"
 
 #define RESTART_MS 100
-#define ROUND_MOST 16 /* messages heard before others have their turn */
 
 static void job_free(struct hash_job *job)
 {
@@ -46,8 +45,9 @@ static void hand_out(struct monitor *m)
 }
 
 /* One message: it is ready, once, and then one answer a question. NULL, or what is wrong. */
-static const char *hear_hasher(struct monitor *m, struct hasher *hasher, struct envelope *e)
+static const char *hear_hasher(struct monitor *m, void *owner, struct envelope *e)
 {
+    struct hasher *hasher = owner;
     struct hash_job *job = hasher->job;
     struct secret hash = {0};
     struct hash_ready ready;
@@ -72,31 +72,13 @@ static const char *hear_hasher(struct monitor *m, struct hasher *hasher, struct 
     return NULL;
 }
 
-static void on_hasher(struct monitor *m, struct source *source, uint32_t events)
+void hasher_heard(struct monitor *m, struct source *source, uint32_t events)
 {
     struct hasher *hasher = source->owner;
-    struct envelope *e = &m->envelope;
-    const char *wrong = NULL;
-    int got = -1;
 
     (void)events;
-    for (int i = 0; i < ROUND_MOST && wrong == NULL && source->fd >= 0; i++) {
-        got = message_receive_bare(source->fd, e, MSG_DONTWAIT);
-        if (got < 0 && errno == EPROTO)
-            wrong = "sent bytes that are no message";
-        if (got <= 0)
-            break;
-        wrong = hear_hasher(m, hasher, e);
-        envelope_clear(e);
-    }
-    if (wrong != NULL) {
+    if (!child_heard(m, source, hasher->pid, "hasher", hear_hasher))
         hasher->ready = false;
-        child_violation(m, source, hasher->pid, "hasher", wrong);
-    } else if (source->fd >= 0 && got == 0) {
-        source_close(m, source); /* its end follows as SIGCHLD */
-        if (hasher->pid > 0)
-            kill(hasher->pid, SIGKILL);
-    }
     hand_out(m);
 }
 
@@ -110,7 +92,7 @@ static int start_one(struct monitor *m, struct hasher *hasher)
     };
 
     hasher->restart_ms = 0;
-    hasher->source = (struct source){.fd = -1, .ready = on_hasher, .owner = hasher};
+    hasher->source = (struct source){.fd = -1, .ready = hasher_heard, .owner = hasher};
     hasher->pid = priv_spawn(m->config.server_programs, "sallyport-hash", &hasher->source.fd);
     if (hasher->pid < 0) {
         log_error("cannot start %s/sallyport-hash: %s", m->config.server_programs, strerror(errno));

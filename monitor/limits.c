@@ -182,23 +182,33 @@ void limits_penalise(struct monitor *m, const struct address *a, enum penalty pe
                     (long long)(e->penalty_until_ms - now) / 1000);
 }
 
-const char *limits_login(struct monitor *m, const struct session *s, const struct account *account)
+/* A browser has several connections, and they are one session. */
+static bool together(const struct session *a, const struct session *b)
+{
+    return a->kind == WORKER_HTTPS && b->kind == WORKER_HTTPS && !a->ended && !b->ended &&
+           strcmp(a->account, b->account) == 0 &&
+           memcmp(a->address.bytes, b->address.bytes, sizeof(a->address.bytes)) == 0;
+}
+
+const char *limits_login(struct monitor *m, struct session *s, uint32_t max_sessions)
 {
     const struct config *c = &m->config;
-    const uint32_t own =
-        account->max_sessions != 0 ? account->max_sessions : c->limits_sessions_per_account;
+    const uint32_t own = max_sessions != 0 ? max_sessions : c->limits_sessions_per_account;
     const uint32_t of_protocol[WORKER_KINDS] = {
         [WORKER_SFTP] = c->sftp_max_sessions,
         [WORKER_FTPS] = c->ftps_max_sessions,
+        [WORKER_HTTPS] = c->https_max_sessions,
     };
     size_t all = 0, protocol = 0, same = 0;
 
     for (const struct session *o = m->sessions; o != NULL; o = o->next) {
-        if (o == s || o->account[0] == '\0' || o->ended)
+        if (!o->counted)
             continue;
+        if (together(s, o))
+            return NULL;
         all++;
         protocol += o->kind == s->kind;
-        same += slice_is(account->name, o->account);
+        same += strcmp(s->account, o->account) == 0;
     }
     if (c->limits_max_sessions != 0 && all >= c->limits_max_sessions)
         return "too many sessions";
@@ -206,5 +216,17 @@ const char *limits_login(struct monitor *m, const struct session *s, const struc
         return "too many sessions of this protocol";
     if (own != 0 && same >= own)
         return "too many sessions of this account";
+    s->counted = true;
     return NULL;
+}
+
+void limits_logout(struct monitor *m, struct session *s)
+{
+    struct session *o = s->counted ? m->sessions : NULL;
+
+    while (o != NULL && (o == s || !together(s, o)))
+        o = o->next;
+    if (o != NULL)
+        o->counted = true;
+    s->counted = false;
 }

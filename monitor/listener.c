@@ -117,6 +117,9 @@ static int open_one(struct monitor *m, const struct service *service, const char
     const bool four = inet_pton(AF_INET, address, &in.sin_addr) == 1;
     struct listener *listener = &m->listeners[m->listener_count];
     const char *step = "is not an address";
+    const char *note = service->kind == WORKER_HTTPS ? (service->implicit ? "" : " (redirect)")
+                       : service->implicit           ? " (implicit)"
+                                                     : "";
 
     if (m->listener_count == LISTENERS_MAX) {
         log_error("more than %d addresses to listen on", LISTENERS_MAX);
@@ -130,8 +133,7 @@ static int open_one(struct monitor *m, const struct service *service, const char
                                   .kind = service->kind,
                                   .implicit = service->implicit};
     snprintf(listener->text, sizeof(listener->text), four ? "%s%s %s:%u" : "%s%s [%s]:%u",
-             worker_kind_names[service->kind], service->implicit ? " (implicit)" : "", address,
-             port);
+             worker_kind_names[service->kind], note, address, port);
     step = "socket";
     listener->source.fd = socket(four ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (listener->source.fd < 0) {
@@ -186,6 +188,9 @@ int listeners_open(struct monitor *m)
         {c->ftps_enabled, WORKER_FTPS, false, c->ftps_listen, c->ftps_port},
         {c->ftps_enabled && c->ftps_implicit, WORKER_FTPS, true, c->ftps_listen,
          c->ftps_implicit_port},
+        {c->https_enabled, WORKER_HTTPS, true, c->https_listen, c->https_port},
+        {c->https_enabled && c->https_redirect, WORKER_HTTPS, false, c->https_listen,
+         c->https_redirect_port},
     };
 
     for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++) {

@@ -123,6 +123,8 @@ int loop_run(struct monitor *m)
         sessions_bury(m);
         data_bury(m);
         control_bury(m);
+        if (m->agents_due)
+            sessions_agents(m);
         if (m->spares_due)
             sessions_spares(m);
         if (now_ms() >= tick || m->reload || m->stop) {

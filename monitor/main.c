@@ -176,12 +176,13 @@ static int start(struct monitor *m)
                     "seccomp and no_new_privs hold");
     if (sandbox_landlock_abi() == 0)
         log_warning("this kernel has no Landlock: file access is bounded by uid and seccomp only");
-    if (sign_prepare() < 0) {
+    if (sign_prepare() < 0 || web_prepare(m) < 0) {
         log_error("libcrypto gives no random bytes");
         return -1;
     }
     if (make_folders(m) < 0 || priv_host_keys_load(&m->keys, m->config.server_key_dir, true) < 0 ||
-        (m->config.ftps_enabled && priv_tls_identity_load(&m->tls, &m->config, true) < 0) ||
+        ((m->config.ftps_enabled || m->config.https_enabled) &&
+         priv_tls_identity_load(&m->tls, &m->config, true) < 0) ||
         control_open(m) < 0 || listeners_open(m) < 0)
         return -1;
     if (sandbox_monitor(&m->layers, trouble, sizeof(trouble)) < 0) {
@@ -213,7 +214,8 @@ int monitor_reload(struct monitor *m, char *why, size_t size)
         snprintf(why, size, "%s cannot change while the server runs: restart it", fixed);
     } else if (priv_host_keys_load(&m->keys, next.server_key_dir, false) < 0) {
         snprintf(why, size, "the host keys cannot be read: see the log");
-    } else if (next.ftps_enabled && priv_tls_identity_load(&m->tls, &next, false) < 0) {
+    } else if ((next.ftps_enabled || next.https_enabled) &&
+               priv_tls_identity_load(&m->tls, &next, false) < 0) {
         snprintf(why, size, "the TLS key or certificate cannot be read: see the log");
     } else {
         const struct config old = m->config;
@@ -282,6 +284,7 @@ static void finish(struct monitor *m)
     wait_for_children();
     priv_host_keys_free(&m->keys);
     priv_tls_identity_free(&m->tls);
+    tls_sessions_free(m);
     limits_free(m->limits);
     free(m->worker_uids);
     source_close(m, &m->signals);

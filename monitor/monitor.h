@@ -9,6 +9,7 @@
  *   sign.c       the two things that SSH keys do      preimage.c   the SSH exchange, parsed
  *   sign_tls.c   TLS signatures                       tls_key.c    the TLS key and certificate
  *   data.c       data connections of FTPS             host_keys.c  the SSH host keys
+ *   web.c        web sessions and their tokens        tls_sessions.c  TLS sessions of HTTPS
  *   policy.c     what is enforced, printed */
 #ifndef SALLYPORT_MONITOR_H
 #define SALLYPORT_MONITOR_H
@@ -167,6 +168,7 @@ struct store_link {
 };
 
 int store_start(struct monitor *m);
+void store_heard(struct monitor *m, struct source *source, uint32_t events);
 /* Ask. answer is called later, with NULL when none comes in time; at once when there is no room. */
 void store_ask(struct monitor *m, enum message_type type, const void *message, uint64_t who,
                store_answer answer);
@@ -210,6 +212,7 @@ struct hashers {
 };
 
 int hashers_start(struct monitor *m);
+void hasher_heard(struct monitor *m, struct source *source, uint32_t events);
 /* Hash; answer is called with an empty hash when it cannot be done. Returns 0, or -1: busy. */
 int hash_ask(struct monitor *m, struct slice password, struct slice setting, uint64_t session,
              hash_answer answer);
@@ -234,19 +237,22 @@ void limits_free(struct limits *l);
 const char *limits_connect(struct monitor *m, const struct address *a);
 void limits_disconnect(struct monitor *m, const struct address *a);
 void limits_penalise(struct monitor *m, const struct address *a, enum penalty penalty);
-/* May this account log in once more? NULL yes, else why not. Counts exactly: by live sessions. */
-const char *limits_login(struct monitor *m, const struct session *s, const struct account *account);
+/* May s->account log in once more? NULL yes (and it counts), else why not. Counts exactly: by live
+ * sessions; the connections of one account from one address over HTTPS are one. */
+const char *limits_login(struct monitor *m, struct session *s, uint32_t max_sessions);
+/* It ends: where it stood for others, one of them does from now on. */
+void limits_logout(struct monitor *m, struct session *s);
 
 /* ---- listener.c --------------------------------------------------------------------------- */
 
-enum worker_kind { WORKER_SFTP, WORKER_FTPS, WORKER_KINDS };
+enum worker_kind { WORKER_SFTP, WORKER_FTPS, WORKER_HTTPS, WORKER_KINDS };
 
 #define LISTENERS_MAX 32
 
 struct listener {
     struct source source;
     enum worker_kind kind;
-    bool implicit; /* FTPS: TLS from the first byte */
+    bool implicit; /* TLS from the first byte */
     char text[80]; /* "sftp [::]:2022" */
 };
 
@@ -277,6 +283,7 @@ void listeners_tick(struct monitor *m, int64_t now);
     STATE(SPARE, "spare")       /* ready, no client */                                             \
     STATE(GREETED, "greeted")   /* has its client, nobody is logged in */                          \
     STATE(CHECKING, "checking") /* an answer of store, hasher or agent is awaited */               \
+    STATE(KNOWN, "known")       /* HTTPS: logged in, no agent yet */                               \
     STATE(OPEN, "open")         /* logged in, its agent runs */                                    \
     STATE(ENDING, "ending")     /* told to end, or ended: nothing is heard any more */
 
@@ -295,13 +302,16 @@ struct login {
     unsigned passed;                 /* AUTH_*: shown so far, by this name */
     unsigned proven;                 /* AUTH_*: what the step in hand proves */
     bool found, key_known, query;
+    bool sign_in;       /* a token is asked for, not a session */
     struct secret hash; /* the account's password hash, for the moment of comparing */
     struct secret password;
     uint32_t uid, gid, status, rights, flags, max_sessions;
     int64_t expires;
     uint64_t bandwidth;
     char home[4096];
-    uint8_t *request; /* the auth_key message in hand, encoded; owned */
+    uint8_t mac[32];          /* of name and password: web_remembers */
+    uint8_t token[WEB_TOKEN]; /* a fresh one */
+    uint8_t *request;         /* the auth_key message in hand, encoded; owned */
     size_t request_len;
     uint32_t request_id;
 };
@@ -326,6 +336,10 @@ struct session {
     struct evp_pkey_st *tls_key;   /* of the certificate that its worker has; counted; or NULL */
     struct data_wait data;
     bool has_client, ended;
+    bool counted;                  /* as one of its account's sessions */
+    bool by_token;                 /* came, or wants to come, by a web session: */
+    uint8_t web[32];               /* the hash of its token */
+    bool agent_due;                /* the loop is to start its agent */
     bool failed;                   /* what its client showed was refused */
     bool report_due;               /* nobody reads its agent's reports: a new link is to be made */
     int64_t began_ms, deadline_ms; /* deadline 0: none */
@@ -345,15 +359,18 @@ int priv_session_spawn(struct monitor *m, enum worker_kind kind);
 /* A client: given to a spare, or kept until one is ready. Takes the descriptor. */
 void session_take_client(struct monitor *m, const struct arrival *arrival);
 void session_worker_ready(struct monitor *m, struct session *s);
-/* Spawn the agent for a login that succeeded. Returns 0 or -1. */
-int priv_session_agent(struct monitor *m, struct session *s);
+/* Start the agents that are due. */
+void sessions_agents(struct monitor *m);
 /* End it: kill the worker, let the agent finish its reports. */
 void session_end(struct monitor *m, struct session *s, const char *reason);
 /* The worker broke the rules: a security event, a penalty, the end. */
 void session_violation(struct monitor *m, struct session *s, const char *what);
-/* The store or a hasher broke the rules: a security event, its end; another is started. */
-void child_violation(struct monitor *m, struct source *source, pid_t pid, const char *child,
-                     const char *what);
+/* One message of a child of the monitor's own: NULL, or what is wrong with it. */
+typedef const char *(*child_message)(struct monitor *m, void *owner, struct envelope *e);
+/* Hear the store, or a hasher. false: it broke the rules, which is a security event and its end;
+ * another is started. */
+bool child_heard(struct monitor *m, struct source *source, pid_t pid, const char *child,
+                 child_message hear);
 /* Its worker was told to end: it has a moment to tell its client why, and is not heard any more. */
 void session_goodbye(struct session *s, const char *reason);
 /* Ask the worker to say why and end. */
@@ -374,6 +391,32 @@ void data_tick(struct monitor *m, int64_t now);
 /* Free ports that nobody waits on, between two rounds of events. */
 void data_bury(struct monitor *m);
 
+/* ---- web.c, tls_sessions.c ------------------------------------------------------------------- */
+
+#define WEB_REMEMBERED 256
+
+/* Passwords that were right a moment ago, as MACs under a key that nobody else has. */
+struct web {
+    uint8_t key[32];
+    struct web_password {
+        uint8_t mac[32];
+        int64_t until_ms;
+    } passwords[WEB_REMEMBERED];
+    unsigned next;
+};
+
+int web_prepare(struct monitor *m);
+/* Was this password right for this account, as it is now, a moment ago? Fills login.mac. */
+bool web_remembers(struct monitor *m, struct login *l);
+/* It is right: login.mac is kept. */
+void web_remember(struct monitor *m, const struct login *l);
+/* Make a web session: login.token and its row in the store. */
+void web_sign_in(struct monitor *m, struct session *s, store_answer answer);
+/* Ask the store whose token it is. Returns -1: it is none. */
+int web_ask(struct monitor *m, struct session *s, const struct auth_token *claim,
+            store_answer answer);
+void tls_sessions_free(struct monitor *m);
+
 /* ---- dispatch.c --------------------------------------------------------------------------- */
 
 /* What a handler returns after its answer: sent 0, or -1 with errno. A worker that does not read
@@ -390,8 +433,7 @@ void dispatch_print_markdown(FILE *out);
 void policy_print(FILE *out);
 void policy_print_markdown(FILE *out);
 
-/* ---- auth.c, data.c: handlers of the dispatch table
- * ------------------------------------------------ */
+/* ---- auth.c, web.c, tls_sessions.c, data.c: handlers of the dispatch table ------------------- */
 
 /* A handler: 0, or -1 and why the worker is to be ended. */
 typedef int (*session_handler)(struct monitor *m, struct session *s, struct envelope *e,
@@ -400,6 +442,11 @@ typedef int (*session_handler)(struct monitor *m, struct session *s, struct enve
 int on_auth_query(struct monitor *m, struct session *s, struct envelope *e, const char **why);
 int on_auth_key(struct monitor *m, struct session *s, struct envelope *e, const char **why);
 int on_auth_password(struct monitor *m, struct session *s, struct envelope *e, const char **why);
+int on_auth_token(struct monitor *m, struct session *s, struct envelope *e, const char **why);
+int on_agent_wanted(struct monitor *m, struct session *s, struct envelope *e, const char **why);
+int on_sign_out(struct monitor *m, struct session *s, struct envelope *e, const char **why);
+int on_tls_keep(struct monitor *m, struct session *s, struct envelope *e, const char **why);
+int on_tls_find(struct monitor *m, struct session *s, struct envelope *e, const char **why);
 int on_data_passive(struct monitor *m, struct session *s, struct envelope *e, const char **why);
 int on_data_active(struct monitor *m, struct session *s, struct envelope *e, const char **why);
 void auth_agent_ready(struct monitor *m, struct session *s, const char *trouble);
@@ -442,12 +489,14 @@ struct monitor {
     struct store_link store;
     struct hashers hashers;
     struct limits *limits;
+    struct web web;
+    struct tls_kept *tls_kept; /* NULL: none yet */
     struct listener listeners[LISTENERS_MAX];
     size_t listener_count;
     int64_t listen_again_ms;
     struct session *sessions;
     uint64_t next_number;
-    bool spares_due;
+    bool spares_due, agents_due;
     unsigned spare_failures; /* one after the other */
     int64_t spares_again_ms; /* no worker is started before */
     uint32_t next_worker_uid;

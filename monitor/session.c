@@ -23,7 +23,8 @@
 #define AGENT_LAST_MS 65000 /* for the last reports, also when the store is being restarted */
 #define STARTING_MOST 8     /* workers of a kind being started at the same time */
 #define FAILURES_MOST 8     /* spares that fail one after the other before starting is slowed */
-#define AGAIN_MS      2000  /* then, between two attempts */
+#define CHILD_ROUND   64 /* messages of the store or a hasher heard before others have their turn */
+#define AGAIN_MS      2000 /* then, between two attempts */
 
 const char *const session_state_names[STATE_COUNT] = {
 #define STATE(NAME, name) name,
@@ -34,6 +35,7 @@ const char *const session_state_names[STATE_COUNT] = {
 const char *const worker_kind_names[WORKER_KINDS] = {
     [WORKER_SFTP] = "sftp",
     [WORKER_FTPS] = "ftps",
+    [WORKER_HTTPS] = "https",
 };
 
 struct session *session_find(struct monitor *m, uint64_t number)
@@ -99,6 +101,12 @@ static int set_up_sftp(struct monitor *m, struct session *s)
     return send_worker_setup(s->worker.fd, 0, &setup);
 }
 
+/* Counted: also after a reload a worker signs for the certificate that it has. */
+static struct evp_pkey_st *tls_key_of(struct monitor *m)
+{
+    return EVP_PKEY_up_ref(m->tls.key) == 1 ? m->tls.key : NULL;
+}
+
 static int set_up_ftps(struct monitor *m, struct session *s)
 {
     static const uint8_t least[] = {TLS_1_2, TLS_1_3};
@@ -121,10 +129,41 @@ static int set_up_ftps(struct monitor *m, struct session *s)
         .active = c->ftps_active,
     };
 
-    if (EVP_PKEY_up_ref(m->tls.key) != 1)
-        return -1;
-    s->tls_key = m->tls.key; /* also after a reload, for what this worker's certificate needs */
-    return send_ftps_setup(s->worker.fd, 0, &setup);
+    s->tls_key = tls_key_of(m);
+    return s->tls_key == NULL ? -1 : send_ftps_setup(s->worker.fd, 0, &setup);
+}
+
+static int set_up_https(struct monitor *m, struct session *s)
+{
+    static const uint8_t least[] = {TLS_1_2, TLS_1_3};
+    const struct config *c = &m->config;
+    uint8_t public_keys[4096];
+    const size_t len = host_keys_public(&m->keys, public_keys, sizeof(public_keys));
+    const struct https_setup setup = {
+        .certificates = slice_of(m->tls.chain, m->tls.chain_len),
+        .host_keys = slice_of(public_keys, len),
+        .empty_dir = slice_text(m->empty_dir),
+        .uid = s->worker_uid,
+        .gid = s->worker_uid,
+        .log_level = (uint8_t)c->server_log_level,
+        .tls_least = least[c->tls_least],
+        .ciphers12 = slice_text(c->tls_ciphers),
+        .ciphers13 = slice_text(c->tls_ciphersuites),
+        .groups = slice_text(c->tls_groups),
+        .organisation = slice_text(c->https_organisation),
+        .accent = slice_text(c->https_accent),
+        .names = slice_text(c->https_names),
+        .port = c->https_port,
+        .sftp_port = c->sftp_enabled ? c->sftp_port : 0,
+        .ftps_port = c->ftps_enabled ? c->ftps_port : 0,
+        .ftps_implicit_port = c->ftps_enabled && c->ftps_implicit ? c->ftps_implicit_port : 0,
+        .basic = c->https_basic,
+        .request_seconds = c->https_request_seconds,
+        .idle_seconds = c->https_idle,
+    };
+
+    s->tls_key = tls_key_of(m);
+    return s->tls_key == NULL ? -1 : send_https_setup(s->worker.fd, 0, &setup);
 }
 
 static const struct {
@@ -133,6 +172,7 @@ static const struct {
 } workers[WORKER_KINDS] = {
     [WORKER_SFTP] = {"sallyport-sftp", set_up_sftp},
     [WORKER_FTPS] = {"sallyport-ftps", set_up_ftps},
+    [WORKER_HTTPS] = {"sallyport-https", set_up_https},
 };
 
 int priv_session_spawn(struct monitor *m, enum worker_kind kind)
@@ -246,6 +286,7 @@ void sessions_spares(struct monitor *m)
     const bool served[WORKER_KINDS] = {
         [WORKER_SFTP] = m->config.sftp_enabled,
         [WORKER_FTPS] = m->config.ftps_enabled,
+        [WORKER_HTTPS] = m->config.https_enabled,
     };
     size_t starting[WORKER_KINDS] = {0}, have[WORKER_KINDS] = {0}, wanted[WORKER_KINDS] = {0};
 
@@ -281,7 +322,8 @@ static ssize_t view(const struct session *s, uint8_t *blob, size_t size)
     return nest_folder(&home, blob, 0, size);
 }
 
-int priv_session_agent(struct monitor *m, struct session *s)
+/* Spawn the agent for a login that succeeded. Returns 0 or -1. */
+static int priv_session_agent(struct monitor *m, struct session *s)
 {
     uint8_t folders[8192];
     const ssize_t len = view(s, folders, sizeof(folders));
@@ -306,7 +348,7 @@ int priv_session_agent(struct monitor *m, struct session *s)
         .empty_dir = slice_text(m->empty_dir),
         .uid = s->login.uid,
         .gid = s->login.gid,
-        .flags = s->login.flags,
+        .flags = s->login.flags | (s->kind == WORKER_HTTPS ? ACCOUNT_PARTS : 0),
         .umask = m->config.server_umask,
         .log_level = (uint8_t)m->config.server_log_level,
         .folders = slice_of(folders, (size_t)len),
@@ -328,6 +370,18 @@ out:
     if (report >= 0)
         close(report);
     return r;
+}
+
+void sessions_agents(struct monitor *m)
+{
+    m->agents_due = false;
+    for (struct session *s = m->sessions; s != NULL; s = s->next) {
+        if (!s->agent_due)
+            continue;
+        s->agent_due = false;
+        if (s->state == STATE_CHECKING && priv_session_agent(m, s) < 0)
+            auth_agent_ready(m, s, "the file agent cannot be started");
+    }
 }
 
 /* ------------------------------------------------------------------------- the end */
@@ -365,11 +419,12 @@ void session_end(struct monitor *m, struct session *s, const char *reason)
 
     if (s->ended)
         return;
+    limits_logout(m, s);
     s->ended = true;
     if (s->has_client) {
         log_info("session %llu: %s%s%s ended: %s", (unsigned long long)s->number, s->address.text,
                  s->account[0] != '\0' ? ", account " : "", s->account, reason);
-        if (s->account[0] != '\0')
+        if (s->account[0] != '\0' && !s->by_token) /* those come and go without a line */
             session_audit(m, s, "session-end", "%s", reason);
         else if (s->failed)
             limits_penalise(m, &s->address, PENALTY_FAILURE);
@@ -426,8 +481,9 @@ void session_violation(struct monitor *m, struct session *s, const char *what)
     session_end(m, s, what);
 }
 
-void child_violation(struct monitor *m, struct source *source, pid_t pid, const char *child,
-                     const char *what)
+/* It broke the rules: a security event, its end; another is started. */
+static void child_violation(struct monitor *m, struct source *source, pid_t pid, const char *child,
+                            const char *what)
 {
     char text[128];
 
@@ -438,6 +494,31 @@ void child_violation(struct monitor *m, struct source *source, pid_t pid, const 
     store_tell(m, MSG_store_audit, &line);
     source_close(m, source);
     kill_child(pid);
+}
+
+bool child_heard(struct monitor *m, struct source *source, pid_t pid, const char *child,
+                 child_message hear)
+{
+    struct envelope *e = &m->envelope;
+    const char *wrong = NULL;
+    int got = -1;
+
+    for (int i = 0; i < CHILD_ROUND && wrong == NULL && source->fd >= 0; i++) {
+        got = message_receive_bare(source->fd, e, MSG_DONTWAIT);
+        if (got < 0 && errno == EPROTO)
+            wrong = "sent bytes that are no message";
+        if (got <= 0)
+            break;
+        wrong = hear(m, source->owner, e);
+        envelope_clear(e);
+    }
+    if (wrong != NULL) {
+        child_violation(m, source, pid, child, wrong);
+    } else if (source->fd >= 0 && got == 0) {
+        source_close(m, source); /* its end follows as SIGCHLD */
+        kill_child(pid);
+    }
+    return wrong == NULL;
 }
 
 static void worker_ended(struct monitor *m, struct session *s, int status)

@@ -13,14 +13,15 @@
 /* Signature schemes (RFC 8446, 4.2.3). PKCS#1 padding is for TLS 1.2 alone. */
 static const struct scheme {
     uint32_t number;
-    const char *type, *digest;
+    int type; /* EVP_PKEY_get_id, which needs no memory: its lack would blame the worker */
+    const char *digest;
     bool pss, only_tls12;
 } schemes[] = {
-    {0x0403, "EC", "SHA256", false, false}, {0x0503, "EC", "SHA384", false, false},
-    {0x0603, "EC", "SHA512", false, false}, {0x0804, "RSA", "SHA256", true, false},
-    {0x0805, "RSA", "SHA384", true, false}, {0x0806, "RSA", "SHA512", true, false},
-    {0x0401, "RSA", "SHA256", false, true}, {0x0501, "RSA", "SHA384", false, true},
-    {0x0601, "RSA", "SHA512", false, true}, {0x0807, "ED25519", NULL, false, false},
+    {0x0403, EVP_PKEY_EC, "SHA256", false, false}, {0x0503, EVP_PKEY_EC, "SHA384", false, false},
+    {0x0603, EVP_PKEY_EC, "SHA512", false, false}, {0x0804, EVP_PKEY_RSA, "SHA256", true, false},
+    {0x0805, EVP_PKEY_RSA, "SHA384", true, false}, {0x0806, EVP_PKEY_RSA, "SHA512", true, false},
+    {0x0401, EVP_PKEY_RSA, "SHA256", false, true}, {0x0501, EVP_PKEY_RSA, "SHA384", false, true},
+    {0x0601, EVP_PKEY_RSA, "SHA512", false, true}, {0x0807, EVP_PKEY_ED25519, NULL, false, false},
 };
 
 /* Named groups whose points have one length each (RFC 8446, 4.2.8.2). */
@@ -31,7 +32,7 @@ static const struct {
 static const struct scheme *find_scheme(uint32_t number, EVP_PKEY *key, bool tls12)
 {
     for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
-        if (schemes[i].number == number && EVP_PKEY_is_a(key, schemes[i].type) == 1 &&
+        if (schemes[i].number == number && EVP_PKEY_get_id(key) == schemes[i].type &&
             (tls12 || !schemes[i].only_tls12))
             return &schemes[i];
     }

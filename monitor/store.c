@@ -247,10 +247,11 @@ static const char *on_store_ready(struct monitor *m, const struct envelope *e)
 
 /* One message: an answer to the question with its number. What nobody waits for (any more) is
  * dropped: an answer may come too late. NULL, or what is wrong. */
-static const char *hear_store(struct monitor *m, struct envelope *e)
+static const char *hear_store(struct monitor *m, void *owner, struct envelope *e)
 {
     struct store_request *r;
 
+    (void)owner;
     if (e->type == MSG_store_ready)
         return on_store_ready(m, e);
     if (message_info(e->type)->link != FROM_STORE)
@@ -263,32 +264,13 @@ static const char *hear_store(struct monitor *m, struct envelope *e)
     return NULL;
 }
 
-static void on_store(struct monitor *m, struct source *source, uint32_t events)
+void store_heard(struct monitor *m, struct source *source, uint32_t events)
 {
-    struct envelope *e = &m->envelope;
-    const char *wrong = NULL;
-    int got = -1;
-
     (void)events;
-    for (int i = 0; i < ROUND_MOST && wrong == NULL && source->fd >= 0; i++) {
-        got = message_receive_bare(source->fd, e, MSG_DONTWAIT);
-        if (got < 0 && errno == EPROTO)
-            wrong = "sent bytes that are no message";
-        if (got <= 0)
-            break;
-        wrong = hear_store(m, e);
-        envelope_clear(e);
-    }
-    if (wrong != NULL) {
+    if (!child_heard(m, source, m->store.pid, "store", hear_store))
         m->store.ready = false;
-        child_violation(m, source, m->store.pid, "store", wrong);
-    } else if (source->fd >= 0 && got == 0) {
-        source_close(m, source); /* its end follows as SIGCHLD */
-        if (m->store.pid > 0)
-            kill(m->store.pid, SIGKILL);
-    } else {
+    else if (source->fd >= 0)
         send_pending(m);
-    }
 }
 
 int store_start(struct monitor *m)
@@ -308,7 +290,7 @@ int store_start(struct monitor *m)
 
     store->restart_ms = 0;
     store->told = false;
-    store->source = (struct source){.fd = -1, .ready = on_store, .owner = store};
+    store->source = (struct source){.fd = -1, .ready = store_heard, .owner = store};
     store->pid = priv_spawn(c->server_programs, "sallyport-store", &store->source.fd);
     if (store->pid < 0) {
         log_error("cannot start %s/sallyport-store: %s", c->server_programs, strerror(errno));
@@ -361,7 +343,7 @@ void store_gone(struct monitor *m, int status)
         wait *= 2;
     store->pid = 0; /* another process may have it from now on */
     for (int i = 0; i < ROUND_MOST && store->source.fd >= 0; i++)
-        on_store(m, &store->source, EPOLLIN); /* its last words */
+        store_heard(m, &store->source, EPOLLIN); /* its last words */
     source_close(m, &store->source);
     store->ready = false;
     store->restarts++;
@@ -405,7 +387,7 @@ void store_stop(struct monitor *m)
     while (m->store.ready && m->store.source.fd >= 0 && !all_sent(&m->store) && now_ms() < until) {
         struct pollfd ready = {.fd = m->store.source.fd, .events = POLLIN | POLLOUT};
         if (poll(&ready, 1, 100) > 0)
-            on_store(m, &m->store.source, EPOLLIN);
+            store_heard(m, &m->store.source, EPOLLIN);
     }
     if (!all_sent(&m->store))
         log_error("the store did not take all lines of the audit log in time");

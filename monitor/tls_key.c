@@ -134,6 +134,8 @@ static int fill_certificate(X509 *certificate, EVP_PKEY *key, const struct confi
     add_names(names, c->tls_names);
     add_names(names, "localhost 127.0.0.1 ::1");
     add_names(names, c->ftps_listen);
+    add_names(names, c->https_names);
+    add_names(names, c->https_listen);
     number = BN_bin2bn(serial, sizeof(serial), NULL);
     host[64] = '\0'; /* the most that a common name may have */
     if (number != NULL && X509_set_version(certificate, 2) == 1 &&

@@ -47,7 +47,7 @@ say(struct checking *k, enum mark mark, const char *what, const char *format, ..
 static void check_programs(struct checking *k)
 {
     static const char *const programs[] = {"sallyport-store", "sallyport-files", "sallyport-hash",
-                                           "sallyport-sftp", "sallyport-ftps"};
+                                           "sallyport-sftp",  "sallyport-ftps",  "sallyport-https"};
     const char *folder = k->c->config.server_programs;
     char path[4352];
     bool all = true;

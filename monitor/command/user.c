@@ -70,6 +70,7 @@ json_t *account_json(const struct account *a)
     put(o, "rights", rights_json(a->rights));
     put(o, "durable", json_boolean((a->flags & ACCOUNT_DURABLE) != 0));
     put(o, "atomic", json_boolean((a->flags & ACCOUNT_ATOMIC) != 0));
+    put(o, "trash", json_boolean((a->flags & ACCOUNT_TRASH) != 0));
     put(o, "both", json_boolean((a->flags & ACCOUNT_BOTH) != 0));
     put(o, "data_fresh", json_boolean((a->flags & ACCOUNT_DATA_FRESH) != 0));
     put(o, "lax_close", json_boolean((a->flags & ACCOUNT_LAX_CLOSE) != 0));
@@ -93,6 +94,7 @@ static const struct column show_columns[] = {
     {"Rights", "rights"},
     {"Durable", "durable"},
     {"Atomic", "atomic"},
+    {"Trash", "trash"},
     {"Both needed", "both"},
     {"Data fresh", "data_fresh"},
     {"Lax close", "lax_close"},
@@ -165,6 +167,7 @@ static const struct {
 } flag_options[] = {
     {ACCOUNT_DURABLE, OPTION_DURABLE, OPTION_NO_DURABLE},
     {ACCOUNT_ATOMIC, OPTION_ATOMIC, OPTION_NO_ATOMIC},
+    {ACCOUNT_TRASH, OPTION_TRASH, OPTION_NO_TRASH},
     {ACCOUNT_BOTH, OPTION_BOTH, OPTION_NO_BOTH},
     {ACCOUNT_DATA_FRESH, OPTION_DATA_FRESH, OPTION_NO_DATA_FRESH},
     {ACCOUNT_LAX_CLOSE, OPTION_LAX_CLOSE, OPTION_NO_LAX_CLOSE},

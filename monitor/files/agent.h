@@ -1,7 +1,7 @@
 /* The file agent: one process for one logged-in session, with the account's uid, that opens, lists,
  * renames ... what its worker asks for, as far as the account's rights go, and tells the store what
  * it did. main.c starts it, dispatch.c holds the table of requests, the handlers are in open.c,
- * listing.c, names.c, attributes.c and copy.c. */
+ * partial.c, listing.c, names.c, attributes.c and copy.c. */
 #ifndef SALLYPORT_AGENT_H
 #define SALLYPORT_AGENT_H
 
@@ -34,12 +34,16 @@ struct made {
 };
 
 struct agent {
-    uint32_t flags; /* ACCOUNT_DURABLE, ACCOUNT_ATOMIC */
+    uint32_t flags; /* ACCOUNT_DURABLE, ACCOUNT_ATOMIC, ACCOUNT_TRASH */
     struct view view;
     int descriptors; /* /proc/self/fd where chmod needs it, else -1 */
     struct handles handles;
     struct reports reports;
     struct made made;
+    struct {
+        int64_t second;  /* since 1970, of the last thing that went to the trash */
+        unsigned number; /* the last of those that had to be numbered in it */
+    } trash;
     bool worker_gone;  /* its link ended or was misused */
     bool misused;      /* something came from the worker that is no request */
     bool monitor_gone; /* the link to the monitor ended */
@@ -83,6 +87,9 @@ struct handle *request_handle(struct request *r, uint32_t id, enum handle_kind k
 /* Refuse for lack of a right: EACCES and what the account may not do. */
 int request_refuse(struct request *r, enum operation operation);
 
+/* What the account may not do, as a sentence. */
+const char *operation_refusal(enum operation operation);
+
 /* Fail with a sentence. */
 int request_fail(struct request *r, int error, const char *text);
 
@@ -92,6 +99,7 @@ int links_wait(struct agent *agent, short events, int most_ms);
 
 /* Handlers: one a message. */
 int on_open(struct request *r);
+int on_upload(struct request *r);
 int on_close(struct request *r);
 int on_opendir(struct request *r);
 int on_readdir(struct request *r);
@@ -116,8 +124,13 @@ void handles_break_off(struct agent *agent);
 
 /* upload.c: uploads that appear when whole, and what makes changes durable. */
 
-/* Make a temporary file in parent. name: TEMPORARY_SIZE bytes. Returns its descriptor or -1. */
-int temporary_make(int parent, int flags, mode_t mode, char *name);
+/* Make a temporary file in parent, locked. prefix: VIEW_HIDDEN_PREFIX or PART_PREFIX. Returns its
+ * descriptor, or -1 with an empty name. */
+int temporary_make(int parent, const char *prefix, int flags, mode_t mode,
+                   char name[TEMPORARY_SIZE]);
+
+/* Open one that somebody made and lock it. -1: it is still being written, or cannot be had. */
+int temporary_take(int parent, const char *name);
 
 /* Give it its name, replacing what is there if replace is set. 0 or -1 (EEXIST). */
 int temporary_publish(int parent, const char *temporary, const char *name, bool replace);
@@ -125,11 +138,37 @@ int temporary_publish(int parent, const char *temporary, const char *name, bool 
 /* Remove what crashed sessions left in a folder; names that are still being written stay. */
 void temporary_sweep(int parent, const char *name);
 
+/* partial.c: uploads in parts (handles with partial.is). */
+
+/* Before one is published: is it whole, and may it take its name now? Sets created, mode and time.
+ * Returns 0, or an errno and why. */
+int partial_ready(struct handle *h, const char **text);
+
+/* It has its name. */
+void partial_published(const struct handle *h);
+
+/* Not published: kept for a session that goes on with it, or not wanted any more. 0 or an errno. */
+int partial_keep(const struct agent *a, const struct handle *h, const char **text);
+int partial_drop(const struct handle *h);
+
+/* Is this hidden name of an upload in parts? Then it is removed if it is abandoned. */
+bool partial_sweep(int parent, const char *name);
+
 /* Move a name; replace false: fails with EEXIST where there is something. */
 int name_move(int from_parent, const char *from, int to_parent, const char *to, bool replace);
 
 /* A folder's names to the disk. */
 int folder_sync(int parent);
+
+/* trash.c: the trash of an account that has one. */
+
+/* Does what is at r->place go to the trash when it is removed? Not what is in it already. Uses
+ * r->place2. */
+bool trash_takes(struct request *r);
+
+/* Move a name of parent there; folder: it must be one, else it must be none. Sets r->path2 to where
+ * it is now. Returns 0 or an errno: EXDEV another file system than the trash. */
+int trash_put(struct request *r, int parent, const char *name, bool folder);
 
 /* attributes.c */
 #define ATTRIBUTES_SET(m, st)                                                                      \
@@ -143,6 +182,7 @@ int folder_sync(int parent);
         (m)->mtime_ns = time_ns(&(st)->st_mtim);                                                   \
     } while (0)
 int64_t time_ns(const struct timespec *t);
+struct timespec timespec_of(int64_t ns);
 void made_add(struct made *made, const struct stat *st);
 bool made_has(const struct made *made, dev_t device, ino_t inode);
 

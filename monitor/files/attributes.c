@@ -30,7 +30,7 @@ int64_t time_ns(const struct timespec *t)
     return ns;
 }
 
-static struct timespec timespec_of(int64_t ns)
+struct timespec timespec_of(int64_t ns)
 {
     struct timespec t = {.tv_sec = ns / NS, .tv_nsec = ns % NS};
 

@@ -23,6 +23,7 @@ struct row {
 static const struct row rows[MSG_COUNT] = {
     // clang-format off
     [MSG_file_open]     = {on_open,     OPERATION_DOWNLOAD,      TELL_REFUSED}, /* or UPLOAD, MODIFY */
+    [MSG_file_upload]   = {on_upload,   OPERATION_UPLOAD,        TELL_REFUSED}, /* or MODIFY */
     [MSG_file_close]    = {on_close,    OPERATION_DOWNLOAD,      TELL_NOTHING}, /* tells by itself */
     [MSG_file_stat]     = {on_stat,     OPERATION_STAT,          TELL_NOTHING},
     [MSG_file_hstat]    = {on_hstat,    OPERATION_STAT,          TELL_NOTHING},
@@ -47,6 +48,7 @@ static const struct row rows[MSG_COUNT] = {
 /* Room for any of the requests. */
 union file_message {
     struct file_open open;
+    struct file_upload upload;
     struct file_close close;
     struct file_stat stat;
     struct file_hstat hstat;
@@ -67,7 +69,7 @@ union file_message {
     struct file_copy copy;
 };
 
-static const char *const may_not[OPERATION_COUNT] = {
+static const char *const refusals[OPERATION_COUNT] = {
     [OPERATION_STAT] = "this account may not see attributes",
     [OPERATION_LISTING] = "this account may not list folders",
     [OPERATION_DOWNLOAD] = "this account may not read files",
@@ -85,6 +87,11 @@ static const char *const may_not[OPERATION_COUNT] = {
     [OPERATION_COPY] = "this account may not copy",
 };
 
+const char *operation_refusal(enum operation operation)
+{
+    return refusals[operation];
+}
+
 int request_fail(struct request *r, int error, const char *text)
 {
     r->text = text;
@@ -93,7 +100,7 @@ int request_fail(struct request *r, int error, const char *text)
 
 int request_refuse(struct request *r, enum operation operation)
 {
-    return request_fail(r, EACCES, may_not[operation]);
+    return request_fail(r, EACCES, refusals[operation]);
 }
 
 int request_place(struct request *r, struct slice path, struct place *place, uint32_t rights)

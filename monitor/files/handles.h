@@ -11,7 +11,7 @@
 
 #define HANDLES_MAX    1024 /* of a session, a power of two */
 #define LISTING_BYTES  32768
-#define TEMPORARY_SIZE (sizeof(VIEW_HIDDEN_PREFIX) + 24)
+#define TEMPORARY_SIZE (sizeof(PART_PREFIX) + 24)
 
 enum handle_kind { HANDLE_FREE, HANDLE_FILE, HANDLE_LISTING };
 
@@ -41,6 +41,12 @@ struct handle {
     /* An upload that appears when whole: */
     char temporary[TEMPORARY_SIZE]; /* its name in parent, "" if none */
     char *name;                     /* owned: what it is to be called in parent */
+    struct {
+        bool is; /* an upload in parts, and what was said when it was begun: */
+        bool replace;
+        uint64_t size;
+        int64_t mtime_ns; /* -1: none */
+    } partial;
     struct listing listing;
 };
 

@@ -114,7 +114,7 @@ static bool left_out(const struct part *p, const char *name)
         return true;
     if (name_hidden(name, len)) {
         /* Left by a session that was killed; one that is still written is locked. */
-        if ((p->agent->flags & ACCOUNT_ATOMIC) != 0 && (h->folder->rights & RIGHT_WRITE) != 0)
+        if ((h->folder->rights & (RIGHT_WRITE | RIGHT_OVERWRITE)) != 0)
             temporary_sweep(h->fd, name);
         return true;
     }

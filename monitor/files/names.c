@@ -42,6 +42,15 @@ static int name_of(struct request *r, struct slice path, struct place *place, ui
     return parent;
 }
 
+/* What is removed goes to the trash. */
+static int put_away(struct request *r, int parent, const char *name, bool folder)
+{
+    const int error = trash_put(r, parent, name, folder);
+
+    errno = error;
+    return changed(r, error != 0 ? -1 : 0, parent);
+}
+
 int on_remove(struct request *r)
 {
     const struct file_remove *m = r->message;
@@ -49,7 +58,11 @@ int on_remove(struct request *r)
     int error;
     const int parent = name_of(r, m->path, &r->place, RIGHT_DELETE, &name, &error);
 
-    return parent < 0 ? error : changed(r, unlinkat(parent, name, 0), parent);
+    if (parent < 0)
+        return error;
+    if (trash_takes(r))
+        return put_away(r, parent, name, false);
+    return changed(r, unlinkat(parent, name, 0), parent);
 }
 
 int on_mkdir(struct request *r)
@@ -70,20 +83,23 @@ int on_mkdir(struct request *r)
     return changed(r, done, parent);
 }
 
-/* A folder that looks empty to the account but for temporaries: take the abandoned ones away. */
-static void sweep(int parent, const char *name)
+/* A folder that looks empty to the account but for temporaries: take the abandoned ones away.
+ * Returns whether it looks so. */
+static bool sweep(int parent, const char *name)
 {
     uint8_t buffer[SWEEP_BYTES] __attribute__((aligned(8)));
     const int fd = name_open(parent, name, O_RDONLY | O_DIRECTORY | O_NONBLOCK, 0);
+    bool hides = true;
     ssize_t n;
 
     if (fd < 0)
-        return;
+        return false;
     while ((n = getdents64(fd, buffer, sizeof(buffer))) > 0) {
         for (ssize_t at = 0; at < n;) {
             const struct dirent64 *d = (const struct dirent64 *)(const void *)(buffer + at);
             const bool dot = strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0;
-            if (!dot && !name_hidden(d->d_name, strlen(d->d_name)))
+            hides = dot || name_hidden(d->d_name, strlen(d->d_name));
+            if (!hides)
                 goto out; /* it is not empty anyway */
             if (!dot)
                 temporary_sweep(fd, d->d_name);
@@ -92,6 +108,7 @@ static void sweep(int parent, const char *name)
     }
 out:
     close(fd);
+    return hides && n == 0;
 }
 
 int on_rmdir(struct request *r)
@@ -103,10 +120,14 @@ int on_rmdir(struct request *r)
 
     if (parent < 0)
         return error;
+    if (trash_takes(r))
+        return put_away(r, parent, name, true);
     int done = unlinkat(parent, name, AT_REMOVEDIR);
     if (done < 0 && errno == ENOTEMPTY) {
-        sweep(parent, name);
+        const bool hides = sweep(parent, name);
         done = unlinkat(parent, name, AT_REMOVEDIR);
+        if (done < 0 && errno == ENOTEMPTY && hides)
+            r->text = "there are uploads to it that are not whole yet";
     }
     return changed(r, done, parent);
 }
@@ -155,6 +176,8 @@ int on_symlink(struct request *r)
 
     if (slice_copy(m->target, target, sizeof(target)) < 0)
         return EINVAL;
+    if (path_hidden(m->target))
+        return ENOENT; /* as everywhere: there is no such name */
     const int parent = name_of(r, m->path, &r->place, RIGHT_WRITE, &name, &error);
     return parent < 0 ? error : changed(r, symlinkat(target, parent, name), parent);
 }

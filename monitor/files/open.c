@@ -74,12 +74,10 @@ static bool is_atomic(const struct agent *a, uint32_t flags)
  * replaced and not a link to it. */
 static int begin_replacing(struct request *r, struct handle *h, int flags, const struct stat *seen)
 {
-    char real[VIEW_PATH_SIZE];
     struct stat st;
     const char *name;
 
-    if (view_real(&r->agent->view, &r->place, real) < 0 ||
-        view_find(&r->agent->view, slice_text(real), &r->place2) < 0 ||
+    if (view_real_place(&r->agent->view, &r->place, &r->place2) < 0 ||
         (h->parent = place_parent(&r->place2, &name)) < 0)
         return errno;
     if (fstatat(h->parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_dev != seen->st_dev ||
@@ -87,11 +85,10 @@ static int begin_replacing(struct request *r, struct handle *h, int flags, const
         return EAGAIN;
     if ((h->name = strdup(name)) == NULL)
         return ENOMEM;
-    h->fd = temporary_make(h->parent, flags, seen->st_mode & 0777, h->temporary);
-    if (h->fd < 0) {
-        h->temporary[0] = '\0';
+    h->fd =
+        temporary_make(h->parent, VIEW_HIDDEN_PREFIX, flags, seen->st_mode & 0777, h->temporary);
+    if (h->fd < 0)
         return errno;
-    }
     return fchmod(h->fd, seen->st_mode & 0777) < 0 ? errno : 0;
 }
 
@@ -137,9 +134,7 @@ static int open_new(struct request *r, struct handle *h, int flags)
             return (m->flags & OPEN_EXCLUSIVE) != 0 ? EEXIST : EAGAIN;
         if ((h->name = strdup(name)) == NULL)
             return ENOMEM;
-        h->fd = temporary_make(h->parent, flags, mode, h->temporary);
-        if (h->fd < 0)
-            h->temporary[0] = '\0';
+        h->fd = temporary_make(h->parent, VIEW_HIDDEN_PREFIX, flags, mode, h->temporary);
         return h->fd < 0 ? errno : 0;
     }
     h->fd = name_open(h->parent, name, flags | O_CREAT | O_EXCL | OPEN_NO_BLOCK, mode);
@@ -227,63 +222,83 @@ int on_open(struct request *r)
     return request_answer(r, MSG_file_opened, &opened, h->fd);
 }
 
+/* What is not published: gone, but for an upload in parts, which is dropped only if that was said.
+ * Returns error, or what else went wrong. */
+static int put_aside(struct agent *a, struct handle *h, uint8_t whole, int error, const char **text)
+{
+    const char *kept = "";
+    int failure = 0;
+
+    if (h->partial.is)
+        failure = whole == CLOSE_DROPPED ? partial_drop(h) : partial_keep(a, h, &kept);
+    else if (h->temporary[0] != '\0')
+        unlinkat(h->parent, h->temporary, 0);
+    h->temporary[0] = '\0';
+    if (error == 0 && failure != 0)
+        *text = kept;
+    return error != 0 ? error : failure;
+}
+
 /* The end of a written file: on the disk if the account is durable, under its name if it is an
- * upload that appears when whole. Returns 0 or an errno and why. */
-static int finish_upload(struct agent *a, struct handle *h, bool whole, const char **text)
+ * upload that appears when whole. whole: enum close_end. Returns 0 or an errno and why. */
+static int finish_upload(struct agent *a, struct handle *h, uint8_t whole, const char **text)
 {
     const bool durable = (a->flags & ACCOUNT_DURABLE) != 0;
     int error = 0;
 
-    if (h->temporary[0] != '\0' && !whole)
-        goto remove;
+    if (h->temporary[0] != '\0' && whole != CLOSE_WHOLE)
+        return put_aside(a, h, whole, 0, text);
+    if (h->partial.is && (error = partial_ready(h, text)) != 0)
+        return put_aside(a, h, whole, error, text);
     if (durable && fsync(h->fd) < 0) {
         error = errno;
         *text = "the file could not be put on the disk";
-        goto remove;
+        return put_aside(a, h, whole, error, text);
     }
     if (h->temporary[0] != '\0' &&
         temporary_publish(h->parent, h->temporary, h->name, !h->created) < 0) {
         error = errno;
         if (error == EEXIST)
             *text = "another file has taken the name meanwhile";
-        goto remove;
+        return put_aside(a, h, whole, error, text);
     }
+    if (h->partial.is)
+        partial_published(h);
     h->temporary[0] = '\0';
     if (durable && folder_sync(h->parent) < 0) {
         error = errno;
         *text = "the folder could not be put on the disk";
     }
     return error;
-remove:
-    if (h->temporary[0] != '\0')
-        unlinkat(h->parent, h->temporary, 0);
-    h->temporary[0] = '\0';
-    return error;
 }
 
-/* Measure, finish, report and free a file's handle. */
+/* Measure, finish, report and free a file's handle. An upload in parts is told when it ends. */
 static int finish(struct agent *a, struct handle *h, const struct file_close *m, const char **text)
 {
     const bool writes = (h->access & OPEN_WRITE) != 0;
+    const bool whole = m->whole == CLOSE_WHOLE;
     struct stat st = {0};
     int error = fstat(h->fd, &st) < 0 ? errno : 0;
 
     if (error == 0 && writes)
-        error = finish_upload(a, h, m->whole != 0, text);
+        error = finish_upload(a, h, m->whole, text);
     const struct report report = {
         .operation = !writes      ? OPERATION_DOWNLOAD
                      : h->created ? OPERATION_UPLOAD
                                   : OPERATION_MODIFY,
-        .error = (uint32_t)(error != 0      ? error
-                            : m->whole != 0 ? 0
-                                            : EPIPE),
+        .error = (uint32_t)(error != 0 ? error
+                            : whole    ? 0
+                                       : EPIPE),
         .path = slice_text(h->path),
         .size = (uint64_t)st.st_size,
         .bytes_read = m->bytes_read,
         .bytes_written = m->bytes_written,
         .duration_ms = (uint32_t)(clock_ms() - h->opened_ms),
     };
-    reports_add(&a->reports, &report);
+    if (!h->partial.is || whole)
+        reports_add(&a->reports, &report);
+    if (h->partial.is && whole && error == 0 && h->created)
+        made_add(&a->made, &st);
     handle_free(&a->handles, h);
     return error;
 }

@@ -59,8 +59,12 @@ static uint64_t folder_access(uint32_t rights, uint32_t flags)
         if ((rights & accesses[i].right) != 0)
             access |= accesses[i].access;
     }
-    if ((rights & (RIGHT_WRITE | RIGHT_OVERWRITE)) != 0 && (flags & ACCOUNT_ATOMIC) != 0)
-        access |= LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_REMOVE_FILE; /* temporaries */
+    /* uploads that appear when whole */
+    if ((rights & (RIGHT_WRITE | RIGHT_OVERWRITE)) != 0 &&
+        (flags & (ACCOUNT_ATOMIC | ACCOUNT_PARTS)) != 0)
+        access |= MAKE | LANDLOCK_ACCESS_FS_REMOVE_FILE;
+    if ((rights & RIGHT_DELETE) != 0 && (flags & ACCOUNT_TRASH) != 0) /* a move into it */
+        access |= MAKE | LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_REFER;
     if ((rights & ~(uint32_t)RIGHT_READ) != 0 && (flags & ACCOUNT_DURABLE) != 0)
         access |= READ_DIR; /* a folder is synced through a descriptor that reads */
     return access;

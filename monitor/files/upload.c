@@ -16,17 +16,17 @@
 #define NAME_TRIES 16
 
 /* A fresh name: the prefix and 96 random bits. */
-static int temporary_name(char *name)
+static int temporary_name(const char *prefix, char name[TEMPORARY_SIZE])
 {
     uint8_t random[12];
-    size_t at = sizeof(VIEW_HIDDEN_PREFIX) - 1;
+    size_t at = strlen(prefix);
 
     /* The call itself: newer C libraries make others around it, which the filter has not. */
     if (syscall(SYS_getrandom, random, sizeof(random), 0) != (long)sizeof(random)) {
         errno = EIO;
         return -1;
     }
-    memcpy(name, VIEW_HIDDEN_PREFIX, at);
+    memcpy(name, prefix, at);
     for (size_t i = 0; i < sizeof(random); i++, at += 2)
         snprintf(name + at, 3, "%02x", random[i]);
     return 0;
@@ -43,36 +43,55 @@ static bool temporary_ours(int fd)
     return fstat(fd, &st) == 0 && st.st_nlink > 0;
 }
 
-int temporary_make(int parent, int flags, mode_t mode, char *name)
+int temporary_make(int parent, const char *prefix, int flags, mode_t mode,
+                   char name[TEMPORARY_SIZE])
 {
+    int error = EAGAIN;
+
     for (int tries = 0; tries < NAME_TRIES; tries++) {
-        if (temporary_name(name) < 0)
-            return -1;
+        if (temporary_name(prefix, name) < 0) {
+            error = errno;
+            break;
+        }
         const int fd = name_open(parent, name, flags | O_CREAT | O_EXCL, mode);
         if (fd >= 0 && temporary_ours(fd))
             return fd;
+        if (fd < 0 && errno != EEXIST) {
+            error = errno;
+            break;
+        }
         if (fd >= 0)
             close(fd);
-        else if (errno != EEXIST)
-            return -1;
     }
-    errno = EAGAIN;
+    name[0] = '\0';
+    errno = error;
     return -1;
 }
 
-void temporary_sweep(int parent, const char *name)
+int temporary_take(int parent, const char *name)
 {
     struct stat st;
 
     if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
-        return;
+        return -1;
     int fd = name_open(parent, name, O_WRONLY | O_NONBLOCK | O_NOCTTY, 0);
     if (fd < 0)
         fd = name_open(parent, name, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+void temporary_sweep(int parent, const char *name)
+{
+    if (partial_sweep(parent, name))
+        return;
+    const int fd = temporary_take(parent, name);
     if (fd < 0)
         return;
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-        unlinkat(parent, name, 0);
+    unlinkat(parent, name, 0);
     close(fd);
 }
 

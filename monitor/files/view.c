@@ -24,6 +24,20 @@ bool name_hidden(const char *name, size_t len)
     return len >= n && memcmp(name, VIEW_HIDDEN_PREFIX, n) == 0;
 }
 
+bool path_hidden(struct slice path)
+{
+    const char *text = (const char *)path.data;
+
+    for (size_t i = 0, start = 0; i <= path.len; i++) {
+        if (i < path.len && text[i] != '/')
+            continue;
+        if (name_hidden(text + start, i - start))
+            return true;
+        start = i + 1;
+    }
+    return false;
+}
+
 /* As text only: //, /./ and /../ go, ".." of the root is the root. Never longer than the input. */
 static int normalise(struct slice path, char out[VIEW_PATH_SIZE])
 {
@@ -305,4 +319,18 @@ out : {
     errno = error;
 }
     return r;
+}
+
+int view_real_place(const struct view *view, const struct place *place, struct place *real)
+{
+    char text[VIEW_PATH_SIZE];
+
+    if (view_real(view, place, text) < 0 || normalise(slice_text(text), real->path) < 0)
+        return -1;
+    real->folder = place->folder;
+    real->below = real->path + 1;
+    if (place->folder != NULL && place->folder != view->home)
+        real->below += strlen(place->folder->name);
+    real->below += real->below[0] == '/';
+    return 0;
 }

@@ -19,6 +19,10 @@
  * may hold one: to the account they do not exist. */
 #define VIEW_HIDDEN_PREFIX ".sallyport-upload."
 
+/* Those of uploads in parts, which outlive their session; both end in the upload's number. */
+#define PART_PREFIX VIEW_HIDDEN_PREFIX "part."
+#define NOTE_PREFIX VIEW_HIDDEN_PREFIX "note."
+
 struct view_folder {
     char name[256]; /* "/" is the home; any other appears at the top and shadows */
     int fd;         /* O_PATH */
@@ -63,9 +67,16 @@ int name_open(int parent, const char *name, int flags, mode_t mode);
  * What does not exist stays as it was. Returns 0, or -1: ELOOP, ENAMETOOLONG. */
 int view_real(const struct view *view, const struct place *place, char real[VIEW_PATH_SIZE]);
 
+/* The same as a place, in the same folder; what the text leads to may be another, which shadows it.
+ * ENOENT: links lead to a hidden name. */
+int view_real_place(const struct view *view, const struct place *place, struct place *real);
+
 /* The lexical parent of a place, for "..". */
 int view_above(const struct view *view, const char *path, struct place *above);
 
 bool name_hidden(const char *name, size_t len);
+
+/* Is one of a path's names hidden? */
+bool path_hidden(struct slice path);
 
 #endif

@@ -11,6 +11,8 @@
 #include "common/facts.h"
 #include "monitor/store/validate.h"
 
+#define WEB_SESSIONS 100 /* of one account; one more, and the longest unused ends */
+
 #define ACCOUNT_COLUMNS                                                                            \
     "SELECT number, name, email, home, uid, gid, status, expires, password, rights, flags,"        \
     " max_sessions, bandwidth, created, last_login,"                                               \
@@ -19,6 +21,7 @@
 enum statement {
     ACCOUNT_BY_NAME,
     ACCOUNT_AFTER,
+    ACCOUNT_BY_TOKEN,
     ACCOUNT_NUMBER,
     ACCOUNT_ADD,
     ACCOUNT_SET,
@@ -32,12 +35,20 @@ enum statement {
     UID_TAKEN,
     UID_TAKE,
     UID_GAP,
+    WEB_ADD,
+    WEB_SEEN,
+    WEB_REMOVE,
+    WEB_REMOVE_ENDED,
+    WEB_REMOVE_OLDEST,
+    WEB_REMOVE_ALL,
     STATEMENT_COUNT,
 };
 
 static const char *const statements[STATEMENT_COUNT] = {
     [ACCOUNT_BY_NAME] = ACCOUNT_COLUMNS "WHERE name = ?1",
     [ACCOUNT_AFTER] = ACCOUNT_COLUMNS "WHERE name > ?1 ORDER BY name LIMIT 1",
+    [ACCOUNT_BY_TOKEN] = ACCOUNT_COLUMNS "WHERE number = (SELECT account FROM web_sessions"
+                                         " WHERE token = ?1 AND ends > ?2 AND seen + idle > ?2)",
     [ACCOUNT_NUMBER] = "SELECT number FROM accounts WHERE name = ?1",
     [ACCOUNT_ADD] = "INSERT INTO accounts (name, email, home, uid, gid, status, expires, password,"
                     " rights, flags, max_sessions, bandwidth, created, last_login)"
@@ -69,6 +80,19 @@ static const char *const statements[STATEMENT_COUNT] = {
     [UID_TAKE] = "INSERT OR IGNORE INTO uids (uid) VALUES (?1)",
     [UID_GAP] = "SELECT min(uid) + 1 FROM uids AS u WHERE uid BETWEEN ?1 AND ?2 - 1"
                 " AND NOT EXISTS (SELECT 1 FROM uids WHERE uid = u.uid + 1)",
+    [WEB_ADD] = "INSERT INTO web_sessions (token, account, address, created, seen, idle, ends)"
+                " SELECT ?1, number, ?3, ?4, ?4, ?5, ?4 + ?6 FROM accounts"
+                " WHERE number = ?2 AND password = ?7",
+    /* Not with each connection: a quarter of the time that it may be idle is exact enough. */
+    [WEB_SEEN] = "UPDATE web_sessions SET seen = ?2 WHERE token = ?1 AND seen + idle / 4 < ?2"
+                 " AND seen + idle > ?2",
+    [WEB_REMOVE] = "DELETE FROM web_sessions WHERE token = ?1",
+    [WEB_REMOVE_ENDED] = "DELETE FROM web_sessions WHERE ends <= ?1 OR seen + idle <= ?1",
+    [WEB_REMOVE_OLDEST] = "DELETE FROM web_sessions WHERE account = ?1 AND token NOT IN"
+                          " (SELECT token FROM web_sessions WHERE account = ?1"
+                          " ORDER BY seen DESC LIMIT ?2)",
+    [WEB_REMOVE_ALL] = "DELETE FROM web_sessions"
+                       " WHERE account = (SELECT number FROM accounts WHERE name = ?1)",
 };
 _Static_assert(ACCOUNT_SET_EMAIL == 1 && ACCOUNT_SET_HOME == 2 && ACCOUNT_SET_STATUS == 4 &&
                    ACCOUNT_SET_EXPIRES == 8 && ACCOUNT_SET_PASSWORD == 16 &&
@@ -151,7 +175,10 @@ int accounts_find(struct accounts *a, const struct store_find *q, struct account
     sqlite3_stmt *key = NULL;
     int known = 0;
 
-    const int found = ASK(&a->database, ACCOUNT_BY_NAME, &a->row, why, TEXT(q->name));
+    const int found =
+        q->token.len > 0
+            ? ASK(&a->database, ACCOUNT_BY_TOKEN, &a->row, why, BLOB(q->token), NUMBER(time(NULL)))
+            : ASK(&a->database, ACCOUNT_BY_NAME, &a->row, why, TEXT(q->name));
     if (found > 0)
         read_account(a->row, answer);
     /* A name that nobody has costs the same: its key is looked for too, with no account. */
@@ -370,7 +397,13 @@ int accounts_user_set(struct accounts *a, const void *message, uint64_t *number,
         CHANGE(&a->database, ACCOUNT_SET, why, TEXT(m->name), NUMBER(m->valid), TEXT(m->email),
                BLOB(m->home), NUMBER(m->status), NUMBER(m->expires), TEXT(m->password),
                NUMBER(m->rights), NUMBER(m->flags), NUMBER(m->max_sessions), NUMBER(m->bandwidth));
-    return changed == 0 ? no_account(why) : changed < 0 ? -1 : 0;
+    if (changed == 0)
+        return no_account(why);
+    /* Whoever came by what was valid before has to sign in anew. */
+    if (changed > 0 && (m->valid & (ACCOUNT_SET_PASSWORD | ACCOUNT_SET_STATUS)) != 0 &&
+        CHANGE(&a->database, WEB_REMOVE_ALL, why, TEXT(m->name)) < 0)
+        return -1;
+    return changed < 0 ? -1 : 0;
 }
 
 int accounts_user_delete(struct accounts *a, const void *message, uint64_t *number,
@@ -425,6 +458,8 @@ int accounts_login(struct accounts *a, const void *message, uint64_t *number, st
     uint8_t hash[32];
 
     (void)number;
+    if (m->token.len > 0)
+        return CHANGE(&a->database, WEB_SEEN, why, BLOB(m->token), NUMBER(now)) < 0 ? -1 : 0;
     const int changed = CHANGE(&a->database, ACCOUNT_LOGIN, why, TEXT(m->name), NUMBER(now));
     if (changed <= 0)
         return changed == 0 ? no_account(why) : -1;
@@ -435,4 +470,34 @@ int accounts_login(struct accounts *a, const void *message, uint64_t *number, st
                           BLOB(slice_of(hash, sizeof(hash))), NUMBER(now)) < 0
                ? -1
                : 0;
+}
+
+int accounts_web_add(struct accounts *a, const void *message, uint64_t *number, struct refusal *why)
+{
+    const struct store_web_add *m = message;
+    const time_t now = time(NULL);
+    struct database *d = &a->database;
+
+    (void)number;
+    if (m->token.len != WEB_TOKEN)
+        return refuse(why, EINVAL, "the hash of a web session's token has %d bytes", WEB_TOKEN);
+    const int64_t account = account_number(a, m->name, why);
+    if (account < 0 || CHANGE(d, WEB_REMOVE_ENDED, why, NUMBER(now)) < 0 ||
+        CHANGE(d, WEB_REMOVE_OLDEST, why, NUMBER(account), NUMBER(WEB_SESSIONS - 1)) < 0)
+        return -1;
+    const int added =
+        CHANGE(d, WEB_ADD, why, BLOB(m->token), NUMBER(account), TEXT(m->address), NUMBER(now),
+               NUMBER(m->idle_seconds), NUMBER(m->most_seconds), TEXT(m->password));
+    if (added == 0) /* since it was found right */
+        return refuse(why, ESTALE, "the account's password was changed");
+    return added < 0 ? -1 : 0;
+}
+
+int accounts_web_remove(struct accounts *a, const void *message, uint64_t *number,
+                        struct refusal *why)
+{
+    const struct store_web_remove *m = message;
+
+    (void)number;
+    return CHANGE(&a->database, WEB_REMOVE, why, BLOB(m->token)) < 0 ? -1 : 0;
 }

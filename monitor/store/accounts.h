@@ -1,5 +1,5 @@
-/* The accounts and their keys. Called by serve.c for each message; answers point into a row that
- * stays until accounts_done. */
+/* The accounts, their keys and web sessions. Called by serve.c for each message; answers point into
+ * a row that stays until accounts_done. */
 #ifndef SALLYPORT_STORE_ACCOUNTS_H
 #define SALLYPORT_STORE_ACCOUNTS_H
 
@@ -48,6 +48,10 @@ int accounts_user_delete(struct accounts *a, const void *user_delete, uint64_t *
 int accounts_key_add(struct accounts *a, const void *key_add, uint64_t *number,
                      struct refusal *why);
 int accounts_key_remove(struct accounts *a, const void *key_remove, uint64_t *number,
+                        struct refusal *why);
+int accounts_web_add(struct accounts *a, const void *store_web_add, uint64_t *number,
+                     struct refusal *why);
+int accounts_web_remove(struct accounts *a, const void *store_web_remove, uint64_t *number,
                         struct refusal *why);
 int accounts_login(struct accounts *a, const void *store_login, uint64_t *number,
                    struct refusal *why);

@@ -57,7 +57,7 @@ static int put_hex(json_t *json, const char *key, struct slice bytes)
 /* Any bytes. Empty: the field is left out. */
 static int put_text(json_t *json, const char *key, struct slice bytes)
 {
-    static const char unknown[] = "\xef\xbf\xbd"; /* U+FFFD */
+    struct slice rest = bytes;
     char *text;
     size_t len = 0;
     uint32_t code;
@@ -65,15 +65,14 @@ static int put_text(json_t *json, const char *key, struct slice bytes)
 
     if (bytes.len == 0)
         return 0;
-    if ((text = malloc(bytes.len * 3)) == NULL)
+    if ((text = calloc(bytes.len, 3)) == NULL)
         return -1;
-    for (size_t at = 0; at < bytes.len;) {
-        const size_t n = utf8_sequence(slice_of(bytes.data + at, bytes.len - at), &code);
-        memcpy(text + len, n > 0 ? (const char *)bytes.data + at : unknown, n > 0 ? n : 3);
-        len += n > 0 ? n : 3;
-        at += n > 0 ? n : 1;
-        whole = whole && n > 0;
-    }
+    do {
+        const struct slice shown = utf8_take(&rest, &code);
+        memcpy(text + len, shown.data, shown.len);
+        len += shown.len;
+        whole = whole && code != UTF8_NONE;
+    } while (rest.len > 0);
     int r = put(json, key, json_stringn_nocheck(text, len));
     free(text);
     if (r == 0 && !whole)

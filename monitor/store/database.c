@@ -39,6 +39,16 @@ static const char *const migrations[] = {
     "CREATE TABLE uids (uid INTEGER PRIMARY KEY) STRICT;"
     "INSERT OR IGNORE INTO uids SELECT uid FROM accounts;"
     "PRAGMA user_version = 2;",
+
+    /* 3: web sessions, by the SHA-256 of their tokens; idle in seconds */
+    "CREATE TABLE web_sessions ("
+    "  token BLOB NOT NULL PRIMARY KEY,"
+    "  account INTEGER NOT NULL REFERENCES accounts (number) ON DELETE CASCADE,"
+    "  address TEXT NOT NULL, created INTEGER NOT NULL, seen INTEGER NOT NULL,"
+    "  idle INTEGER NOT NULL, ends INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX web_sessions_by_account ON web_sessions (account);"
+    "PRAGMA user_version = 3;",
 };
 #define SCHEMA_VERSION (sizeof(migrations) / sizeof(migrations[0]))
 

@@ -208,6 +208,8 @@ static const struct {
     [MSG_key_add] = {.change = accounts_key_add},
     [MSG_key_next] = {.handle = on_key_next},
     [MSG_key_remove] = {.change = accounts_key_remove},
+    [MSG_store_web_add] = {.change = accounts_web_add},
+    [MSG_store_web_remove] = {.change = accounts_web_remove},
 };
 
 /* Room for the struct of any message that the table names. */
@@ -225,6 +227,8 @@ union any_message {
     struct key_add key_add;
     struct key_next key_next;
     struct key_remove key_remove;
+    struct store_web_add web_add;
+    struct store_web_remove web_remove;
 };
 
 static void dispatch(struct store *s)

@@ -107,7 +107,7 @@ static const char *check_rights(const struct user_set *a)
 static const char *check_flags(const struct user_set *a)
 {
     return (a->flags & ~(uint32_t)(ACCOUNT_DURABLE | ACCOUNT_ATOMIC | ACCOUNT_BOTH |
-                                   ACCOUNT_DATA_FRESH | ACCOUNT_LAX_CLOSE)) != 0
+                                   ACCOUNT_DATA_FRESH | ACCOUNT_LAX_CLOSE | ACCOUNT_TRASH)) != 0
                ? "unknown flag"
                : NULL;
 }

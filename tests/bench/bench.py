@@ -1,6 +1,7 @@
 """What every `make bench-X` shares: servers and clients pinned to a core each, the processor time of a
 server with all its processes, runs in turns (machines drift within seconds: only ratios of one run
 count), the table and build/bench/X.json."""
+import atexit
 import contextlib
 import json
 import os
@@ -8,6 +9,8 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
@@ -25,6 +28,23 @@ def note(text):
 def pin_self():
     """This process, and the clients that it starts."""
     os.sched_setaffinity(0, {CLIENT_CORE})
+
+
+def clients_speak(suite):
+    """TLS 1.3 with one cipher suite, for every client of this process. Before ssl is loaded, which has no
+    call for it."""
+    with tempfile.NamedTemporaryFile("w", suffix=".cnf", delete=False) as f:
+        f.write(f"""openssl_conf = all
+[all]
+ssl_conf = ssl
+[ssl]
+system_default = default
+[default]
+MinProtocol = TLSv1.3
+Ciphersuites = {suite}
+""")
+    atexit.register(os.unlink, f.name)
+    os.environ["OPENSSL_CONF"] = f.name
 
 
 def on_server_core():
@@ -53,6 +73,25 @@ def processor_seconds(pid):
             continue
         total += sum(int(n) for n in fields[11:15])
     return total / TICK
+
+
+def measured(table, one, work, amount, act, rounds=1, before=None):
+    """One run: speed (amount a second) and processor time of the server, of the best round; what comes
+    before each is not counted."""
+    taken = []
+    for _ in range(rounds):
+        if before:
+            before()
+        time.sleep(0.2)
+        cpu, began = processor_seconds(one.pid), time.monotonic()
+        act()
+        wall = time.monotonic() - began
+        time.sleep(0.3)
+        taken.append((processor_seconds(one.pid) - cpu, wall))
+    used, wall = min(taken)
+    table.add(work, "speed", one.name, amount / wall)
+    table.add(work, "cpu", one.name, used)
+    note(f"  {work:18} {one.name:10} {amount / wall:12.1f}/s  {used:7.2f} s")
 
 
 def own_memory(pid):

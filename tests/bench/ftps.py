@@ -11,18 +11,7 @@ from pathlib import Path
 import bench
 import ftp_peers
 
-CLIENTS = tempfile.NamedTemporaryFile("w", suffix=".cnf")
-CLIENTS.write("""openssl_conf = all
-[all]
-ssl_conf = ssl
-[ssl]
-system_default = default
-[default]
-MinProtocol = TLSv1.3
-Ciphersuites = TLS_AES_128_GCM_SHA256
-""")
-CLIENTS.flush()
-os.environ["OPENSSL_CONF"] = CLIENTS.name  # before ssl is loaded, which has no call for this
+bench.clients_speak("TLS_AES_128_GCM_SHA256")
 import ssl
 
 import ftps_clients
@@ -56,25 +45,6 @@ def login(one):
 def base(one):
     """Where the files are, as the account sees it."""
     return "/files" if one.name == "vsftpd" else ""
-
-
-def measured(table, one, work, amount, act, rounds=1, before=None):
-    """One run: speed (amount a second) and processor time of the server, of the best round; what comes
-    before each is not counted."""
-    taken = []
-    for _ in range(rounds):
-        if before:
-            before()
-        time.sleep(0.2)
-        cpu, began = bench.processor_seconds(one.pid), time.monotonic()
-        act()
-        wall = time.monotonic() - began
-        time.sleep(0.3)
-        taken.append((bench.processor_seconds(one.pid) - cpu, wall))
-    used, wall = min(taken)
-    table.add(work, "speed", one.name, amount / wall)
-    table.add(work, "cpu", one.name, used)
-    bench.note(f"  {work:18} {one.name:10} {amount / wall:12.1f}/s  {used:7.2f} s")
 
 
 def store(ftp, path, content):
@@ -148,16 +118,16 @@ def works(table, one, source):
     gigabytes = BULK / 1e9
     with login(one) as ftp:
         content = source.read_bytes()
-        measured(table, one, "bulk down aes128-gcm", 4 * gigabytes, lambda: bulk_down(ftp, one))
+        bench.measured(table, one, "bulk down aes128-gcm", 4 * gigabytes, lambda: bulk_down(ftp, one))
         with bench.warm(one.files, BULK * 5 // 4):
-            measured(table, one, "bulk up aes128-gcm", gigabytes, lambda: store(ftp, f"{base(one)}/up", content), 4,
+            bench.measured(table, one, "bulk up aes128-gcm", gigabytes, lambda: store(ftp, f"{base(one)}/up", content), 4,
                      lambda: (one.files / "up").unlink(missing_ok=True))
-        measured(table, one, "small files up", SMALL, lambda: small_up(ftp, one))
-        measured(table, one, "small files down", SMALL, lambda: small_down(ftp, one))
-        measured(table, one, f"list {MANY}", 1, lambda: listing(ftp, one, "LIST"))
+        bench.measured(table, one, "small files up", SMALL, lambda: small_up(ftp, one))
+        bench.measured(table, one, "small files down", SMALL, lambda: small_down(ftp, one))
+        bench.measured(table, one, f"list {MANY}", 1, lambda: listing(ftp, one, "LIST"))
         if one.name != "vsftpd":  # has no MLSD
-            measured(table, one, f"mlsd {MANY}", 1, lambda: listing(ftp, one, "MLSD"))
-    measured(table, one, "login password", LOGINS, lambda: logins(one))
+            bench.measured(table, one, f"mlsd {MANY}", 1, lambda: listing(ftp, one, "MLSD"))
+    bench.measured(table, one, "login password", LOGINS, lambda: logins(one))
     idle(table, one)
 
 

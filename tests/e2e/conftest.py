@@ -106,6 +106,14 @@ def ftps(make_shared):
     return one
 
 
+@pytest.fixture(scope="module")
+def https(make_shared):
+    """The same, serving HTTPS too."""
+    one = make_shared(start=False).serve_https().start()
+    one.add("alice")
+    return one
+
+
 @pytest.fixture
 def server(make_server, keys):
     """The same, for one test."""

@@ -22,7 +22,7 @@ IS_ROOT = os.geteuid() == 0
 SANITIZED = "asan" in BUILD.name
 PATIENCE = 3 if SANITIZED else 1  # the sanitizers' build is slower
 PROGRAMS = ("sallyportd", "sallyport", "sallyport-store", "sallyport-files", "sallyport-hash", "sallyport-sftp",
-            "sallyport-ftps")
+            "sallyport-ftps", "sallyport-https")
 
 # The leak checker would need system calls that no process of the house may make.
 ENVIRONMENT = {"PATH": os.environ["PATH"], "ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
@@ -191,9 +191,10 @@ class Server:
             },
             "sftp": {"listen": "127.0.0.1 ::1" if has_ipv6() else "127.0.0.1", "port": self.port},
             "ftps": {"enabled": "no"},
+            "https": {"enabled": "no"},
             "limits": {"penalty_exempt": "127.0.0.1 ::1"},
         }
-        self.ftps_port = self.implicit_port = None
+        self.ftps_port = self.implicit_port = self.https_port = self.redirect_port = None
         self.configure(settings or {})
         askpass = self.place / "askpass"
         askpass.write_text('#!/bin/sh\nprintf "%s\\n" "$SALLYPORT_TEST_PASSWORD"\n')
@@ -207,6 +208,15 @@ class Server:
         self.configure({"ftps": {
             "enabled": "yes", "listen": self.settings["sftp"]["listen"], "port": self.ftps_port, "implicit": "yes",
             "implicit_port": self.implicit_port, "passive_ports": passive_range(), **settings,
+        }})
+        return self
+
+    def serve_https(self, **settings):
+        """HTTPS too, and the plain HTTP that only redirects, on ports of its own; before the start."""
+        self.https_port, self.redirect_port = free_port(), free_port()
+        self.configure({"https": {
+            "enabled": "yes", "listen": self.settings["sftp"]["listen"], "port": self.https_port,
+            "redirect_port": self.redirect_port, **settings,
         }})
         return self
 

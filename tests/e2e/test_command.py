@@ -132,7 +132,8 @@ def test_add_show_list(down):
     assert account == {
         "name": "Bob", "status": "enabled", "email": "bob@example.org", "uid": uid, "gid": account["gid"],
         "expires": "2030-01-31T12:00:00Z", "password": True, "keys": 0, "rights": ["list", "read"], "durable": True,
-        "atomic": False, "both": True, "data_fresh": False, "lax_close": False, "max_sessions": 2, "bandwidth": 3 << 20, "last_login": None,
+        "atomic": False, "trash": False, "both": True, "data_fresh": False, "lax_close": False, "max_sessions": 2, "bandwidth": 3 << 20,
+        "last_login": None,
     }  # fmt: skip
     assert [a["name"] for a in down.json("user", "list")] == ["Bob"]
     row = down.command("user", "list").stdout.splitlines()
@@ -196,8 +197,8 @@ def test_set(down):
     def now():
         return down.json("user", "show", "bob")
 
-    answer = down.json("user", "set", "bob", "--rights", "+list,+mkdir,-read", "--atomic")
-    assert answer["rights"] == ["list", "mkdir"] and answer["durable"] and answer["atomic"]
+    answer = down.json("user", "set", "bob", "--rights", "+list,+mkdir,-read", "--atomic", "--trash")
+    assert answer["rights"] == ["list", "mkdir"] and answer["durable"] and answer["atomic"] and answer["trash"]
     down.command("user", "set", "bob", "--no-durable", "--rights", "all", "--email", "b@c")
     assert len(now()["rights"]) == 7 and not now()["durable"] and now()["atomic"] and now()["email"] == "b@c"
     down.command("user", "set", "bob", "--rights", "none", "--email", "", "--expires", "2020-01-01")

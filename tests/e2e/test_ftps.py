@@ -141,10 +141,12 @@ def test_a_thousand_transfers_on_one_connection(ftps, folder, tls):
 
 
 def test_a_session_of_its_own_is_refused(ftps, folder):
-    with ftps_clients.session(ftps, resume=False) as ftp:
-        with pytest.raises((ftplib.Error, ssl.SSLError, OSError)):
-            ftp.nlst(f"/{folder}")
-        assert ftp.voidcmd("NOOP").startswith("200")
+    with ftps_clients.Talk(ftps, ftps_clients.Talk.OPEN) as talk:
+        data = talk.dial()
+        talk.expect(f"NLST /{folder}", "^150 ")
+        with talk.context.wrap_socket(data, server_hostname="127.0.0.1"):
+            assert talk.reply().startswith("522")
+        talk.expect("NOOP", "^200 ")
 
 
 def test_a_session_of_its_own_where_the_account_may(ftps, folder):

@@ -10,24 +10,26 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 import ftps_clients
+import https_clients
 import sshlow
 from server import IS_ROOT, Process, wait_for
 
 WORKER_IDS = range(40000, 45000)
-WORKERS = ("sallyport-sftp", "sallyport-ftps")
+WORKERS = ("sallyport-sftp", "sallyport-ftps", "sallyport-https")
 SANDBOXED = (*WORKERS, "sallyport-files", "sallyport-store", "sallyport-hash")
 PASSWORD = "correct horse"
 
 
 @pytest.fixture(scope="module")
 def busy(make_shared, payload_file, keys):
-    """A server with four sessions of three accounts: over SFTP one with a file open for writing and one
-    for reading, over FTPS one that has transferred and is idle. Yields the server and its sessions as the
-    command tells them."""
-    server = make_shared(start=False).serve_ftps().start()
+    """A server with six sessions of four accounts: over SFTP one with a file open for writing and one
+    for reading, over FTPS one that has transferred and is idle, over HTTPS one that was let in by a cookie
+    and one by a password, both idle. Yields the server and its sessions as the command tells them."""
+    server = make_shared(start=False).serve_ftps().serve_https().start()
     server.add("alice", keys=[keys["ed25519"].with_suffix(".pub")])
     server.add("bob")
     server.add("carol")
+    server.add("dora")
     server.put_file("read", payload_file)
     clients = [sshlow.login(server, "alice"), sshlow.login(server, "alice"), sshlow.login(server, "bob")]
     writing = clients[0].open("/written", "wb")
@@ -38,10 +40,17 @@ def busy(make_shared, payload_file, keys):
     ftps = ftps_clients.session(server, "carol")
     ftps.storbinary("STOR stored", io.BytesIO(b"y" * 100_000))
     assert ftps.nlst() == ["stored"]
-    sessions = wait_for("four sessions", lambda: open_sessions(server, 4))
-    wait_for("spares", lambda: len(server.children("sallyport-sftp")) >= 5 and len(server.children("sallyport-ftps")) >= 3)
+    browser, program = https_clients.Web(server, "dora"), https_clients.Web(server, "carol", basic=True)
+    for web in (browser, program):
+        assert web.put("/over-https", b"z" * 100_000).status == 201
+    sessions = wait_for("six sessions", lambda: open_sessions(server, 6))
+    server.tokens = [browser.token, browser.csrf]
+    server.tls = tls_secrets(server)
+    wait_for("spares", lambda: len(server.children("sallyport-sftp")) >= 5 and len(server.children("sallyport-ftps")) >= 3
+             and len(server.children("sallyport-https")) >= 4 and server.json("status")["spares"] >= 6)
     yield server, sessions
-    ftps.close()
+    for client in (browser, program, ftps, server.tls[0]):
+        client.close()
     for client in clients:
         client.get_channel().get_transport().close()
 
@@ -49,6 +58,17 @@ def busy(make_shared, payload_file, keys):
 @pytest.fixture(scope="module")
 def payload_file():
     return os.urandom(1_000_000)
+
+
+def tls_secrets(server):
+    """A connection to the HTTPS port, and what its two ends alone may know: each secret of its TLS
+    session, as the client's key log has it."""
+    context = https_clients.context_of(server, "1.3")
+    context.keylog_filename = str(server.place / "keylog")
+    wire = https_clients.Wire(server, context=context)
+    assert wire.alive()
+    lines = [line.split() for line in (server.place / "keylog").read_text().splitlines() if not line.startswith("#")]
+    return wire.socket, {label: bytes.fromhex(secret) for label, _random, secret in lines if "TRAFFIC_SECRET_0" in label}
 
 
 def open_sessions(server, count):
@@ -65,7 +85,7 @@ def test_the_family_is_complete(busy):
     names = [p.name for p in family(server)]
     assert names.count("sallyport-store") == 1
     assert names.count("sallyport-hash") == 2
-    assert names.count("sallyport-files") == 4
+    assert names.count("sallyport-files") == 6
     assert set(names) == set(SANDBOXED)
     assert {s["worker_pid"] for s in sessions} | {s["agent_pid"] for s in sessions} <= {p.pid for p in family(server)}
 
@@ -169,6 +189,8 @@ def test_descriptors_of_workers(busy):
         error = found.pop(2)[1]
         assert error == "/dev/null" or os.environ.get("SALLYPORT_BUILD", "").endswith("asan"), error
         assert [found.pop(n)[0] for n in (3, 4, 5)] == ["socket"] * 3, "monitor, client, agent"
+        if session["protocol"] == "https":
+            assert found == {}, "no file is open"
         if session["protocol"] == "ftps":
             assert found.pop(6)[1] == "/dev/null", "the place of a data connection, which there is none of"
         for number, (kind, target) in found.items():
@@ -176,8 +198,8 @@ def test_descriptors_of_workers(busy):
             files.add(os.path.basename(target))
     assert files == {"written", "read"}
     live = {s["worker_pid"] for s in sessions}
-    for program, extra in zip(WORKERS, ({}, {6: "/dev/null"})):
-        spares = [p for p in server.children(program) if p.pid not in live]
+    for program, extra in zip(WORKERS, ({}, {6: "/dev/null"}, {})):
+        spares = [p for p in server.children(program) if p.pid not in live and 4 not in descriptors(p)]
         assert spares
         for spare in spares:
             found = descriptors(spare)
@@ -277,11 +299,25 @@ def test_no_key_and_no_hash_in_the_memory_of_workers_and_agents(busy):
     held = b"".join(memory(server.monitor))
     for name in ("host_ed25519", "tls.key"):
         assert any(value in held for key, value in needles if key == name), f"the scan finds {name} where it is"
+    token, csrf = server.tokens
+    holders = {"token": [], "csrf": [], **{label: [] for label in server.tls[1]}}
     for process in [p for program in (*WORKERS, "sallyport-files") for p in server.children(program)]:
         whole = b"".join(memory(process))
         assert len(whole) > 1_000_000, process
         for name, needle in needles:
             assert needle not in whole, (process, name)
+        for name, needle in {"token": token.encode(), "csrf": csrf.encode(), **server.tls[1]}.items():
+            if needle in whole:
+                holders[name].append(process)
+    # What belongs to one connection is in its own worker's memory and in no other's.
+    session, = [s for s in server.sessions() if s["account"] == "dora"]
+    for name in ("token", "csrf"):
+        assert [p.pid for p in holders[name]] == [session["worker_pid"]], name
+    for label in server.tls[1]:
+        assert len(holders[label]) <= 1 and all(p.name == "sallyport-https" for p in holders[label]), (label, holders[label])
+    assert any(holders[label] for label in server.tls[1]), "the scan finds a secret of TLS where it is"
+    for secret in [bytes.fromhex(token), *server.tls[1].values()]:
+        assert secret not in held, "nor does the monitor keep them"
 
 
 @pytest.mark.needs_root
@@ -298,7 +334,7 @@ def test_files_that_others_may_not_read(busy):
 def test_status_tells_what_is_in_force(busy):
     server, _ = busy
     status = server.json("status")
-    assert status["sessions"] == 4
+    assert status["sessions"] == 6
     assert status["pid"] == server.monitor.pid
     assert bool(status["privileged"]) == IS_ROOT
     text = server.command("status").stdout
@@ -310,4 +346,7 @@ def test_the_log_holds_no_secret(busy):
     log = server.log()
     assert PASSWORD not in log and "$y$" not in log
     for path in (server.place / "state").iterdir():
-        assert PASSWORD.encode() not in path.read_bytes(), path
+        for secret in (PASSWORD, *server.tokens):
+            assert secret.encode() not in path.read_bytes(), path
+        assert bytes.fromhex(server.tokens[0]) not in path.read_bytes(), path
+    assert not any(token in log for token in server.tokens)

@@ -36,6 +36,7 @@ import server as server_module  # noqa: E402
 SETTLE_SECONDS = 40
 REPEATS = 4  # growth that goes on so often is a leak
 HASHERS = SPARES = 2
+WORKERS = ("sallyport-sftp", "sallyport-ftps", "sallyport-https")
 # libcrypto 3 sets itself up with its first call, and crashes by itself when it has no memory then. Both
 # programs make that call at once when they start.
 LIBCRYPTO_START = ("sign_prepare (", "audit_hash (audit_chain.c")
@@ -50,7 +51,7 @@ def stage(build, place):
     may pass."""
     for name in o.PROGRAMS:
         shutil.copy2(build / "faults" / name, place / name)
-    for name in ("sallyport", "sallyport-sftp", "sallyport-ftps"):
+    for name in ("sallyport", *WORKERS):
         shutil.copy2(build / name, place / name)
 
 
@@ -89,7 +90,7 @@ class Lane:
 
     def make(self):
         settings = {"server": {"hashers": HASHERS, "spare_workers": SPARES, "log_level": "info"}, "limits": {"login_grace": 15}}
-        self.server = server_module.Server(settings).serve_ftps()
+        self.server = server_module.Server(settings).serve_ftps().serve_https()
         self.server.configure({"server": {"home_base": self.homes}})
         self.server.homes = self.homes
         self.server.expected_security = None
@@ -103,8 +104,9 @@ class Lane:
         if self.keys is None:
             self.keys = {name: paramiko.ECDSAKey.generate() for name in ("bob", "wrong")}
         key = self.keys["bob"]
-        self.server.add("bob", None, keys=[f"{key.get_name()} {key.get_base64()} bob"])
-        self.server.add("carol", scenario.PASSWORD)
+        self.server.add("bob", None, keys=[f"{key.get_name()} {key.get_base64()} bob"], trash=True)
+        for name in ("carol", "dave"):
+            self.server.add(name, scenario.PASSWORD)
         scenario.reset(self.server)
 
     def fresh(self):
@@ -140,7 +142,7 @@ class Lane:
             run.all()
         except AssertionError as trouble:
             wrong.append(str(trouble))
-        if point is not None and self.orders.fired and self.is_step(point) and {f"login {name}" for name in scenario.ACCOUNTS} <= run.done.keys():
+        if point is not None and self.orders.fired and self.is_step(point) and scenario.AGENTS <= run.done.keys():
             wrong.append("a session was opened though a step of its agent's sandbox failed")
         self.orders.off()
         self.alive()
@@ -181,7 +183,7 @@ class Lane:
             s = json.loads(done.stdout)
             names = collections.Counter(p.name for p in self.server.monitor.children())
             last = f"{s} {names}"
-            return s["connections"] == 0 and s["store_pid"] and s["hashers"] == HASHERS and s["spares"] == 2 * SPARES and sum(names.values()) == 1 + HASHERS + 2 * SPARES
+            return s["connections"] == 0 and s["store_pid"] and s["hashers"] == HASHERS and s["spares"] == len(WORKERS) * SPARES and sum(names.values()) == 1 + HASHERS + s["spares"]
 
         try:
             server_module.wait_for("quiet", quiet, SETTLE_SECONDS)

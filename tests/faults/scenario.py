@@ -2,10 +2,12 @@
 nobody is let in by a wrong proof, and what was acknowledged is there."""
 import contextlib
 import ftplib
+import http.client
 import io
 import json
 import logging
 import os
+import shutil
 import socket
 import stat
 
@@ -14,6 +16,7 @@ import paramiko.sftp
 from paramiko.sftp import CMD_CLOSE, CMD_EXTENDED
 
 import ftps_clients
+import https_clients
 from server import wait_for
 
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)
@@ -23,8 +26,9 @@ FIXED = bytes(range(256)) * 300  # what `fixed` holds: never changed
 TIMEOUT = 25
 # paramiko 2 has this type under another name than paramiko 3.
 int64 = getattr(paramiko.sftp, "int64", None) or paramiko.py3compat.long
-TROUBLES = (OSError, EOFError, paramiko.SSHException, socket.timeout, ftplib.Error)
-ACCOUNTS = ("alice", "bob", "carol")
+TROUBLES = (OSError, EOFError, paramiko.SSHException, socket.timeout, ftplib.Error, http.client.HTTPException)
+ACCOUNTS = ("alice", "bob", "carol", "dave")
+AGENTS = {"login alice", "login bob", "login carol", "dave's list", "dave's program"}  # what each agent's session is known by
 
 
 class Let(AssertionError):
@@ -96,6 +100,7 @@ class Run:
         self.step("alice's connection", self.by_password)
         self.step("bob's connection", self.by_key)
         self.step("carol's connection", self.by_ftps)
+        self.step("dave's connections", self.by_https)
         self.step("change", self.change)
 
     def change(self):
@@ -159,7 +164,7 @@ class Run:
         f.flush()
         f._closed = True
 
-    # -- bob: by key; his files are written in place
+    # -- bob: by key; his files are written in place, and what he removes goes to his trash
 
     def by_key(self):
         with connection(self.server.port) as t:
@@ -175,6 +180,7 @@ class Run:
                 self.step("bob's fsync", self.sync, sftp)
                 self.step("bob's mkdir", sftp.mkdir, "folder")
                 self.step("bob's rmdir", sftp.rmdir, "folder")
+                self.step("bob's remove", sftp.remove, "fixed")
 
     def sync(self, sftp):
         f = sftp.open("cut", "r+b")
@@ -211,6 +217,36 @@ class Run:
         if not {"fixed", "kept"} <= names:
             raise AssertionError(f"a listing over FTPS without an error has {names}")
 
+    # -- dave: over HTTPS, by a web session, and with his password in each request
+
+    def by_https(self):
+        with contextlib.closing(https_clients.Web(self.server, "dave", sign_in=False)) as web:
+            if web.sign_in(password="wrong").token:
+                raise Let("dave was signed in with a wrong password")
+            if not web.sign_in().token:
+                raise OSError("dave cannot sign in")
+            self.done["login dave"] = True
+            self.step("dave's list", self.list_by_https, web)
+            self.step("dave's put", told, web.put, "/new", self.data)
+            self.step("dave's get", self.get_by_https, web)
+            self.step("dave's program", self.by_program)
+            if self.step("dave's sign out", told, web.sign_out) and web.state() == 200:
+                self.done["dave's token lives"] = True
+
+    def by_program(self):
+        with contextlib.closing(https_clients.Web(self.server, "dave", basic=True)) as web:
+            self.get_by_https(web)
+
+    def get_by_https(self, web):
+        got = told(web.read, "/fixed").body
+        if got != FIXED:
+            raise AssertionError(f"`fixed` was read as {len(got)} other bytes over HTTPS, without an error")
+
+    def list_by_https(self, web):
+        names = {entry["name"] for entry in told(web.list, "/").json["entries"]}
+        if not {"fixed", "kept"} <= names:
+            raise AssertionError(f"a listing over HTTPS without an error has {names}")
+
     # -- afterwards
 
     def home(self, name):
@@ -219,7 +255,7 @@ class Run:
     def judge(self):
         """What is wrong, as sentences."""
         wrong = []
-        alice, bob, carol = map(self.home, ACCOUNTS)
+        alice, bob, carol, dave = map(self.home, ACCOUNTS)
         if "lines of the audit log are being lost" in self.server.log()[self.log_from:]:
             wait_for("the line about lost lines", lambda: any(line["event"] == "audit-lost" for line in self.audit()))
         audit = self.audit()
@@ -251,8 +287,14 @@ class Run:
         need("bob's cut", lambda: content(bob / "cut") == b"cut", "the file has another size")
         if "bob's mkdir" in self.done and "bob's rmdir" in self.done and (bob / "folder").exists():
             wrong.append("bob's rmdir was acknowledged, and the folder is there")
+        need("bob's remove", lambda: not (bob / "fixed").exists(), "the file is there")
+        if FIXED not in [content(bob / "fixed")] + [content(p) for p in (bob / ".trash").glob("* fixed")]:
+            wrong.append("bob's file is neither in its place nor in the trash")
         need("carol's put", lambda: content(carol / "new") == self.data, "the file holds something else")
         need("carol's active put", lambda: content(carol / "active") == self.small, "the file holds something else")
+        need("dave's put", lambda: content(dave / "new") == self.data, "the file holds something else")
+        if "dave's token lives" in self.done and "lines of the audit log are being lost" not in self.server.log()[self.log_from:]:
+            wrong.append("dave's signing out was acknowledged, and his token is good")
         if content(alice / "fixed") != FIXED:
             wrong.append("a file was changed that nobody changed")
         if "change" in self.done:
@@ -275,12 +317,15 @@ class Run:
         expected = [
             ("login alice", dict(event="login", account="alice")), ("login bob", dict(event="login", account="bob")),
             ("login carol", dict(event="login", account="carol", protocol="ftps")),
+            ("login dave", dict(event="login", account="dave", protocol="https")),
+            ("dave's put", dict(event="upload", account="dave", path="/new", result="ok")),
             ("carol's put", dict(event="upload", account="carol", path="/new", result="ok")),
             ("put", dict(event="upload", account="alice", path="/new", result="ok")),
             ("replace", dict(event="modify", account="alice", path="/kept", result="ok")),
             ("rename", dict(event="rename", path="/new", to="/moved", result="ok")),
             ("mkdir", dict(event="mkdir", account="alice", path="/folder", result="ok")),
             ("bob's put", dict(event="upload", account="bob", path="/new", result="ok")),
+            ("bob's remove", dict(event="remove", account="bob", path="/fixed", result="ok")),
         ]
         if not getattr(self, "warned", False):
             expected.append(("change", dict(event="account-change", account="alice")))
@@ -289,6 +334,14 @@ class Run:
             for what, fields in expected
             if what in self.done and not any(all(line.get(k) == v for k, v in fields.items()) for line in audit)
         ]
+
+
+def told(ask, *arguments):
+    """An answer over HTTPS that says that it was done."""
+    answer = ask(*arguments)
+    if answer.status >= 400:
+        raise OSError(f"{ask.__name__}: {answer}")
+    return answer
 
 
 def content(path):
@@ -317,7 +370,9 @@ def reset(server):
     for name in ACCOUNTS:
         home = server.homes / name
         for entry in os.scandir(home):
-            if entry.is_dir(follow_symlinks=False):
+            if entry.name == ".trash":
+                shutil.rmtree(entry.path)
+            elif entry.is_dir(follow_symlinks=False):
                 os.rmdir(entry.path)
             elif entry.name not in ("fixed", "kept", "cut"):
                 os.unlink(entry.path)

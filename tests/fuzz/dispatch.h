@@ -74,4 +74,35 @@ void ftps_acts(struct monitor *m, struct child *c, uint8_t act, struct slice byt
 void ftps_told(struct ftps_shown *f, const struct session *s, struct envelope *e);
 void ftps_check(const struct ftps_shown *f, const struct session *s, bool opened);
 
+/* ---- dispatch_https.c: HTTPS sessions ----------------------------------------------------------
+ */
+
+#define HTTPS_ACTS      (FTPS_ACTS + FTPS_ACT_KINDS) /* model_worker_acts: those from here on */
+#define HTTPS_ACT_KINDS 8
+
+/* What an HTTPS session has shown and was told. */
+struct https_shown {
+    bool is, signing_in, by_token, known, wanted;
+    uint8_t password[32], token[32]; /* their SHA-256, as shown last */
+    uint8_t id[32];                  /* of the TLS session that was asked for last */
+};
+void https_says(struct https_shown *h, const struct session *s, const struct envelope *e);
+/* A login is tried; by a password, or (NULL) otherwise. */
+void https_tries(struct https_shown *h, const struct session *s, const struct auth_password *try);
+void https_acts(struct monitor *m, struct child *c, uint8_t act, struct slice user,
+                struct slice bytes);
+/* The password shown was right for an account with this hash; was it, in the minute before? */
+void https_was_right(const struct https_shown *h, const char *name, const struct secret *hash);
+bool https_is_right(const struct https_shown *h, const char *name, const struct secret *hash);
+/* The store: whose web session this is (NULL: nobody's), a new one, one that has ended. */
+const char *https_token_name(struct slice hash);
+void https_web_added(const struct store_web_add *add);
+void https_web_removed(const struct store_web_remove *remove);
+/* proven: its login was shown, as the account of this name. */
+void https_told(struct https_shown *h, const struct session *s, const struct envelope *e,
+                bool proven, const char *name);
+void https_check(const struct https_shown *h, const struct session *s, bool proven,
+                 const char *name);
+void https_end(void);
+
 #endif

@@ -213,6 +213,20 @@ static void told_connection(struct ftps_shown *f, struct envelope *e)
     f->port = 0;
 }
 
+/* The TLS of HTTPS is FTPS' but that nothing is signed after the login. */
+static void https_signs(struct ftps_shown *f, const struct session *s, const struct envelope *e)
+{
+    struct https_setup setup;
+
+    if (decode_https_setup(e, &setup) == 0) {
+        must(s->kind == WORKER_HTTPS && setup.certificates.len == 1);
+        f->key = setup.certificates.data[0];
+    } else if (e->type == MSG_signature && s->kind == WORKER_HTTPS) {
+        must(s->account[0] == '\0');
+        told_signature(f, s, e);
+    }
+}
+
 void ftps_told(struct ftps_shown *f, const struct session *s, struct envelope *e)
 {
     struct ftps_setup setup;
@@ -226,6 +240,7 @@ void ftps_told(struct ftps_shown *f, const struct session *s, struct envelope *e
     if (s->kind != WORKER_FTPS) {
         must(e->type != MSG_ftps_setup && e->type != MSG_data_port &&
              e->type != MSG_data_connection);
+        https_signs(f, s, e);
         return;
     }
     if (decode_ftps_setup(e, &setup) == 0) {
@@ -244,7 +259,8 @@ void ftps_told(struct ftps_shown *f, const struct session *s, struct envelope *e
 
 void ftps_check(const struct ftps_shown *f, const struct session *s, bool opened)
 {
-    must(s->kind == WORKER_FTPS || (s->data.port == NULL && s->tls_key == NULL));
+    must(s->kind == WORKER_FTPS || s->data.port == NULL);
+    must(s->kind != WORKER_SFTP || s->tls_key == NULL);
     must(s->data.port == NULL || (opened && !s->ended && f->port != 0));
     must(s->exchange.session_id_len == 0 || s->kind == WORKER_SFTP);
 }

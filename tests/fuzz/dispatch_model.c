@@ -1,7 +1,8 @@
 /* The other account of what a login has shown, for fuzz_dispatch.c: kept from what the children say
  * and are told, never from what the monitor thinks. It knows one Ed25519 key pair of accounts and
  * signs with it itself; a password is right when the hasher's answer equals the account's hash.
- * What FTPS sessions get (signatures, data connections) is told apart in dispatch_ftps.c. */
+ * What FTPS sessions get (signatures, data connections) is told apart in dispatch_ftps.c, what
+ * HTTPS sessions get (tokens, TLS sessions, agents on demand) in dispatch_https.c. */
 #include <openssl/evp.h>
 
 #include "common/sshwire.h"
@@ -28,13 +29,14 @@ static struct shown {
     struct secret hash;
     bool agent_ready, opened;
     struct ftps_shown ftps;
+    struct https_shown https;
 } shown[SESSIONS_MAX];
 static size_t shown_count;
 
 static struct find {
     uint32_t id;
     char name[ACCOUNT_NAME_MAX + 1];
-    bool own_key;
+    bool own_key, unknown; /* unknown: the token of no web session */
 } finds[FINDS_MAX];
 static size_t find_count;
 static pid_t finds_of; /* which store was asked */
@@ -201,10 +203,12 @@ void model_worker_says(struct monitor *m, struct child *c, struct slice bytes, u
     struct auth_password password;
     struct auth_query query;
     struct auth_key key;
+    struct auth_token token;
 
     if (s != NULL && e != NULL && fd_count == 0) {
         struct shown *w = shown_of(s->number);
         ftps_says(&w->ftps, e);
+        https_says(&w->https, s, e);
         if (decode_sign_exchange(e, &sign) == 0) {
             free((void *)w->preimage.data);
             w->preimage = slice_of(exact_copy(sign.preimage), sign.preimage.len);
@@ -214,6 +218,12 @@ void model_worker_says(struct monitor *m, struct child *c, struct slice bytes, u
             new_try(w, query.user, e->type);
         } else if (decode_auth_password(e, &password) == 0) {
             new_try(w, password.user, e->type);
+            https_tries(&w->https, s, &password);
+        } else if (decode_auth_token(e, &token) == 0) {
+            const bool by_token = w->https.by_token;
+            new_try(w, slice_of(NULL, 0), e->type);
+            https_tries(&w->https, s, NULL);
+            w->https.by_token = by_token;
         } else if (decode_auth_key(e, &key) == 0) {
             new_try(w, key.user, e->type);
             note_key(w, &key);
@@ -257,7 +267,7 @@ void model_worker_acts(struct monitor *m, struct child *c, uint8_t how, struct s
     uint8_t preimage[1024];
     char name[ACCOUNT_NAME_MAX + 1];
     const struct session *s = session_of(m, c);
-    const uint8_t act = how % (FTPS_ACTS + FTPS_ACT_KINDS);
+    const uint8_t act = how % (HTTPS_ACTS + HTTPS_ACT_KINDS);
 
     if (s == NULL)
         return;
@@ -298,8 +308,10 @@ void model_worker_acts(struct monitor *m, struct child *c, uint8_t how, struct s
     default:
         if (act < FTPS_ACTS)
             act_key(m, c, act, name);
-        else
+        else if (act < HTTPS_ACTS)
             ftps_acts(m, c, act - FTPS_ACTS, bytes);
+        else
+            https_acts(m, c, act - HTTPS_ACTS, user, bytes);
     }
 }
 
@@ -309,7 +321,11 @@ static void note_account(struct shown *w, const struct envelope *e)
     struct account a;
 
     w->usable = false;
-    if (decode_account(e, &a) < 0 || !slice_is(a.name, w->name))
+    if (decode_account(e, &a) < 0)
+        return;
+    if (w->in_hand == MSG_auth_token) /* the store says whose it is, and is believed */
+        must(slice_copy(a.name, w->name, sizeof(w->name)) == 0);
+    else if (!slice_is(a.name, w->name))
         return;
     w->usable = a.status == ACCOUNT_ENABLED && (a.expires == 0 || a.expires >= LATER);
     w->both = (a.flags & ACCOUNT_BOTH) != 0;
@@ -319,6 +335,11 @@ static void note_account(struct shown *w, const struct envelope *e)
     if (w->usable && w->in_hand == MSG_auth_key && a.key_known == 1 &&
         (w->good_signature || !w->own_key))
         w->methods |= AUTH_PUBLICKEY;
+    if (w->usable && w->in_hand == MSG_auth_token)
+        w->methods |= AUTH_PASSWORD;
+    if (w->usable && w->in_hand == MSG_auth_password &&
+        https_is_right(&w->https, w->name, &w->hash))
+        w->methods |= AUTH_PASSWORD;
 }
 
 static void store_says(const struct monitor *m, struct child *c, struct slice bytes)
@@ -326,7 +347,10 @@ static void store_says(const struct monitor *m, struct child *c, struct slice by
     const struct envelope *e = envelope_of(bytes);
 
     for (const struct store_request *r = m->store.first; e != NULL && r != NULL; r = r->next) {
-        if (r->id == e->id && r->who != 0)
+        uint32_t asked = MSG_NONE; /* it may be another question than a login's */
+        if (r->len >= sizeof(asked))
+            memcpy(&asked, r->bytes, sizeof(asked));
+        if (r->id == e->id && asked == MSG_store_find)
             note_account(shown_of(r->who), e);
     }
     child_says(c, bytes, 0);
@@ -357,7 +381,7 @@ void model_store_answers(const struct monitor *m, struct child *c, uint8_t how, 
         .max_sessions = (how & 64) != 0,
         .key_known = f.own_key,
     };
-    if ((how & 1) == 0)
+    if ((how & 1) == 0 || f.unknown)
         len = message_encode(MSG_nothing_more, f.id, &none, answer, sizeof(answer));
     else
         len = message_encode(MSG_account, f.id, &a, answer, sizeof(answer));
@@ -389,8 +413,10 @@ void model_hasher_answers(struct monitor *m, struct child *c, uint8_t how, struc
     if (job != NULL && e != NULL && decode_hashed(e, &hashed) == 0) {
         struct shown *w = shown_of(job->session);
         if (w->usable && w->in_hand == MSG_auth_password && w->hash.len > 0 &&
-            slice_equal(hashed.hash, secret_slice(&w->hash)))
+            slice_equal(hashed.hash, secret_slice(&w->hash))) {
             w->methods |= AUTH_PASSWORD;
+            https_was_right(&w->https, w->name, &w->hash);
+        }
     }
     child_says(c, bytes, 0);
 }
@@ -428,24 +454,57 @@ void model_ready(struct child *c)
 
 /* ---- what the monitor says ---------------------------------------------------------------------
  */
+/* A web session is made for who signs in, has shown what it needs, and with the hash that it was
+ * shown by. */
+static void told_web_add(const struct envelope *e)
+{
+    struct store_web_add add;
+    bool due = false;
+
+    must(decode_store_web_add(e, &add) == 0);
+    for (size_t i = 0; i < shown_count; i++) {
+        const struct shown *w = &shown[i];
+        due = due || (w->https.signing_in && has_shown(w) && slice_is(add.name, w->name) &&
+                      slice_equal(add.password, secret_slice(&w->hash)));
+    }
+    must(due);
+    https_web_added(&add);
+}
+
+static void note_find(const struct envelope *e, struct find *f)
+{
+    struct store_find find;
+    bool due = false;
+
+    must(decode_store_find(e, &find) == 0);
+    const char *name = https_token_name(find.token);
+    for (size_t i = 0; i < shown_count; i++)
+        due = due || (shown[i].https.by_token &&
+                      slice_equal(find.token, slice_of(shown[i].https.token, 32)));
+    must(find.token.len == 0 || (due && find.name.len == 0 && find.key.len == 0));
+    f->id = e->id;
+    f->own_key = slice_equal(find.key, slice_of(user_blob, sizeof(user_blob)));
+    f->unknown = find.token.len > 0 && name == NULL;
+    must(slice_copy(name != NULL ? slice_text(name) : find.name, f->name, sizeof(f->name)) == 0);
+}
+
 static void told_store(struct child *c, const struct envelope *e)
 {
     const struct store_done done = {0};
-    struct store_find find;
+    struct store_web_remove remove;
 
     if (finds_of != c->pid)
         find_count = 0;
     finds_of = c->pid;
+    if (e->type == MSG_store_web_add)
+        told_web_add(e);
+    if (decode_store_web_remove(e, &remove) == 0)
+        https_web_removed(&remove);
     if (e->type == MSG_store_setup) {
         model_ready(c);
     } else if (e->type == MSG_store_find) {
-        must(decode_store_find(e, &find) == 0);
-        if (find_count == FINDS_MAX)
-            return;
-        struct find *f = &finds[find_count++];
-        f->id = e->id;
-        f->own_key = slice_equal(find.key, slice_of(user_blob, sizeof(user_blob)));
-        must(slice_copy(find.name, f->name, sizeof(f->name)) == 0);
+        if (find_count < FINDS_MAX)
+            note_find(e, &finds[find_count++]);
     } else if (e->type != MSG_store_audit_source) {
         child_tells(c, MSG_store_done, e->id, &done);
     }
@@ -473,7 +532,7 @@ static void told_agent(const struct shown *w, const struct envelope *e)
 
     if (decode_agent_setup(e, &setup) < 0)
         return;
-    must(has_shown(w));
+    must(has_shown(w) && (!w->https.is || w->https.known));
     must(slice_is(setup.account, w->name) && setup.uid == w->uid && setup.session == w->number);
 }
 
@@ -499,6 +558,7 @@ void model_told(struct monitor *m, struct child *c, struct envelope *e)
     if (e->type == MSG_signature && s->kind == WORKER_SFTP)
         told_signature(w);
     ftps_told(&w->ftps, s, e);
+    https_told(&w->https, s, e, has_shown(w), w->name);
     if (decode_verdict(e, &verdict) < 0)
         return;
     must((verdict.outcome == VERDICT_OPEN) == (e->fd_count == 1));
@@ -518,11 +578,12 @@ void model_check(const struct monitor *m)
         must(s->tries < m->config.limits_tries || s->state == STATE_ENDING);
         must(!s->ended || s->state == STATE_ENDING);
         ftps_check(&w->ftps, s, w->opened);
+        https_check(&w->https, s, has_shown(w), w->name);
         if (s->state == STATE_OPEN)
             must(has_shown(w) && w->agent_ready && strcmp(s->account, w->name) == 0);
         if (s->state == STATE_GREETED)
             must(s->account[0] == '\0' && s->agent_link < 0);
-        if (s->state == STATE_GREETED || s->state == STATE_OPEN)
+        if (s->state == STATE_GREETED || s->state == STATE_KNOWN || s->state == STATE_OPEN)
             must(s->login.password.len == 0 && s->login.hash.len == 0);
     }
 }
@@ -560,5 +621,6 @@ void model_end(void)
     for (size_t i = 0; i < shown_count; i++)
         free((void *)shown[i].preimage.data);
     shown_count = find_count = 0;
+    https_end();
     finds_of = 0;
 }

@@ -229,12 +229,14 @@ static struct address address_make(uint8_t last)
     return a;
 }
 
-/* Of either protocol, from one of two addresses. */
+/* Of any protocol, from one of two addresses. */
 static void new_client(uint8_t how)
 {
     struct arrival arrival = {
         .fd = dup(STDIN_FILENO),
-        .kind = (how & 2) != 0 ? WORKER_FTPS : WORKER_SFTP,
+        .kind = (how & 8) != 0   ? WORKER_HTTPS
+                : (how & 2) != 0 ? WORKER_FTPS
+                                 : WORKER_SFTP,
         .implicit = (how & 4) != 0,
         .address = address_make(1 + (how & 1)),
         .local = model_local(),
@@ -309,7 +311,8 @@ static void operator_acts(uint8_t how)
 /* Returns a connection that the step has made, or -1. */
 static int step(uint8_t what, uint8_t how, struct slice bytes)
 {
-    struct child *const worker = pick(CHILD_WORKER, how >> 6);
+    struct child *const worker = pick(
+        CHILD_WORKER, (how >> 6) + 4u * (what / STEP_KINDS / 2)); /* its lowest bit: round_done */
 
     switch (what % STEP_KINDS) {
     case 0: /* a worker says any bytes */
@@ -387,6 +390,7 @@ static void begin(const struct config *config)
     snprintf(m->empty_dir, sizeof(m->empty_dir), "/nowhere");
     must(m->limits != NULL);
     model_begin(m);
+    must(web_prepare(m) == 0);
     must(store_start(m) == 0 && hashers_start(m) == 0);
     sessions_spares(m);
     for (size_t i = 0; i < child_count; i++) {
@@ -412,6 +416,7 @@ static void finish(void)
     while (m->waiting_count > 0)
         close(m->waiting[--m->waiting_count].fd);
     limits_free(m->limits);
+    tls_sessions_free(m);
     model_end();
 }
 
@@ -426,6 +431,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         config.server_spare_workers = 1;
         config.server_hashers = 1;
         config.limits_tries = 3;
+        config.https_enabled = 1;
         config.ftps_passive_ports = (struct id_range){PORTS_FIRST, PORTS_LAST};
         model_prepare();
         log_open_hook(discard, LOG_LEVEL_DEBUG);

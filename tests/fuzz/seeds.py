@@ -260,6 +260,61 @@ def ftps():
     yield "long-line", session(b"CWD " + b"a" * 8190 + b"\nPWD\nCWD /" + b"b/" * 2047 + b"\nMLST\nMKD c\n")
 
 
+def http():
+    """What is read (0 a connection, 1 a form, 2 a form of any type, 3 a value), into what pieces it is cut, and the bytes."""
+    def connection(text, piece=0):
+        return bytes([0, piece]) + text.replace(b"\n", b"\r\n")
+
+    def request(*lines, line=b"GET / HTTP/1.1", body=b""):
+        return b"\n".join([line, b"Host: a", *lines]) + b"\n\n" + body
+
+    names = re.findall(r'^FIELD\(\w+, "([\w-]+)", (\w+)', (TOP / "https-worker/fields.def").read_text(), re.M)
+    framing = {"Host", "Content-Length", "Transfer-Encoding", "Connection", "Expect"}
+    for name, rule in names:
+        if name not in framing:
+            yield f"field-{name.lower()}", connection(request(name.encode() + b": x"))
+    post = b"POST /api/x HTTP/1.1"
+    yield "get", connection(request(b"Accept: text/html, */*;q=0.8", b"Accept-Encoding: gzip, br;q=0.5", b"Cookie: a=b; s=abc"))
+    yield "pipelined", connection(request() + request(line=b"HEAD /files/a%20b?inline HTTP/1.1") + request(line=b"OPTIONS * HTTP/1.1"), 7)
+    yield "absolute", connection(request(line=b"GET https://a/b?path=%2Fc&path HTTP/1.1") + request(line=b"GET https://b/ HTTP/1.1"))
+    yield "http-1.0", connection(b"GET / HTTP/1.0\nConnection: keep-alive\n\nGET / HTTP/1.0\n\n")
+    yield "length", connection(request(b"Content-Length: 5", b"Expect: 100-continue", line=post, body=b"abcde") + request())
+    yield "chunked", connection(request(b"Transfer-Encoding: chunked", line=post, body=b"5\nabcde\n3;x=\"y\"\nfgh\n0\nRepr-Digest: sha-256=:AAAA:\nA: b\n\n") + request(), 3)
+    yield "both-lengths", connection(request(b"Content-Length: 5", b"Transfer-Encoding: chunked", line=post, body=b"0\n\nGET"))
+    yield "two-lengths", connection(request(b"Content-Length: 5", b"Content-Length: 5", line=post))
+    yield "bare-lf", bytes(2) + b"GET / HTTP/1.1\nHost: a\n\n"
+    yield "obs-fold", connection(request(b"A: b", b" c"))
+    yield "chunk-bare-lf", bytes(2) + b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1;a\nx\r\n0\r\n\r\n"
+    yield "conditions", connection(request(b'If-Match: "x", W/"y"', b'If-None-Match: "z"', b"If-Modified-Since: Fri, 21 Nov 2025 15:00:00 GMT") +
+                                   request(b"If-Unmodified-Since: Friday, 21-Nov-25 15:00:00 GMT", b'If-Range: "x"', b"Range: bytes=0-1,-5,1000-"))
+    yield "credentials", connection(request(b"Authorization: Basic YTpi", b'Cookie: s="abc"; s=abd'))
+    yield "digests", connection(request(b"Repr-Digest: sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:", b"Want-Repr-Digest: sha-512=3, sha-256=10"))
+    yield "tus", connection(request(b"Tus-Resumable: 1.0.0", b"Upload-Length: 5", b"Upload-Metadata: path L2EvYg==,replace eWVz,x", b"Upload-Checksum: md5 1B2M2Y8AsgTpgAmY7PhCfg==", line=post))
+    form = b"""--b
+Content-Disposition: form-data; name="csrf"
+
+t0k
+--b
+Content-Disposition: form-data; name="file"; filename="a%22.txt"
+Content-Type: text/plain
+
+he\rllo
+
+--
+--x
+--b--
+""".replace(b"\n", b"\r\n")
+    yield "form", bytes([1, 0]) + form
+    yield "form-in-pieces", bytes([1, 3]) + form
+    kind = b'multipart/form-data; boundary="b"'
+    yield "form-type", bytes([2, 5, len(kind)]) + kind + form
+    for name, value in {"date": b"Sun, 06 Nov 1994 08:49:37 GMT", "date-850": b"Sunday, 06-Nov-94 08:49:37 GMT", "date-c": b"Sun Nov  6 08:49:37 1994",
+                        "ranges": b"bytes=0-1,-5,1000-2000,1500-", "basic": b"Basic YTpi", "cookies": b"a=b; s=abc", "path": b"/files/a%20b/%C3%BC/", "query": b"path=%2Fa+b&name=c&name=d",
+                        "disposition": b'form-data; name="file"; filename="a.txt"', "host": b"[::1]:8443", "base64": b"Zm9vYg==", "any": bytes(range(256)),
+                        "utf-8": "\u00fc\u20ac\u2028\U0001f600\"\\".encode() + b"\xff\xc3"}.items():
+        yield f"value-{name}", bytes([3, 2]) + value
+
+
 def dispatch():
     def step(what, how=0, data=b""):
         return bytes([what, how]) + struct.pack("<H", len(data)) + data
@@ -295,9 +350,12 @@ def dispatch():
     yield "operator", exchange + password + known + hashed + agent + step(8, 0) + step(8, 1) + step(7, 4)
     yield "closed-link", exchange + password + step(9, 0) + known + hashed + agent
     yield "many-clients", step(2, 0) * 5 + ready + step(1, 0x40) + step(1, 0x80)
-    # The FTPS spare is the second worker; a client of it, logged in; another after it.
+    # The FTPS spare is the second worker; a client of it, logged in; another is the fifth (after SFTP's second).
+    def acts(worker, act, data=b""):
+        return step(1 + 22 * (worker // 4), (worker & 3) << 6 | act, data)
+
     def ftps(act, data=b"", worker=1):
-        return step(1, worker << 6 | act, data)
+        return acts(worker, act, data)
 
     signed = ftps(14, b"\0") + ftps(16, b"\0")
     login = step(2, 2) + ftps(14) + ftps(6) + known + hashed + agent
@@ -313,14 +371,54 @@ def dispatch():
     yield "ftps-before-login", step(2, 2) + passive
     yield "ftps-of-sftp", exchange + step(1, 14) + step(1, 18)
     yield "sftp-of-ftps", step(2, 2) + ftps(1)
-    yield "ftps-reload", login + step(8, 4) + ftps(14) + step(2, 6) + ftps(0, worker=3) + ftps(14, worker=3)
+    yield "ftps-reload", login + step(8, 4) + ftps(14) + step(2, 6) + ftps(0, worker=4) + ftps(14, worker=4)
     yield "ftps-passive", login + passive + connects + passive + passive + connects * 2 + step(7, 40) + ftps(10)
     yield "ftps-passive-of-another", login + passive + step(10, 1) + step(10, 2) + connects
     yield "ftps-passive-late", login + passive + step(7, 31) + connects
     yield "ftps-active", login + active + passive + active + connects
     yield "ftps-active-low", login + ftps(17, b"\0\x15")
-    yield "ftps-two", login + ftps(0, worker=3) + step(2, 3) + ftps(6, worker=3) + known + hashed + step(5, 0x10) + \
-        (passive + ftps(18, worker=3) + step(10, 0) + step(10, 1) + step(10, 5) + step(10, 4)) * 2 + ftps(10) + connects
+    yield "ftps-two", login + ftps(0, worker=4) + step(2, 3) + ftps(6, worker=4) + known + hashed + step(5, 0x10) + \
+        (passive + ftps(18, worker=4) + step(10, 0) + step(10, 1) + step(10, 5) + step(10, 4)) * 2 + ftps(10) + connects
+    # The HTTPS spare is the third worker, the next ones are the fifth and those after it.
+    def https(act, data=b"", worker=2):
+        return acts(worker, act, data)
+
+    def another(worker):
+        return step(2, 8) + https(0, worker=worker)
+
+    first, out = step(2, 8), https(27)
+    logged_in = first + https(14) + https(6) + known + hashed
+    signed_in = first + https(20) + known + hashed
+    by_token = another(4) + https(22, worker=4) + known
+    yield "https-known", logged_in + https(26) + agent + https(10)
+    yield "https-agent-twice", logged_in + https(26) + https(26) + agent + https(26)
+    yield "https-agent-early", first + https(26) + signed_in + https(26)
+    yield "https-agent-cannot", logged_in + https(26) + step(5, 1)
+    yield "https-two-accounts", logged_in + https(6, b"bob") + known + hashed + https(22)
+    yield "https-signs-later", logged_in + https(14) + https(16)
+    yield "https-sign-in", signed_in + by_token + https(26, worker=4) + agent + https(27, worker=4) + another(5) + https(22, worker=5) + known
+    yield "https-sign-in-wrong", first + (https(21) + known + hashed) * 4
+    yield "https-sign-in-both", first + https(20) + step(3, 0x19) + hashed + https(20, b"bob") + known + hashed
+    yield "https-sign-in-store-dies", first + https(20) + known + step(6, 1) + hashed + step(7, 6)
+    yield "https-token-both", signed_in + another(4) + https(22, worker=4) + step(3, 0x19) + (https(7, worker=4) + step(3, 0x19) + hashed) * 4
+    yield "https-token-disabled", signed_in + another(4) + https(22, worker=4) + step(3, 0x13) + https(6, worker=4) + known
+    yield "https-token-of-another", signed_in + another(4) + https(22, worker=4) + step(3, 0x31) + https(26, worker=4) + agent
+    yield "https-tokens", first + (https(23, b"x") + known) * 9
+    yield "https-token-short", first + https(23, bytes([99]))
+    yield "https-token-of-sftp", step(1, 22) + known
+    yield "https-two-by-token", signed_in + by_token + another(5) + https(22, worker=5) + known + https(27, worker=4)
+    yield "https-sign-out-by-password", logged_in + out
+    yield "https-remembered", logged_in + another(4) + https(6, worker=4) + known + https(26, worker=4) + agent
+    yield "https-remembered-late", logged_in + step(7, 61) + another(4) + https(6, worker=4) + known + hashed
+    yield "https-remembered-sign-in", logged_in + another(4) + https(20, worker=4) + known
+    yield "https-remembered-disabled", logged_in + another(4) + https(6, worker=4) + step(3, 0x13) + hashed
+    yield "https-tls", first + https(24, b"\1one") + https(25, b"\1one") + another(4) + https(25, b"\1", worker=4) + https(24, b"\1two", worker=4) + https(25, b"\1", worker=2)
+    yield "https-tls-late", first + https(24, b"\1one") + step(7, 250) * 15 + another(4) + https(25, b"\1", worker=4)
+    yield "https-tls-often", first + https(24, b"\1") * 3
+    yield "https-of-ftps", step(2, 2) + ftps(24, b"x") + ftps(26)
+    for name in ("auth_token", "tls_keep", "tls_find", "agent_wanted", "sign_out"):
+        own = {field: sample_value(kind, field) for kind, field in SCHEMA[name]}
+        yield f"raw-{name}", first + step(0, 0x84, message(name, **own))
     for name in ("sign_tls13", "sign_tls12", "data_passive", "data_active"):
         own = {field: sample_value(kind, field) for kind, field in SCHEMA[name]}
         yield f"raw-{name}", login + step(0, 0x44, message(name, **own))
@@ -333,7 +431,7 @@ def dispatch():
 
 
 TARGETS = {"message": messages, "preimage": preimages, "userauth": userauth, "sshkey": sshkeys, "wire": wire, "config": config,
-           "audit": audit, "report": report, "sftp": sftp, "ftps": ftps, "dispatch": dispatch}
+           "audit": audit, "report": report, "sftp": sftp, "ftps": ftps, "http": http, "dispatch": dispatch}
 
 
 def main():

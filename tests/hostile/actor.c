@@ -21,7 +21,7 @@
 const char *const stand_names[STAND_COUNT] = {
     [STAND_STARTING] = "starting", [STAND_SPARE] = "spare",       [STAND_GREETED] = "greeted",
     [STAND_KEYED] = "keyed",       [STAND_CHECKING] = "checking", [STAND_OPEN] = "open",
-    [STAND_ENDING] = "ending",     [STAND_AGENT] = "agent",
+    [STAND_ENDING] = "ending",     [STAND_AGENT] = "agent",       [STAND_KNOWN] = "known",
 };
 const char *const seen_names[] = {
     [SEEN_QUIET] = "quiet",
@@ -125,8 +125,7 @@ int client_connect(struct hostile *h, struct in_addr from)
 {
     const struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr = from};
     const struct sockaddr_in there = {.sin_family = AF_INET,
-                                      .sin_port =
-                                          htons(h->kind == ROLE_FTPS ? h->ftps_port : h->port),
+                                      .sin_port = htons(h->ports[h->kind]),
                                       .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -154,13 +153,18 @@ static void take_setup(struct hostile *h, struct actor *a)
 {
     struct worker_setup setup;
     struct ftps_setup ftps;
+    struct https_setup https;
 
     if (raw_receive(h, a->link, PATIENCE_MS) == 1 && a->kind == ROLE_FTPS &&
         decode_ftps_setup(&h->envelope, &ftps) == 0) {
         tls_take_certificate(h, ftps.certificates);
         return;
     }
-    if (decode_worker_setup(&h->envelope, &setup) < 0)
+    if (a->kind == ROLE_HTTPS && decode_https_setup(&h->envelope, &https) == 0) {
+        tls_take_certificate(h, https.certificates);
+        return;
+    }
+    if (a->kind != ROLE_SFTP || decode_worker_setup(&h->envelope, &setup) < 0)
         give_up("a worker was not set up");
     slice_copy(setup.nonce, a->nonce, sizeof(a->nonce));
     struct wire keys = wire_of(setup.host_keys);
@@ -258,17 +262,19 @@ void login_begin(struct hostile *h, struct actor *a)
     ask_by_key(h, a, ACCOUNT, signature, len);
 }
 
-static void log_in(struct hostile *h, struct actor *a)
+static void log_in(struct hostile *h, struct actor *a, enum stand stand)
 {
     enum verdict_outcome outcome;
 
-    if (a->kind == ROLE_FTPS) {
-        outcome = login_by_password(h, a, ACCOUNT, PASSWORD);
-    } else {
+    if (a->kind == ROLE_SFTP) {
         login_begin(h, a);
         outcome = actor_verdict(h, a);
+    } else {
+        outcome = login_by_password(h, a, ACCOUNT, PASSWORD);
     }
-    if (outcome != VERDICT_OPEN)
+    if (outcome == VERDICT_KNOWN && stand != STAND_KNOWN)
+        outcome = web_want_agent(h, a);
+    if (outcome != (stand == STAND_KNOWN ? VERDICT_KNOWN : VERDICT_OPEN))
         give_up("a good login was refused: see %s/log", h->place);
 }
 
@@ -306,13 +312,13 @@ void actor_make(struct hostile *h, enum stand stand, struct actor *a)
     actor_greet(h, a, address_next(h).s_addr);
     if (stand != STAND_GREETED &&
         stand != STAND_ENDING) { /* or a login would be refused for that */
-        if (a->kind == ROLE_FTPS)
-            tls_do(h, a);
-        else
+        if (a->kind == ROLE_SFTP)
             exchange_do(h, a);
+        else
+            tls_do(h, a);
     }
-    if (stand == STAND_OPEN || stand == STAND_AGENT)
-        log_in(h, a);
+    if (stand == STAND_OPEN || stand == STAND_AGENT || stand == STAND_KNOWN)
+        log_in(h, a, stand);
     if (stand == STAND_CHECKING)
         ask_in_vain(h, a);
     if (stand == STAND_ENDING)
@@ -328,6 +334,7 @@ static enum seen judge(struct hostile *h, uint32_t id, enum seen so_far)
     struct verdict verdict;
     struct file_status status;
     struct data_port port;
+    struct tls_found found;
 
     if (e->type == MSG_worker_stop || e->type == MSG_client)
         return so_far;
@@ -336,10 +343,8 @@ static enum seen judge(struct hostile *h, uint32_t id, enum seen so_far)
     if (e->type == MSG_verdict) {
         if (decode_verdict(e, &verdict) < 0)
             return SEEN_ODD;
-        return verdict.outcome == VERDICT_OPEN || verdict.outcome == VERDICT_KEY_OK ||
-                       verdict.outcome == VERDICT_PARTIAL
-                   ? SEEN_GOOD
-                   : SEEN_DENIED;
+        return verdict.outcome == VERDICT_DENIED || verdict.outcome == VERDICT_ENOUGH ? SEEN_DENIED
+                                                                                      : SEEN_GOOD;
     }
     if (e->type == MSG_file_status) {
         if (decode_file_status(e, &status) < 0)
@@ -348,6 +353,8 @@ static enum seen judge(struct hostile *h, uint32_t id, enum seen so_far)
     }
     if (e->type == MSG_data_port)
         return decode_data_port(e, &port) == 0 && port.port != 0 ? SEEN_GOOD : SEEN_DENIED;
+    if (e->type == MSG_tls_found)
+        return decode_tls_found(e, &found) == 0 && found.session.len > 0 ? SEEN_GOOD : SEEN_DENIED;
     if (e->type == MSG_data_connection)
         return e->fd_count == 1 ? SEEN_GOOD : SEEN_DENIED;
     return SEEN_GOOD;
@@ -364,8 +371,11 @@ enum seen actor_watch(struct hostile *h, struct actor *a, uint64_t security_befo
         children_wait(h, a->link, POLLIN, wait_ms);
     /* Answered by the monitor after it has handled what it took from the link. */
     const uint64_t events = server_status(h).security_events - security_before;
-    while ((r = raw_receive(h, a->link, 0)) == 1)
+    while ((r = raw_receive(h, a->link, 0)) == 1) {
         seen = judge(h, id, seen);
+        if (h->envelope.type == MSG_verdict && h->envelope.fd_count == 1 && a->agent < 0)
+            a->agent = envelope_take_fd(&h->envelope, 0); /* closed, it would end the session */
+    }
     h->security += events;
     if (r == 0)
         return events == 1 ? SEEN_ENDED : events == 0 ? SEEN_GONE : SEEN_ODD;

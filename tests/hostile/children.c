@@ -13,8 +13,8 @@
 
 const char *const role_programs[ROLE_COUNT] = {
     [ROLE_SFTP] = "sallyport-sftp",   [ROLE_FTPS] = "sallyport-ftps",
-    [ROLE_AGENT] = "sallyport-files", [ROLE_STORE] = "sallyport-store",
-    [ROLE_HASHER] = "sallyport-hash",
+    [ROLE_HTTPS] = "sallyport-https", [ROLE_AGENT] = "sallyport-files",
+    [ROLE_STORE] = "sallyport-store", [ROLE_HASHER] = "sallyport-hash",
 };
 
 void child_drop(struct child *c)

@@ -74,7 +74,7 @@ static void run_program(const struct hostile *h, const char *askpass)
                                  ask,
                                  NULL};
 
-    snprintf(port, sizeof(port), "%u", (unsigned)h->port);
+    snprintf(port, sizeof(port), "%u", (unsigned)h->ports[ROLE_SFTP]);
     snprintf(home, sizeof(home), "HOME=%s", h->place);
     snprintf(ask, sizeof(ask), "SSH_ASKPASS=%s", askpass);
     prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -30,7 +30,9 @@ static const struct {
     {MSG_auth_password, ROLE_SFTP, STAND_GREETED},  {MSG_worker_log,    ROLE_SFTP, STAND_GREETED},
     {MSG_worker_end,    ROLE_SFTP, STAND_GREETED},  {MSG_sign_tls13,    ROLE_FTPS, STAND_GREETED},
     {MSG_sign_tls12,    ROLE_FTPS, STAND_GREETED},  {MSG_data_passive,  ROLE_FTPS, STAND_OPEN},
-    {MSG_data_active,   ROLE_FTPS, STAND_OPEN},
+    {MSG_data_active,   ROLE_FTPS, STAND_OPEN},     {MSG_tls_keep,     ROLE_HTTPS, STAND_GREETED},
+    {MSG_tls_find,     ROLE_HTTPS, STAND_GREETED},  {MSG_auth_token,   ROLE_HTTPS, STAND_GREETED},
+    {MSG_agent_wanted, ROLE_HTTPS, STAND_KNOWN},    {MSG_sign_out,     ROLE_HTTPS, STAND_KNOWN},
     // clang-format on
 };
 
@@ -367,8 +369,11 @@ void fields_run(struct hostile *h)
     for (int t = MSG_NONE + 1; t < MSG_COUNT; t++) {
         const enum message_link link = message_info((enum message_type)t)->link;
         size_t i = 0;
-        if (link == WORKER_TO_AGENT)
+        if (link == WORKER_TO_AGENT) {
+            h->kind = t == MSG_file_upload ? ROLE_HTTPS : ROLE_SFTP;
             run_subject(h, (enum message_type)t, STAND_AGENT);
+            h->kind = ROLE_SFTP;
+        }
         if (link != WORKER_TO_MONITOR)
             continue;
         while (i < sizeof(allowed) / sizeof(allowed[0]) && allowed[i].type != (enum message_type)t)

@@ -10,6 +10,7 @@
  *   children.c  the stand-ins that the monitor started      client.c    a real client
  *   exchange.c  key exchanges and login signatures          rows.c      the matrices
  *   tls.c       TLS handshakes and what is signed for them
+ *   web.c       web sessions and kept TLS sessions
  *   samples.c   a well-formed sample of each message
  *
  * Every check is a case; what did not go as expected is printed. */
@@ -28,7 +29,8 @@
 
 #define PATIENCE_MS   20000 /* longer than anything takes on a busy machine */
 #define ACCOUNT       "demo"
-#define BOTH          "both" /* an account that needs key and password */
+#define BOTH          "both"  /* an account that needs key and password */
+#define OTHER         "other" /* one more, whose record the parts may change */
 #define PASSWORD      "correct horse"
 #define POOL_MAX      512
 #define PASSIVE_PORTS 4 /* of data connections: few, so that sessions meet on them */
@@ -39,7 +41,7 @@
 extern int answer_ms; /* how long an answer is waited for where one is due */
 
 /* Where a worker stands: the monitor's states, GREETED parted by whether there was a key exchange,
- * and the link to its agent. Columns of matrix.txt. */
+ * and the link to its agent; KNOWN is HTTPS' alone. Columns of matrix.txt. */
 enum stand {
     STAND_STARTING,
     STAND_SPARE,
@@ -49,13 +51,14 @@ enum stand {
     STAND_OPEN,
     STAND_ENDING,
     STAND_AGENT,
+    STAND_KNOWN,
     STAND_COUNT,
 };
 extern const char *const stand_names[STAND_COUNT];
 
-#define WORKER_ROLES 2 /* the first ones: kinds of worker */
+#define WORKER_ROLES 3 /* the first ones: kinds of worker */
 /* Whose place a stand-in takes. */
-enum role { ROLE_SFTP, ROLE_FTPS, ROLE_AGENT, ROLE_STORE, ROLE_HASHER, ROLE_COUNT };
+enum role { ROLE_SFTP, ROLE_FTPS, ROLE_HTTPS, ROLE_AGENT, ROLE_STORE, ROLE_HASHER, ROLE_COUNT };
 extern const char *const role_programs[ROLE_COUNT];
 
 /* A stand-in that the monitor has started. */
@@ -68,7 +71,7 @@ struct child {
 
 /* A compromised worker. */
 struct actor {
-    enum role kind; /* ROLE_SFTP or ROLE_FTPS */
+    enum role kind; /* one of the first WORKER_ROLES */
     pid_t pid;
     int link;   /* to the monitor */
     int orders; /* to the stand-in: its end is the process's end */
@@ -107,11 +110,11 @@ struct hostile {
     unsigned spares;    /* workers started ahead */
     bool new_kernel;    /* the monitor may have the kernel refuse descriptors */
     pid_t server;
-    bool root, stopped; /* stopped: its store is */
-    uint16_t port, ftps_port;
-    uint16_t passive_first; /* of PASSIVE_PORTS, this process's alone */
-    enum role kind;         /* of the workers that are asked for */
-    int listener;           /* for active data connections, at every address of this machine */
+    bool root, stopped;           /* stopped: its store is */
+    uint16_t ports[WORKER_ROLES]; /* that each kind of worker is served on */
+    uint16_t passive_first;       /* of PASSIVE_PORTS, this process's alone */
+    enum role kind;               /* of the workers that are asked for */
+    int listener; /* for active data connections, at every address of this machine */
     uint16_t listener_port;
     int orders, control, log;
     uint32_t next_id, next_address;
@@ -120,7 +123,9 @@ struct hostile {
     /* what it has */
     uint8_t host_key[BLOB_MAX], other_key[BLOB_MAX]; /* Ed25519 public blobs: its own, another's */
     size_t host_key_len, other_key_len;
-    EVP_PKEY *tls_key; /* public, of its certificate */
+    EVP_PKEY *tls_key;        /* public, of its certificate */
+    uint8_t tls_id[32];       /* of a TLS session that it keeps */
+    uint8_t token[WEB_TOKEN]; /* of a web session of the account */
     EVP_PKEY *user_key;
     uint8_t user_blob[BLOB_MAX];
     size_t user_blob_len;
@@ -150,6 +155,9 @@ void server_remove(struct hostile *h, bool keep);
 enum message_type server_ask(struct hostile *h, enum message_type type, const void *message);
 struct status_is server_status(struct hostile *h);
 void server_reload(struct hostile *h);
+/* Change an account; its password. */
+void server_set(struct hostile *h, const struct user_set *set);
+void server_password(struct hostile *h, const char *name, const char *password);
 /* Write the configuration with another time to log in, and reload. */
 void server_grace(struct hostile *h, unsigned seconds);
 /* Where the session of a worker stands, in the monitor's words. */
@@ -289,6 +297,23 @@ int passive_connect(struct in_addr from, uint16_t port);
 /* The connection that was brought with this id within the time; -1: none. */
 int data_taken(struct hostile *h, struct actor *a, uint32_t id, int wait_ms);
 
+/* ---- web.c -------------------------------------------------------------------------------- */
+
+/* Once a server: a TLS session and a web session that are good. */
+void web_prepare(struct hostile *h);
+/* Sign in with a password: a token for other connections. Returns the verdict's outcome. */
+enum verdict_outcome web_sign_in(struct hostile *h, struct actor *a, const char *user,
+                                 const char *password, uint8_t token[WEB_TOKEN]);
+/* Log in by a token. */
+enum verdict_outcome web_log_in(struct hostile *h, struct actor *a, struct slice token);
+/* Ask for the agent. */
+enum verdict_outcome web_want_agent(struct hostile *h, struct actor *a);
+void tls_keep_session(struct hostile *h, struct actor *a, const uint8_t id[32],
+                      struct slice session);
+/* Is this what is found under an id? Empty: nothing is. */
+bool tls_finds_session(struct hostile *h, struct actor *a, const uint8_t id[32],
+                       struct slice session);
+
 /* ---- samples.c ---------------------------------------------------------------------------- */
 
 struct sample {
@@ -360,7 +385,7 @@ enum cell { CELL_OK, CELL_DENY, CELL_BYE, CELL_NONE, CELL_END, CELL_COUNT };
 extern const char *const cell_names[CELL_COUNT];
 
 #define ROWS_MAX    256
-#define COLUMNS_MAX 8
+#define COLUMNS_MAX 9
 
 struct row {
     enum message_type type;
@@ -401,6 +426,7 @@ void fields_run(struct hostile *h);
 void liveness_run(struct hostile *h);
 void across_run(struct hostile *h);
 void across_ftps_run(struct hostile *h);
+void across_https_run(struct hostile *h);
 void agent_check(struct hostile *h);
 void agent_run(struct hostile *h);
 void files_check(struct hostile *h);

@@ -81,16 +81,16 @@ static void usage(FILE *out)
                  "  -m NAME   of matrix and counts only this message's rows\n"
                  "  -n COUNT  sessions of the endurance run (1000)\n"
                  "  -t N      only every Nth byte to cut at, only every Nth foreign message (1)\n"
-                 "  -p PART   only this part (matrix counts fields across across-ftps liveness "
-                 "endurance rights files\n"
-                 "            agent store hasher)\n"
+                 "  -p PART   only this part (matrix counts fields across across-ftps "
+                 "across-https liveness\n"
+                 "            endurance rights files agent store hasher)\n"
                  "  -w N      wait at most so many seconds for an answer (20)\n"
                  "  -k        keep the servers' folders\n"
                  "BUILD: the programs' folder. MATRICES: that of matrix.txt and the others.\n");
 }
 
 #define SFTP    (1u << ROLE_SFTP)
-#define WORKERS (SFTP | 1u << ROLE_FTPS)
+#define WORKERS (SFTP | 1u << ROLE_FTPS | 1u << ROLE_HTTPS)
 #define AGENTS  (1u << ROLE_AGENT)
 #define STORE   (1u << ROLE_STORE)
 #define HASHERS (1u << ROLE_HASHER)
@@ -109,6 +109,7 @@ static const struct {
     {"fields",    NULL,         fields_run,    WORKERS,                    0, 8, false},
     {"across",    NULL,         across_run,    WORKERS,                    0, 8, false},
     {"across-ftps", NULL,       across_ftps_run, WORKERS,                  0, 8, false},
+    {"across-https", NULL,      across_https_run, WORKERS,                 0, 8, false},
     {"liveness",  NULL,         liveness_run,  WORKERS,                    0, 8, false},
     {"endurance", NULL,         endurance_run, WORKERS,                    0, 8, false},
     {"agent",     agent_check,  agent_run,     SFTP | AGENTS,              0, 8, false},
@@ -156,6 +157,8 @@ static void begin(struct hostile *h, size_t part)
     h->spares = parts[part].spares;
     h->new_kernel = parts[part].new_kernel;
     server_start(h);
+    if ((h->stand_ins & 1u << ROLE_HTTPS) != 0)
+        web_prepare(h);
 }
 
 static bool same_server(size_t a, size_t b)

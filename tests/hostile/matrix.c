@@ -16,10 +16,15 @@ static struct matrix kinds[WORKER_ROLES] = {
     {.file = "matrix.txt",
      .section = "sftp",
      .columns = stand_names,
-     .column_count = STAND_COUNT,
+     .column_count = STAND_KNOWN,
      .known = sample_known},
     {.file = "matrix.txt",
      .section = "ftps",
+     .columns = stand_names,
+     .column_count = STAND_KNOWN,
+     .known = sample_known},
+    {.file = "matrix.txt",
+     .section = "https",
      .columns = stand_names,
      .column_count = STAND_COUNT,
      .known = sample_known},
@@ -68,7 +73,9 @@ static const char *proof(struct hostile *h, struct actor *a, const struct row *r
     }
     if (cell == CELL_BYE) {
         actor_drop(a);
-        if (!log_soon(h, log_from, "ended: its worker says: hostile goodbye"))
+        if (!log_soon(h, log_from,
+                      row->type == MSG_sign_out ? "ended: signed out"
+                                                : "ended: its worker says: hostile goodbye"))
             return "its reason is not in the log";
     }
     return NULL;
@@ -88,6 +95,16 @@ static enum seen wanted(enum cell cell, bool answers)
     }
 }
 
+/* The spare of the cell before may still be there: a worker without a client has no name, and is
+ * told by how many spares there are (server_state). */
+static void await_no_spare(struct hostile *h)
+{
+    const int64_t until = clock_now_ms() + PATIENCE_MS;
+
+    while (server_status(h).spares > 0 && clock_now_ms() < until)
+        children_wait(h, -1, 0, 1);
+}
+
 static void run_cell(struct hostile *h, const struct row *row, enum stand stand)
 {
     static struct sample s;
@@ -98,6 +115,8 @@ static void run_cell(struct hostile *h, const struct row *row, enum stand stand)
 
     if (stand == STAND_OPEN || stand == STAND_AGENT)
         home_reset(h);
+    if (stand == STAND_STARTING || stand == STAND_SPARE)
+        await_no_spare(h);
     actor_make(h, stand, &a);
     sample_make(h, &a, row->type, variant, &s);
     const uint64_t security = server_status(h).security_events;
@@ -127,8 +146,8 @@ void matrix_check(struct hostile *h)
         const struct matrix *m = &kinds[k];
         matrix_read(h, &kinds[k]);
         for (size_t i = 0; i < m->count; i++) {
-            for (int s = 0; s < STAND_AGENT; s++)
-                h->lets[k][m->rows[i].type] |= m->rows[i].cells[s] == CELL_OK;
+            for (size_t s = 0; s < m->column_count; s++)
+                h->lets[k][m->rows[i].type] |= s != STAND_AGENT && m->rows[i].cells[s] == CELL_OK;
         }
     }
 }
@@ -137,11 +156,13 @@ void matrix_run(struct hostile *h)
 {
     for (size_t k = 0; k < WORKER_ROLES; k++) {
         h->kind = (enum role)k;
-        for (size_t s = 0; s < STAND_COUNT; s++) {
+        for (size_t s = 0; s < kinds[k].column_count; s++) {
             if (s == STAND_CHECKING)
                 server_hold(h, true);
             for (size_t i = 0; i < kinds[k].count; i++) {
-                if (!row_skips(h, kinds[k].rows[i].type) && row_due(h, &kinds[k], i, s))
+                /* In its end nothing is heard, whatever it is: in a short run, by turns. */
+                const bool turn = s != STAND_ENDING || i % h->options.thin == 0;
+                if (turn && !row_skips(h, kinds[k].rows[i].type) && row_due(h, &kinds[k], i, s))
                     run_cell(h, &kinds[k].rows[i], (enum stand)s);
             }
             if (s == STAND_CHECKING)

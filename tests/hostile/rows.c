@@ -113,13 +113,15 @@ void matrix_read(const struct hostile *h, struct matrix *m)
     check_complete(path, m);
 }
 
-/* A message of another link is refused for that alone: in a short run, by turns. */
+/* A message of another link, or one that is never heard in this state, is refused for that alone,
+ * whatever is in it: in a short run, by turns. */
 bool row_due(const struct hostile *h, const struct matrix *m, size_t row, size_t column)
 {
-    const struct row *r = &m->rows[row];
+    bool heard = false;
 
-    return r->variant[0] != '\0' || r->cells[column] != CELL_END ||
-           (row + column) % h->options.thin == 0;
+    for (size_t i = 0; i < m->count; i++)
+        heard |= m->rows[i].type == m->rows[row].type && m->rows[i].cells[column] != CELL_END;
+    return heard || (row + column) % h->options.thin == 0;
 }
 
 void row_judge(struct hostile *h, const struct matrix *m, const struct row *row, size_t column,

@@ -1,6 +1,7 @@
 /* A well-formed sample of every message: those that workers may send as good as can be, so that
  * where they are allowed they succeed; the others with empty fields. Variants of a message are good
  * in all but the one thing that their name says. Called by matrix.c and fields.c. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -116,8 +117,9 @@ static void make_auth_password(struct hostile *h, struct actor *a, const char *v
                               .password = slice_text(PASSWORD)};
 
     (void)h, (void)a;
-    if (is(variant, "wrong"))
+    if (is(variant, "wrong") || is(variant, "sign-wrong"))
         m.password = slice_text("wrong horse");
+    m.sign_in = is(variant, "sign-in") || is(variant, "sign-wrong");
     if (is(variant, "empty"))
         m.password = slice_text("");
     if (is(variant, "nul")) /* the right one, then a NUL and more */
@@ -189,6 +191,74 @@ static void make_sign_tls12(struct hostile *h, struct actor *a, const char *vari
     if (is(variant, "sha1"))
         m.scheme = 0x0203;
     s->answers = true;
+    encode(s, &m);
+}
+
+/* A TLS session of this worker's own. */
+static void make_tls_keep(struct hostile *h, struct actor *a, const char *variant, struct sample *s)
+{
+    struct tls_keep m = {.id = slice_of(s->room, 32), .session = slice_of(s->room, 200)};
+
+    (void)h, (void)a;
+    memset(s->room, 0x11, 256); /* not in the slot of the one that web_prepare keeps */
+    if (is(variant, "nothing"))
+        m.session.len = 0;
+    if (is(variant, "short"))
+        m.id.len = 31;
+    if (is(variant, "no-id"))
+        m.id.len = 0;
+    encode(s, &m);
+}
+
+static void make_tls_find(struct hostile *h, struct actor *a, const char *variant, struct sample *s)
+{
+    struct tls_find m = {.id = slice_of(h->tls_id, sizeof(h->tls_id))};
+
+    (void)a;
+    if (is(variant, "unknown"))
+        m.id = slice_of(s->room, 32); /* of zeros */
+    if (is(variant, "short"))
+        m.id.len = 31;
+    if (is(variant, "no-id"))
+        m.id.len = 0;
+    s->answers = true;
+    encode(s, &m);
+}
+
+static void make_auth_token(struct hostile *h, struct actor *a, const char *variant,
+                            struct sample *s)
+{
+    struct auth_token m = {.token = keep(s, 0, slice_of(h->token, sizeof(h->token)))};
+
+    (void)a;
+    if (is(variant, "unknown"))
+        s->room[WEB_TOKEN / 2] ^= 1;
+    if (is(variant, "hash") && /* what the store has of it */
+        EVP_Q_digest(NULL, "SHA256", NULL, h->token, sizeof(h->token), s->room, NULL) != 1)
+        give_up("no hash");
+    if (is(variant, "short"))
+        m.token.len = WEB_TOKEN - 1;
+    if (is(variant, "nothing"))
+        m.token.len = 0;
+    s->answers = true;
+    encode(s, &m);
+}
+
+static void make_agent_wanted(struct hostile *h, struct actor *a, const char *variant,
+                              struct sample *s)
+{
+    const struct agent_wanted m = {0};
+
+    (void)h, (void)a, (void)variant;
+    s->answers = true;
+    encode(s, &m);
+}
+
+static void make_sign_out(struct hostile *h, struct actor *a, const char *variant, struct sample *s)
+{
+    const struct sign_out m = {0};
+
+    (void)h, (void)a, (void)variant;
     encode(s, &m);
 }
 
@@ -273,6 +343,7 @@ void home_handles(struct hostile *h, struct actor *a, uint32_t *file, uint32_t *
 /* All requests of files, each on what home_reset has made. */
 union file_request {
     struct file_open open;
+    struct file_upload upload;
     struct file_close close;
     struct file_stat stat;
     struct file_hstat hstat;
@@ -367,13 +438,44 @@ static bool fill_by_handle(enum message_type type, union file_request *m, uint32
     }
 }
 
+/* An upload that was begun and put down. */
+static void upload_put_down(struct hostile *h, struct actor *a, char id[UPLOAD_ID + 1])
+{
+    const struct file_upload begin = {.path = slice_text("/u"), .size = 1, .mtime_ns = -1};
+    struct upload_opened opened;
+    struct file_close close = {.whole = CLOSE_BROKEN};
+
+    if (send_file_upload(a->agent, 1, &begin) < 0 || raw_receive(h, a->agent, PATIENCE_MS) != 1 ||
+        decode_upload_opened(&h->envelope, &opened) < 0 ||
+        slice_copy(opened.id, id, UPLOAD_ID + 1) < 0)
+        give_up("the agent begins no upload");
+    close.handle = opened.handle;
+    if (send_file_close(a->agent, 1, &close) < 0 || raw_receive(h, a->agent, PATIENCE_MS) != 1)
+        give_up("the agent puts no upload down");
+}
+
+/* To go on with one; without an agent to have one from, and as "new", to begin one. */
+static void fill_upload(struct hostile *h, struct actor *a, const char *variant,
+                        union file_request *m, char id[UPLOAD_ID + 1])
+{
+    slice_copy(slice_text(is(variant, "no-handle") ? "0123456789abcdef01234567" : ""), id,
+               UPLOAD_ID + 1);
+    if ((variant == NULL || variant[0] == '\0') && a->agent >= 0 && a->kind == ROLE_HTTPS)
+        upload_put_down(h, a, id);
+    m->upload = (struct file_upload){
+        .path = slice_text("/u"), .id = slice_text(id), .size = 1, .mtime_ns = -1};
+}
+
 static void make_file_request(struct hostile *h, struct actor *a, const char *variant,
                               struct sample *s)
 {
     union file_request m = {0};
     uint32_t file = 0, copy = 0, folder = 0;
+    char id[UPLOAD_ID + 1];
 
-    if (!fill_by_path(s->type, &m)) {
+    if (s->type == MSG_file_upload) {
+        fill_upload(h, a, variant, &m, id);
+    } else if (!fill_by_path(s->type, &m)) {
         if (a->agent >= 0 && !is(variant, "no-handle"))
             home_handles(h, a, &file, &copy, &folder);
         else
@@ -396,6 +498,23 @@ static int put_file(int home, const char *name, const char *bytes, const struct 
     return done ? 0 : -1;
 }
 
+/* Uploads that nobody will end. */
+static void remove_uploads(int home)
+{
+    static const char hidden[] = ".sallyport-upload.";
+    const struct dirent *entry;
+    DIR *folder = fdopendir(dup(home));
+
+    if (folder == NULL)
+        give_up("the home cannot be read: %s", strerror(errno));
+    rewinddir(folder);
+    while ((entry = readdir(folder)) != NULL) {
+        if (strncmp(entry->d_name, hidden, sizeof(hidden) - 1) == 0)
+            unlinkat(home, entry->d_name, 0);
+    }
+    closedir(folder);
+}
+
 void home_reset(struct hostile *h)
 {
     static const char *const files[] = {"c", "m", "s", "h", "v"};
@@ -406,6 +525,7 @@ void home_reset(struct hostile *h)
         give_up("%s: %s", h->home, strerror(errno));
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
         unlinkat(home, files[i], 0);
+    remove_uploads(home);
     for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
         unlinkat(home, folders[i], AT_REMOVEDIR);
     if (put_file(home, "f", "a file\n", h) < 0 || put_file(home, "v", "", h) < 0 ||
@@ -432,7 +552,12 @@ static const struct {
     {MSG_data_active, make_data_active, "nobody service nothing too-large"},
     {MSG_auth_query, make_auth_query, "unknown nobody algorithm"},
     {MSG_auth_key, make_auth_key, "half wrong unsigned nobody algorithm"},
-    {MSG_auth_password, make_auth_password, "half wrong nobody empty nul"},
+    {MSG_auth_password, make_auth_password, "half wrong nobody empty nul sign-in sign-wrong"},
+    {MSG_tls_keep, make_tls_keep, "nothing short no-id"},
+    {MSG_tls_find, make_tls_find, "unknown short no-id"},
+    {MSG_auth_token, make_auth_token, "unknown hash short nothing"},
+    {MSG_agent_wanted, make_agent_wanted, ""},
+    {MSG_sign_out, make_sign_out, ""},
     {MSG_worker_log, make_worker_log, "level"},
     {MSG_worker_end, make_worker_end, ""},
 };
@@ -453,7 +578,8 @@ bool sample_known(enum message_type type, const char *variant)
     if (variant == NULL)
         return true;
     if (message_info(type)->link == WORKER_TO_AGENT)
-        return strcmp(variant, "no-handle") == 0;
+        return strcmp(variant, "no-handle") == 0 ||
+               (type == MSG_file_upload && strcmp(variant, "new") == 0);
     for (size_t i = 0; i < sizeof(makers) / sizeof(makers[0]); i++) {
         if (makers[i].type == type)
             return has_word(makers[i].variants, variant);

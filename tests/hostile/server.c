@@ -140,12 +140,14 @@ static void write_config(struct hostile *h, unsigned grace)
             "[sftp]\nlisten = 127.0.0.1\nport = %u\n"
             "[ftps]\nenabled = %s\nlisten = 127.0.0.1\nport = %u\npassive_ports = %u-%u\n"
             "data_wait = %u\n"
+            "[https]\nenabled = %s\nlisten = 127.0.0.1\nport = %u\nredirect = no\n"
             "[limits]\nconnections_per_address = 1000\npenalty_exempt = 127.0.0.1\n"
             "login_grace = %u\n",
             h->place, h->place, h->place, h->place, h->place, h->spares,
-            h->hashers != 0 ? "hashers = " : "", h->hashers, (unsigned)h->port,
-            (h->stand_ins & 1u << ROLE_FTPS) != 0 ? "yes" : "no", (unsigned)h->ftps_port,
-            h->passive_first, h->passive_first + PASSIVE_PORTS - 1, grace, grace);
+            h->hashers != 0 ? "hashers = " : "", h->hashers, h->ports[ROLE_SFTP],
+            (h->stand_ins & 1u << ROLE_FTPS) != 0 ? "yes" : "no", h->ports[ROLE_FTPS],
+            h->passive_first, h->passive_first + PASSIVE_PORTS - 1, grace,
+            (h->stand_ins & 1u << ROLE_HTTPS) != 0 ? "yes" : "no", h->ports[ROLE_HTTPS], grace);
     if (fclose(f) != 0)
         give_up("%s: %s", path, strerror(errno));
 }
@@ -274,21 +276,44 @@ void server_state(struct hostile *h, pid_t worker, char *state, size_t size)
         give_up("a session without a state");
 }
 
+/* Hash a password, with fresh salt; the hash is in data. */
+static struct slice hash_of(const char *password, struct crypt_data *data)
+{
+    char salt[CRYPT_GENSALT_OUTPUT_SIZE];
+
+    memset(data, 0, sizeof(*data));
+    if (crypt_gensalt_rn("$y$", 1, NULL, 0, salt, sizeof(salt)) == NULL)
+        give_up("no salt");
+    return slice_text(crypt_r(password, salt, data));
+}
+
+void server_set(struct hostile *h, const struct user_set *set)
+{
+    if (server_ask(h, MSG_user_set, set) != MSG_store_done)
+        give_up("an account cannot be changed");
+}
+
+void server_password(struct hostile *h, const char *name, const char *password)
+{
+    struct crypt_data data;
+    const struct user_set set = {.valid = ACCOUNT_SET_PASSWORD,
+                                 .name = slice_text(name),
+                                 .password = hash_of(password, &data)};
+
+    server_set(h, &set);
+}
+
 static void make_account(struct hostile *h, const char *name, uint32_t flags)
 {
-    struct crypt_data data = {0};
-    char salt[CRYPT_GENSALT_OUTPUT_SIZE];
+    struct crypt_data data;
     struct account account;
 
     snprintf(h->home, sizeof(h->home), "%s/homes/%s", h->place, name);
-    if (crypt_gensalt_rn("$y$", 1, "0123456789abcdef", 16, salt, sizeof(salt)) == NULL)
-        give_up("no salt");
-    const char *hash = crypt_r(PASSWORD, salt, &data);
     const struct user_add add = {.name = slice_text(name),
                                  .home = slice_text(h->home),
                                  .uid = ID_AUTOMATIC,
                                  .gid = ID_AUTOMATIC,
-                                 .password = slice_text(hash),
+                                 .password = hash_of(PASSWORD, &data),
                                  .rights = RIGHTS,
                                  .flags = flags};
     if (server_ask(h, MSG_user_add, &add) != MSG_store_done)
@@ -319,8 +344,8 @@ void server_start(struct hostile *h)
     h->tls_key = NULL;
     make_folders(h);
     open_orders(h);
-    h->port = free_port();
-    h->ftps_port = free_port();
+    for (size_t i = 0; i < WORKER_ROLES; i++)
+        h->ports[i] = free_port();
     write_config(h, GRACE);
     run_server(h);
     open_control(h);
@@ -331,6 +356,7 @@ void server_start(struct hostile *h)
         nanosleep(&nap, NULL);
     }
     make_account(h, BOTH, ACCOUNT_BOTH);
+    make_account(h, OTHER, 0);
     make_account(h, ACCOUNT, 0); /* the last one's home and ids are kept */
 }
 

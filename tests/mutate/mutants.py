@@ -27,15 +27,20 @@ EQUAL = {
     "worker_ready while STARTING: at most 1: UNBOUNDED": "STARTING is left by the first one, and nothing leads back",
     "auth_key while GREETED: allowed while STARTING": "its handler refuses it before a key exchange, and no row signs one there",
     "auth_key while GREETED: allowed while SPARE": "its handler refuses it before a key exchange, and no row signs one there",
-    "auth_key while GREETED: from FTPS": "its handler refuses it before a key exchange, and no row signs one for FTPS",
+    **{f"auth_key while GREETED: from {kind}": f"its handler refuses it before a key exchange, and no row signs one for {kind}"
+       for kind in ("FTPS", "HTTPS")},
     **{f"sign_tls{version} while {state}: from SFTP": "its handler finds no TLS key in a session of SFTP"
        for version in (13, 12) for state in ("GREETED", "OPEN")},
-    **{f"sign_exchange while {state}: from FTPS": "its handler refuses it: such a worker is told no nonce, without which no exchange fits"
-       for state in ("GREETED", "OPEN")},
-    "worker_end while GREETED|OPEN: at most 1: 2": "in ENDING nothing is heard",
-    "worker_end while GREETED|OPEN: at most 1: UNBOUNDED": "in ENDING nothing is heard",
-    **{f"{message}: heard while STARTING|SPARE|GREETED|CHECKING|OPEN (each)": "it carries a descriptor, which nobody may send to the monitor: it is refused before"
-       for message in ("client", "agent_setup", "agent_report_link", "store_audit_source")},
+    **{f"sign_exchange while {state}: from {kind}": "its handler refuses it: such a worker is told no nonce, without which no exchange fits"
+       for state in ("GREETED", "OPEN") for kind in ("FTPS", "HTTPS")},
+    **{f"{row}: at most 1: {most}": "in ENDING nothing is heard"
+       for row in ("worker_end while GREETED|KNOWN|OPEN", "sign_out while KNOWN|OPEN") for most in ("2", "UNBOUNDED")},
+    **{f"agent_wanted while KNOWN: at most 1: {most}": "KNOWN is left by the first one, and nothing leads back" for most in ("2", "UNBOUNDED")},
+    **{f"agent_wanted while KNOWN: from {kind}": "no session of this kind is ever KNOWN" for kind in ("SFTP", "FTPS")},
+    **{f"sign_out while KNOWN|OPEN: then {state}, not STATE_ENDING": "its handler ends the session, as every goodbye does"
+       for state in ("STAY", *(f"STATE_{s}" for s in ("STARTING", "SPARE", "GREETED", "CHECKING", "KNOWN", "OPEN")))},
+    **{f"{message}: heard while STARTING|SPARE|GREETED|CHECKING|KNOWN|OPEN (each)": "it carries a descriptor, which nobody may send to the monitor: it is refused before"
+       for message in ("client", "agent_setup", "agent_report_link", "upload_opened", "store_audit_source")},
 }
 
 
@@ -79,9 +84,20 @@ def messages():
     return [name for name, link in found if link != "NESTED"]
 
 
-def stands(state):
-    """The columns of matrix.txt for a state."""
+def stands(state, kind):
+    """The columns of matrix.txt for a state; KNOWN is HTTPS' alone."""
+    if state == "KNOWN" and kind != "HTTPS":
+        return ()
     return ("greeted", "keyed") if state == "GREETED" else (state.lower(),)
+
+
+def kinds_of(column, source):
+    """Those that a row's column names: K_ALL, another set that is defined there, or K(...) | K(...)."""
+    if column == "K_ALL":
+        return kinds()
+    if column.startswith("K_"):
+        column = re.search(rf"^#define {column} +\((.*)\)$", source, re.M)[1]
+    return re.findall(r"K\((\w+)\)", column)
 
 
 def dispatch():
@@ -99,14 +115,14 @@ def dispatch():
             continue
         added = f"    {{MSG_{message}, K_ALL, {'|'.join(f'S({s})' for s in live)}, UNBOUNDED, on_mutant, STAY}},\n"
         text = source[:marker] + DEAF + source[marker:rows[0].start()] + added + source[rows[0].start():]
-        cells = tuple(f"matrix: {kind.lower()}: {message} while {stand}:" for kind in kinds() for s in live for stand in stands(s))
+        cells = tuple(f"matrix: {kind.lower()}: {message} while {stand}:" for kind in kinds() for s in live for stand in stands(s, kind))
         yield Mutant(f"{message}: heard while {'|'.join(live)} (each)", DISPATCH, text, ("hostile", message), cells, len(live))
 
 
 def rule_mutants(source, marker, rows, row):
     message, kind, state, most, handler, after = row.groups()
     mine = re.findall(r"S\((\w+)\)", state)
-    mine_kinds = kinds() if kind == "K_ALL" else re.findall(r"K\((\w+)\)", kind)
+    mine_kinds = kinds_of(kind, source)
     where = f"{message} while {'|'.join(mine)}"
 
     def changed(name, *columns, deaf=False):
@@ -122,7 +138,7 @@ def rule_mutants(source, marker, rows, row):
         yield changed(f"refused while {s}", kind, "|".join(f"S({x})" for x in mine if x != s) or "0", most, handler, after)
     everywhere = {s for other in rows if other[1] == message for s in re.findall(r"S\((\w+)\)", other[3])}
     for s in states():
-        if s not in everywhere and s != "ENDING":  # in a later state, what is heard once is used up
+        if s not in everywhere and any(stands(s, k) for k in mine_kinds) and s != "ENDING":  # in a later state, what is heard once is used up
             often = "UNBOUNDED" if most == "1" else most
             yield changed(f"allowed while {s}{', any number' if most == '1' else ''}", kind, f"{state}|S({s})", often, handler, after)
     if most == "UNBOUNDED":

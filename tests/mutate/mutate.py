@@ -21,7 +21,7 @@ from mutants import TOP
 
 SAMPLE = {"dispatch": 3, "filters": 6, "sandbox": 1}  # seconds of make check
 PATIENCE_S = 300  # of a test, which has its own
-CHILDREN = ("sallyport-store", "sallyport-files", "sallyport-hash", "sallyport-sftp", "sallyport-ftps")
+CHILDREN = ("sallyport-store", "sallyport-files", "sallyport-hash", "sallyport-sftp", "sallyport-ftps", "sallyport-https")
 PROGRAMS = ("sallyportd", *CHILDREN)
 TESTS = ("test_filters", "test_closed", "hostile", "hostile-child")
 

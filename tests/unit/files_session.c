@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,6 +170,21 @@ struct session *session_start(uint32_t rights, uint32_t flags)
     return s;
 }
 
+struct session *session_beside(const struct session *s, uint32_t rights, uint32_t flags)
+{
+    struct session *other = calloc(1, sizeof(*other));
+
+    assert_non_null(other);
+    other->seen = calloc(SEEN_MAX, sizeof(*other->seen));
+    assert_non_null(other->seen);
+    memcpy(other->base, s->base, sizeof(other->base));
+    memcpy(other->home, s->home, sizeof(other->home));
+    other->beside = true;
+    if (!session_try(other, other->home, rights, flags, "", 0))
+        fail_msg("not ready: %s", other->trouble);
+    return other;
+}
+
 static void close_link(int *link)
 {
     if (*link >= 0)
@@ -193,6 +209,15 @@ int session_hang_up(struct session *s)
     return -1;
 }
 
+void session_kill(struct session *s)
+{
+    int status;
+
+    assert_int_equal(kill(s->pid, SIGKILL), 0);
+    assert_int_equal(waitpid(s->pid, &status, 0), s->pid);
+    s->pid = -1;
+}
+
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
 {
     (void)st;
@@ -212,7 +237,8 @@ void session_end(struct session *s)
         assert_true(WIFEXITED(status)); /* never by the filter or a sanitizer */
     }
     close_link(&s->store);
-    nftw(s->base, remove_one, 32, FTW_DEPTH | FTW_PHYS);
+    if (!s->beside)
+        nftw(s->base, remove_one, 32, FTW_DEPTH | FTW_PHYS);
     free(s->seen);
     free(s);
 }
@@ -356,6 +382,54 @@ int ask_upload(struct session *s, const char *path, uint32_t flags, const char *
     assert_int_equal(pwrite(fd, content, strlen(content), 0), strlen(content));
     close(fd);
     return ask_close(s, handle, true);
+}
+
+int ask_part(struct session *s, const struct file_upload *m, struct part *part)
+{
+    struct upload_opened opened;
+    const int error = ask(s, MSG_file_upload, m);
+
+    *part = (struct part){.fd = -1};
+    if (error != 0)
+        return error;
+    assert_int_equal(decode_upload_opened(&s->answer, &opened), 0);
+    assert_int_equal(slice_copy(opened.id, part->id, sizeof(part->id)), 0);
+    part->handle = opened.handle;
+    part->size = opened.size;
+    part->offset = opened.offset;
+    part->mtime_ns = opened.mtime_ns;
+    part->replace = opened.replace != 0;
+    part->expires = opened.expires;
+    part->fd = envelope_take_fd(&s->answer, 0);
+    return 0;
+}
+
+int ask_begin(struct session *s, const char *path, uint64_t size, bool replace, struct part *part)
+{
+    const struct file_upload m = {
+        .path = slice_text(path), .size = size, .mtime_ns = -1, .replace = replace};
+
+    return ask_part(s, &m, part);
+}
+
+int ask_go_on(struct session *s, const char *path, const char *id, struct part *part)
+{
+    const struct file_upload m = {.path = slice_text(path), .id = slice_text(id)};
+
+    return ask_part(s, &m, part);
+}
+
+int ask_end(struct session *s, struct part *part, const char *content, enum close_end end)
+{
+    const struct file_close m = {
+        .handle = part->handle, .bytes_written = strlen(content), .whole = (uint8_t)end};
+
+    if (content[0] != '\0')
+        assert_int_equal(pwrite(part->fd, content, strlen(content), (off_t)part->offset),
+                         strlen(content));
+    close(part->fd);
+    part->fd = -1;
+    return ask(s, MSG_file_close, &m);
 }
 
 int ask_list(struct session *s, const char *path, bool names_only,

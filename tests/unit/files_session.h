@@ -40,6 +40,7 @@ struct session {
     uint32_t layers;        /* as the agent told them */
     char trouble[256];
     bool silent_store; /* acknowledge nothing */
+    bool beside;       /* its folders are another's */
     uint64_t acknowledged;
     struct seen *seen;
     size_t seen_count;
@@ -51,6 +52,12 @@ struct session *session_folders(void);
 bool session_try(struct session *s, const char *home, uint32_t rights, uint32_t flags,
                  const char *extra, uint32_t extra_rights);
 struct session *session_start(uint32_t rights, uint32_t flags);
+
+/* Another agent on the folders of s, which must end after it. */
+struct session *session_beside(const struct session *s, uint32_t rights, uint32_t flags);
+
+/* The agent is killed (SIGKILL) where it stands. */
+void session_kill(struct session *s);
 
 /* The worker goes away: wait for the agent's end, as by waitpid. */
 int session_hang_up(struct session *s);
@@ -77,6 +84,22 @@ int ask_opendir(struct session *s, const char *path, uint32_t *handle);
 
 /* A whole upload: open with these flags, write, close. Returns the first errno. */
 int ask_upload(struct session *s, const char *path, uint32_t flags, const char *content);
+
+/* An upload in parts, as it was opened. fd: the caller's. */
+struct part {
+    char id[UPLOAD_ID + 1];
+    uint32_t handle;
+    uint64_t size, offset;
+    int64_t mtime_ns, expires;
+    bool replace;
+    int fd;
+};
+int ask_begin(struct session *s, const char *path, uint64_t size, bool replace, struct part *part);
+int ask_go_on(struct session *s, const char *path, const char *id, struct part *part);
+int ask_part(struct session *s, const struct file_upload *m, struct part *part);
+
+/* Write at its offset, then close its descriptor and its handle. */
+int ask_end(struct session *s, struct part *part, const char *content, enum close_end end);
 
 /* List a whole folder; each is called with every name and its attributes. */
 int ask_list(struct session *s, const char *path, bool names_only,

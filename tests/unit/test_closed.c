@@ -37,11 +37,13 @@
 #define ORDINARY_UID 65534
 #define GROUP_BEFORE 12345 /* a group that a child has, to be lost */
 #define PATIENCE_MS  20000
-#define GREETING     "SSH-2.0-a_client_that_is_in_a_hurry\r\n" /* to an FTP server: no verb */
+#define GREETING                                                                                   \
+    "SSH-2.0-a_client_that_is_in_a_hurry\r\n" /* to an FTP server no verb, to a web server no      \
+                                                 request */
 
-enum program { WORKER, FTPS, HASHER, STORE, AGENT, PROGRAMS };
+enum program { WORKER, FTPS, HTTPS, HASHER, STORE, AGENT, PROGRAMS };
 
-#define W     (1u << WORKER | 1u << FTPS) /* both kinds of worker */
+#define W     (1u << WORKER | 1u << FTPS | 1u << HTTPS) /* every kind of worker */
 #define H     (1u << HASHER)
 #define S     (1u << STORE)
 #define A     (1u << AGENT)
@@ -52,9 +54,9 @@ static const struct program_fact {
     uint32_t uid;
     bool own_root; /* it goes into the empty folder */
 } programs[PROGRAMS] = {
-    [WORKER] = {"sallyport-sftp", 40000, true}, [FTPS] = {"sallyport-ftps", 40001, true},
-    [HASHER] = {"sallyport-hash", 39002, true}, [STORE] = {"sallyport-store", 39001, false},
-    [AGENT] = {"sallyport-files", 50000, true},
+    [WORKER] = {"sallyport-sftp", 40000, true},  [FTPS] = {"sallyport-ftps", 40001, true},
+    [HTTPS] = {"sallyport-https", 40002, true},  [HASHER] = {"sallyport-hash", 39002, true},
+    [STORE] = {"sallyport-store", 39001, false}, [AGENT] = {"sallyport-files", 50000, true},
 };
 
 /* A system call with an argument that must be so; argument -1: any call of it. */
@@ -306,6 +308,31 @@ static void prepare_ftps(struct run *r)
     give_client(r);
 }
 
+/* Its client comes to the port that redirects: a request is answered without TLS. */
+static void prepare_https(struct run *r)
+{
+    char empty[128];
+    snprintf(empty, sizeof(empty), "%s/empty", r->base);
+    const struct https_setup setup = {
+        .certificates = certificate(),
+        .empty_dir = slice_text(empty),
+        .uid = programs[HTTPS].uid,
+        .gid = programs[HTTPS].uid,
+        .log_level = 2,
+        .tls_least = TLS_1_2,
+        .ciphers12 = slice_text(TLS_CIPHERS),
+        .ciphers13 = slice_text(TLS_CIPHERSUITES),
+        .groups = slice_text(TLS_GROUPS),
+        .organisation = slice_text("sallyport"),
+        .port = 443,
+        .request_seconds = 60,
+        .idle_seconds = 60,
+    };
+
+    assert_int_equal(send_https_setup(r->link, 1, &setup), 0);
+    give_client(r);
+}
+
 static void prepare_hasher(struct run *r)
 {
     char empty[128];
@@ -389,7 +416,7 @@ static struct run *run_start(enum program program, bool root, const struct fault
 {
     static void (*const prepare[PROGRAMS])(struct run *) = {
         [WORKER] = prepare_worker, [FTPS] = prepare_ftps,   [HASHER] = prepare_hasher,
-        [STORE] = prepare_store,   [AGENT] = prepare_agent,
+        [STORE] = prepare_store,   [AGENT] = prepare_agent, [HTTPS] = prepare_https,
     };
     const char *build = getenv("SALLYPORT_BUILD");
     struct run *r = calloc(1, sizeof(*r));
@@ -634,7 +661,9 @@ static void serves(struct run *r)
 {
     static const enum message_type answers[] = {
         [HASHER] = MSG_hashed, [STORE] = MSG_nothing_more, [AGENT] = MSG_file_attributes};
-    const char *begins = r->program == FTPS ? "220 " : "SSH-2.0-";
+    const char *begins = r->program == FTPS    ? "220 "
+                         : r->program == HTTPS ? "HTTP/1.1 501 "
+                                               : "SSH-2.0-";
     char banner[256];
     int waiting = -1;
 
@@ -690,6 +719,7 @@ static void must_hold(enum program program, bool root, const struct fault *fault
     }
 PROGRAM_TESTS(worker, WORKER)
 PROGRAM_TESTS(ftps, FTPS)
+PROGRAM_TESTS(https, HTTPS)
 PROGRAM_TESTS(hasher, HASHER)
 PROGRAM_TESTS(store, STORE)
 PROGRAM_TESTS(agent, AGENT)
@@ -723,6 +753,8 @@ int main(void)
         cmocka_unit_test(test_worker_as_ordinary_user),
         cmocka_unit_test(test_ftps_as_root),
         cmocka_unit_test(test_ftps_as_ordinary_user),
+        cmocka_unit_test(test_https_as_root),
+        cmocka_unit_test(test_https_as_ordinary_user),
         cmocka_unit_test(test_hasher_as_root),
         cmocka_unit_test(test_hasher_as_ordinary_user),
         cmocka_unit_test(test_store_as_root),

@@ -158,10 +158,10 @@ static void refusals(void **state)
         {"[sftp]\nhash_cost = 1\n",
          "2: there is no setting \"hash_cost\" in [sftp]; there is one in [server]"},
         {"port = 1\n", "1: \"port\" stands before any [section]"},
-        {"[ssh]\n",
-         "1: there is no section [ssh]; there are: [server] [sftp] [tls] [ftps] [limits] [audit]"},
-        {"[]\n",
-         "1: there is no section []; there are: [server] [sftp] [tls] [ftps] [limits] [audit]"},
+        {"[ssh]\n", "1: there is no section [ssh]; there are: [server] [sftp] [tls] [ftps] [https] "
+                    "[limits] [audit]"},
+        {"[]\n", "1: there is no section []; there are: [server] [sftp] [tls] [ftps] [https] "
+                 "[limits] [audit]"},
         {"[sftp\nport = 1\n", "1: a [section] without its ]"},
         {"[sftp] port = 1\n", "1: text after a [section]"},
         {"[sftp]\nport\n", "2: neither a [section], nor NAME = VALUE, nor a comment"},

@@ -109,6 +109,7 @@ static void calls_since(struct tracer *t, int mark, char *word, size_t size)
 struct expectation {
     uint32_t flags;
     const char *close_new, *mkdir, *rename, *remove;
+    const char *keep, *publish; /* of an upload in parts */
 };
 
 /* From mark to the answer the agent made these calls; without a tracer nothing is known. */
@@ -121,10 +122,26 @@ static void assert_calls(struct tracer *t, bool traced, int mark, const char *ex
         assert_string_equal(word, expected);
 }
 
+static void check_parts(struct session *s, struct tracer *t, bool traced,
+                        const struct expectation *e)
+{
+    struct part part;
+
+    assert_int_equal(ask_begin(s, "/p", 2, false, &part), 0);
+    int mark = atomic_load(&t->count);
+    assert_int_equal(ask_end(s, &part, "x", CLOSE_BROKEN), 0);
+    assert_calls(t, traced, mark, e->keep);
+    assert_int_equal(ask_go_on(s, "/p", part.id, &part), 0);
+    mark = atomic_load(&t->count);
+    assert_int_equal(ask_end(s, &part, "y", CLOSE_WHOLE), 0);
+    assert_calls(t, traced, mark, e->publish);
+    assert_true(file_is(s, "home/p", "xy"));
+}
+
 static void check(const struct expectation *e)
 {
     static struct tracer t;
-    struct session *s = session_start(RIGHTS_ALL, e->flags);
+    struct session *s = session_start(RIGHTS_ALL, e->flags | ACCOUNT_PARTS);
     uint32_t handle;
     struct stat st;
     int fd;
@@ -150,6 +167,7 @@ static void check(const struct expectation *e)
     assert_int_equal(ask_remove(s, "/d/f"), 0);
     assert_calls(&t, traced, mark, e->remove);
     assert_false(file_stat_is(s, "home/d/f", &st));
+    check_parts(s, &t, traced, e);
     tracer_stop(&t, s);
     session_end(s);
 }
@@ -157,10 +175,11 @@ static void check(const struct expectation *e)
 static void test_order(void **state)
 {
     static const struct expectation expectations[] = {
-        {ACCOUNT_DURABLE, "FFA", "NFA", "RFFA", "UFA"},
-        {ACCOUNT_DURABLE | ACCOUNT_ATOMIC, "FRFA", "NFA", "RFFA", "UFA"},
-        {ACCOUNT_ATOMIC, "RA", "NA", "RA", "UA"},
-        {0, "A", "NA", "RA", "UA"},
+        {ACCOUNT_DURABLE, "FFA", "NFA", "RFFA", "UFA", "FFA", "FRUFA"},
+        {ACCOUNT_DURABLE | ACCOUNT_ATOMIC, "FRFA", "NFA", "RFFA", "UFA", "FFA", "FRUFA"},
+        {ACCOUNT_DURABLE | ACCOUNT_TRASH, "FFA", "NFA", "RFFA", "NRFFFA", "FFA", "FRUFA"},
+        {ACCOUNT_ATOMIC, "RA", "NA", "RA", "UA", "A", "RUA"},
+        {0, "A", "NA", "RA", "UA", "A", "RUA"},
     };
     (void)state;
 

@@ -534,6 +534,12 @@ static void test_ftps_worker(void **state)
     hold(PROCESS_FTPS);
 }
 
+static void test_https_worker(void **state)
+{
+    (void)state;
+    hold(PROCESS_HTTPS);
+}
+
 /* The tables name what the list names: where a row of the monitor's is also a child's, the kernel
  * cannot tell whether the monitor has it. */
 static void test_rows(void **state)
@@ -630,7 +636,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_rows),        cmocka_unit_test(test_monitor),
         cmocka_unit_test(test_store),       cmocka_unit_test(test_hasher),
         cmocka_unit_test(test_agent),       cmocka_unit_test(test_worker),
-        cmocka_unit_test(test_ftps_worker),
+        cmocka_unit_test(test_ftps_worker), cmocka_unit_test(test_https_worker),
 #ifdef __x86_64__
         cmocka_unit_test(test_other_doors),
 #endif

@@ -427,16 +427,29 @@ static void live(size_t count, const char *const *accounts)
         assert_int_equal(
             slice_copy(slice_text(accounts[i]), sessions[i].account, sizeof(sessions[i].account)),
             0);
+        sessions[i].counted = accounts[i][0] != '\0';
         sessions[i].next = m.sessions;
         m.sessions = &sessions[i];
     }
 }
 
+/* The first session logs in, and leaves again. */
 static const char *logs_in(const char *name, uint32_t own)
 {
-    const struct account account = {.name = slice_text(name), .max_sessions = own};
+    struct session *s = &sessions[0];
 
-    return limits_login(&m, &sessions[0], &account);
+    s->counted = false;
+    assert_int_equal(slice_copy(slice_text(name), s->account, sizeof(s->account)), 0);
+    const char *why = limits_login(&m, s, own);
+    assert_int_equal(s->counted, why == NULL);
+    limits_logout(&m, s);
+    return why;
+}
+
+static void ends(struct session *s)
+{
+    limits_logout(&m, s);
+    s->ended = true;
 }
 
 #define OF_ACCOUNT "too many sessions of this account"
@@ -458,7 +471,7 @@ static void test_sessions_of_an_account(void **state)
     assert_string_equal(logs_in("anna", 0), OF_ACCOUNT);
     assert_null(logs_in("anna", 3)); /* its own limit is the account's */
     assert_null(logs_in("bob", 0));
-    sessions[1].ended = true; /* over, though its table entry still stands */
+    ends(&sessions[1]); /* over, though its table entry still stands */
     assert_null(logs_in("anna", 0));
     assert_string_equal(logs_in("anna", 1), OF_ACCOUNT);
 }
@@ -487,11 +500,38 @@ static void test_sessions_in_all(void **state)
             assert_null(why);
     }
     m.config.sftp_max_sessions = 3;
-    sessions[4].ended = true;
+    ends(&sessions[4]);
     assert_null(logs_in("dora", 0));
-    /* The session that logs in is not counted against itself. */
-    assert_int_equal(slice_copy(slice_text("dora"), sessions[0].account, 64), 0);
-    assert_null(logs_in("dora", 1));
+    assert_null(logs_in("dora", 1)); /* it is not counted against itself */
+}
+
+/* One browser has several connections: one session, as long as any of them lives. */
+static void test_connections_of_a_browser(void **state)
+{
+    static const char *const accounts[] = {"", "", "", "", "anna", ""};
+    const struct address here = {.text = "192.0.2.1", .bytes = {[15] = 1}};
+
+    (void)state;
+    live(6, accounts);
+    for (int i = 1; i < 4; i++) {
+        sessions[i].kind = WORKER_HTTPS;
+        sessions[i].address = here;
+        assert_int_equal(slice_copy(slice_text("anna"), sessions[i].account, 64), 0);
+        assert_null(limits_login(&m, &sessions[i], 2));
+        assert_int_equal(sessions[i].counted, i == 1);
+    }
+    assert_string_equal(logs_in("anna", 2), OF_ACCOUNT); /* over SFTP there is one, too */
+    sessions[5].kind = WORKER_HTTPS;                     /* from elsewhere it is another */
+    assert_int_equal(slice_copy(slice_text("anna"), sessions[5].account, 64), 0);
+    assert_string_equal(limits_login(&m, &sessions[5], 2), OF_ACCOUNT);
+    sessions[5].account[0] = '\0';
+    ends(&sessions[1]);
+    assert_int_equal(sessions[2].counted + sessions[3].counted, 1);
+    assert_string_equal(logs_in("anna", 2), OF_ACCOUNT);
+    ends(&sessions[3]);
+    assert_string_equal(logs_in("anna", 2), OF_ACCOUNT);
+    ends(&sessions[2]);
+    assert_null(logs_in("anna", 2));
 }
 
 int main(void)
@@ -511,6 +551,7 @@ int main(void)
         TEST(test_many_addresses_with_connections),
         TEST(test_sessions_of_an_account),
         TEST(test_sessions_in_all),
+        TEST(test_connections_of_a_browser),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

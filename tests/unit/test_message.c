@@ -702,11 +702,11 @@ static void test_secrets_are_wiped(void **state)
         fill_struct(info, LONGEST, from);
         assert_int_equal(message_send(link_[0], type, ID, from, NULL, 0), 0);
         assert_int_equal(message_receive(link_[1], &t.e, 0), 1);
-        assert_non_null(memmem(t.e.bytes, t.e.len, t.text, 8) != NULL ? t.e.bytes : NULL);
+        assert_non_null(memmem(t.e.bytes, t.e.len, t.text + 24, 8) != NULL ? t.e.bytes : NULL);
         envelope_clear(&t.e);
         assert_memory_equal(t.e.bytes, zeros, MESSAGE_MAX);
         /* Refused (a descriptor too many), it is wiped as well. */
-        send_raw(t.expected, encode_by_hand(type, LONGEST, NULL), 1);
+        send_raw(t.expected, encode_by_hand(type, LONGEST, NULL), info->fds_most + 1);
         errno = 0;
         assert_int_equal(message_receive(link_[1], &t.e, 0), -1);
         assert_memory_equal(t.e.bytes, zeros, MESSAGE_MAX);

@@ -136,7 +136,7 @@ static void on_stop(void *owner, const char *reason)
 
 static struct monitor_link link_to_signer = {.stop = on_stop};
 
-static SSL_CTX *make_context(enum kind kind, bool resume)
+static SSL_CTX *make_context(enum kind kind)
 {
     static uint8_t chain[4096];
     char why[256] = "";
@@ -146,7 +146,8 @@ static SSL_CTX *make_context(enum kind kind, bool resume)
         .ciphers13 = slice_text("TLS_NEWER_THAN_THIS,TLS_AES_128_GCM_SHA256"),
         .groups = slice_text("NewerThanThis,X25519,P-256"),
         .least = TLS_1_2,
-        .resume_data = resume,
+        .resumption = TLS_RESUMES_HERE,
+        .protocol = "ftp",
     };
     SSL_CTX *context = tls_context_new(&settings, &link_to_signer, why, sizeof(why));
 
@@ -232,7 +233,7 @@ static void test_every_key_and_version(void **state)
     (void)state;
     for (int kind = 0; kind < KINDS; kind++) {
         start_signer((enum kind)kind);
-        SSL_CTX *server = make_context((enum kind)kind, false);
+        SSL_CTX *server = make_context((enum kind)kind);
         for (size_t v = 0; v < 2; v++) {
             SSL_CTX *client = SSL_CTX_new(TLS_client_method());
             struct ends c;
@@ -266,7 +267,7 @@ static void test_resumption(void **state)
     (void)state;
     for (size_t v = 0; v < 2; v++) {
         start_signer(P256);
-        SSL_CTX *server = make_context(P256, true), *client = SSL_CTX_new(TLS_client_method());
+        SSL_CTX *server = make_context(P256), *client = SSL_CTX_new(TLS_client_method());
         struct ends control, data;
         char byte;
         size_t n;
@@ -309,7 +310,7 @@ static void test_broken_peers(void **state)
 
     (void)state;
     start_signer(P256);
-    SSL_CTX *server = make_context(P256, false);
+    SSL_CTX *server = make_context(P256);
     open_ends(&c, server, client, false);
     assert_int_equal(shake_hands(&c), TLS_DONE);
     assert_int_equal(shutdown(c.fds[1], SHUT_WR), 0);

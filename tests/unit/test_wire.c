@@ -1,5 +1,6 @@
-/* The small things that everything stands on: SSH's wire types, slices, secrets, rights as text,
- * and log lines, in which nobody but the log may begin a line or speak to a terminal. */
+/* The small things that everything stands on: SSH's wire types, slices, base64, UTF-8, secrets,
+ * rights as text, and log lines, in which nobody but the log may begin a line or speak to a
+ * terminal. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,11 +14,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/base64.h"
 #include "common/log.h"
 #include "common/operations.h"
 #include "common/secret.h"
 #include "common/slice.h"
 #include "common/sshwire.h"
+#include "common/utf8.h"
 
 /* ---- sshwire.c ----------------------------------------------------------------------------- */
 
@@ -462,6 +465,74 @@ static void test_log_hook(void **state)
     log_open("tester", LOG_TO_STDERR, LOG_LEVEL_INFO);
 }
 
+/* ---- base64.h and utf8.h --------------------------------------------------------------------- */
+static void test_base64(void **state)
+{
+    /* RFC 4648, 10 */
+    static const char *const samples[][2] = {
+        {"", ""},
+        {"f", "Zg=="},
+        {"fo", "Zm8="},
+        {"foo", "Zm9v"},
+        {"foob", "Zm9vYg=="},
+        {"fooba", "Zm9vYmE="},
+        {"foobar", "Zm9vYmFy"},
+        {"\xff\xef", "/+8="},
+    };
+    static const char *const bad[] = {
+        "=",      "==",   "===",  "Z",    "Zg",       "Zg=",
+        "Zg===",  "Zh==", "Zm9=", "====", "=Zg=",     "Zg==Zg==",
+        "Zm9v\n", "Zm 9", "Zm-_", "A===", "Zg==\r\n", "\xff\xff\xff\xff"};
+    uint8_t bytes[8];
+    char text[16];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
+        const struct slice plain = slice_text(samples[i][0]);
+        const size_t n = base64_encode(plain, text);
+        assert_int_equal(n, BASE64_LENGTH(plain.len));
+        assert_true(slice_is(slice_of(text, n), samples[i][1]));
+        assert_int_equal(base64_decode(slice_of(text, n), bytes, plain.len), plain.len);
+        assert_memory_equal(bytes, plain.data, plain.len);
+        if (plain.len > 0) {
+            errno = 0;
+            assert_int_equal(base64_decode(slice_of(text, n), bytes, plain.len - 1), -1);
+            assert_int_equal(errno, EMSGSIZE);
+        }
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        errno = 0;
+        if (base64_decode(slice_text(bad[i]), bytes, sizeof(bytes)) != -1 || errno != EILSEQ)
+            fail_msg("%s", bad[i]);
+    }
+    /* nothing of what was decoded stays when the rest is bad */
+    memset(bytes, 1, sizeof(bytes));
+    assert_int_equal(base64_decode(slice_text("Zm9v!!!!"), bytes, sizeof(bytes)), -1);
+    assert_memory_equal(bytes, "\0\0\0\1", 4);
+}
+
+static void test_utf8_take(void **state)
+{
+    struct slice text = slice_text("a\xc3\xbc\xff\xe2\x82\xf0\x9f\x98\x80");
+    static const struct {
+        const char *shown;
+        uint32_t code;
+    } expected[] = {{"a", 'a'},
+                    {"\xc3\xbc", 0xfc},
+                    {"\xef\xbf\xbd", UTF8_NONE},
+                    {"\xef\xbf\xbd", UTF8_NONE},
+                    {"\xef\xbf\xbd", UTF8_NONE},
+                    {"\xf0\x9f\x98\x80", 0x1f600}};
+    uint32_t code;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
+        assert_true(slice_is(utf8_take(&text, &code), expected[i].shown));
+        assert_int_equal(code, expected[i].code);
+    }
+    assert_int_equal(text.len, 0);
+}
+
 int main(void)
 {
 #define LOGGED(test) cmocka_unit_test_setup_teardown(test, catch_stderr, let_stderr_go)
@@ -472,6 +543,8 @@ int main(void)
         cmocka_unit_test(test_write),
         cmocka_unit_test(test_name_lists),
         cmocka_unit_test(test_slices),
+        cmocka_unit_test(test_base64),
+        cmocka_unit_test(test_utf8_take),
         cmocka_unit_test(test_secrets),
         cmocka_unit_test(test_rights),
         cmocka_unit_test(test_rights_as_text),
