@@ -70,8 +70,8 @@ function parse(text) {
   }
 }
 
-const post = (address, body) => request(address, () => ({
-  method: 'POST', body: JSON.stringify(body), headers: { 'Content-Type': 'application/json', 'X-CSRF-Token': account.csrf },
+const post = (address, body, keepalive = false) => request(address, () => ({
+  method: 'POST', body: JSON.stringify(body), keepalive, headers: { 'Content-Type': 'application/json', 'X-CSRF-Token': account.csrf },
 }));
 
 export async function begin() {
@@ -95,7 +95,7 @@ export const rename = (from, to, replace = false) => post('/api/rename', { from:
 
 /* [{address, error}], error null or a sentence. */
 export async function remove(addresses) {
-  const answer = await post('/api/delete', { paths: addresses.map(toApi) });
+  const answer = await post('/api/delete', removal(addresses));
   const { results } = parse(await answer.text().catch(() => ''));
   return addresses.map((address, index) => ({ address, error: results[index].error }));
 }
@@ -103,13 +103,11 @@ export async function remove(addresses) {
 /* Of the 64 KiB that a page may leave behind (Fetch) a third is kept for others. */
 const LEFT_BEHIND_BYTES = 40_000;
 
-const removal = addresses => new Blob([JSON.stringify({ paths: addresses.map(toApi) })], { type: 'application/json' });
+const removal = addresses => ({ paths: addresses.map(toApi) });
 
-export const fitsLeaving = addresses => addresses.length < LEFT_BEHIND_BYTES / 4 && removal(addresses).size <= LEFT_BEHIND_BYTES;
+export const fitsLeaving = addresses => addresses.length < LEFT_BEHIND_BYTES / 4 && new TextEncoder().encode(JSON.stringify(removal(addresses))).length <= LEFT_BEHIND_BYTES;
 
-export function removeOnLeaving(addresses) {
-  fetch('/api/delete', { method: 'POST', keepalive: true, body: removal(addresses), headers: { 'X-CSRF-Token': account.csrf } }).catch(() => {});
-}
+export const removeOnLeaving = addresses => post('/api/delete', removal(addresses), true).catch(() => {});
 
 export const fileAddress = (address, inline = false) => '/files' + address + (inline ? '?inline' : '');
 

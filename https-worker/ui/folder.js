@@ -198,7 +198,10 @@ export const folder = new Folder();
 
 export const may = (right, entry = null) => (entry?.rights ?? folder.rights ?? api.me().rights).includes(right);
 
-export const mayAll = (right, entries) => entries.every(entry => may(right, entry));
+export function mayAll(right, entries) {
+  const otherwise = may(right);
+  return entries.every(({ rights }) => rights?.includes(right) ?? otherwise);
+}
 
 /* What the page itself has changed: 'made' (entries), 'gone' (addresses, with all below), 'moved' ({entry, after}). */
 export const changes = new EventTarget();

@@ -61,7 +61,11 @@ const fits = one => api.fitsLeaving(one.addresses);
 
 /* Requests that outlive the page take what is held; about what is too long for that it was asked. */
 export function leave() {
-  for (const one of held) if (fits(one) && end(one)) api.removeOnLeaving(one.addresses);
+  for (const one of held) {
+    if (!fits(one)) continue;
+    api.removeOnLeaving(one.addresses);               /* first: browsers do not wait for the rest */
+    end(one);
+  }
 }
 
 export const tooMuchToLeave = () => [...held].some(one => !fits(one));
