@@ -316,7 +316,7 @@ static void end_zip(struct worker *w)
 
     if (w->by_cookie && (form_get(form, "csrf", token, sizeof(token), &token_is) != FORM_FOUND ||
                          !token_right(w, token_is))) {
-        answer_error(w, 403, "not_allowed", "The page is out of date: load it again.");
+        answer_error(w, 403, "bad_token", "The page is out of date: load it again.");
         return;
     }
     b->waiting = malloc(WAITING_MOST);

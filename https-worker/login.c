@@ -231,10 +231,15 @@ bool login_agent(struct worker *w)
 
 /* ---- signing in ----------------------------------------------------------------------------- */
 
-/* Only addresses of this server: "//x" and "https://x" would be others. */
+/* Only addresses of this server: "//x" and "https://x" would be others. The page keeps the open
+ * folder behind a '#'. */
 static bool is_own_address(struct slice next)
 {
-    return next.len > 0 && next.data[0] == '/' && (next.len == 1 || next.data[1] != '/') &&
+    const struct slice address = slice_until(&next, '#');
+
+    (void)slice_skip(&next, "#");
+    return address.len > 0 && address.data[0] == '/' &&
+           (address.len == 1 || address.data[1] != '/') && chars_are(address, CHAR_TARGET) &&
            chars_are(next, CHAR_TARGET);
 }
 
@@ -283,7 +288,7 @@ static void end_sign_in_do(struct worker *w)
     } else if (v.outcome == VERDICT_DENIED && v.reason.len > 0) {
         page_sign_in(w, 503, "The server is busy. Try again in a moment.", user_is);
     } else {
-        page_sign_in(w, 401, "User name or password is not right.", user_is);
+        page_sign_in(w, 401, "User name or password is not right. Check both and try again.", user_is);
     }
     explicit_bzero(password, sizeof(password));
     explicit_bzero(w->collected, w->collected_len);
@@ -302,7 +307,7 @@ static void end_sign_out(struct worker *w)
                   &token_is) != FORM_FOUND ||
          !token_right(w, token_is)) &&
         !token_right(w, fields_get(&w->exchange.request.fields, FIELD_X_CSRF_TOKEN))) {
-        answer_error(w, 403, "not_allowed", "The page is out of date: load it again.");
+        answer_error(w, 403, "bad_token", "The page is out of date: load it again.");
         return;
     }
     w->exchange.answer.close = true;

@@ -126,7 +126,8 @@ export async function* entries(folder, text, signal) {
   let head = null;
   let batch = [];
   for await (const part of lines(answer.body)) {
-    for (const line of part) {
+    for (const padded of part) {
+      const line = padded.trim();  /* blanks come while nothing is found */
       if (!head) {
         head = parse(line + ']}');
         yield { head };

@@ -8,11 +8,13 @@ import { encodeEntry, endingOf, isInside, lastPart, moment, number, size, textOf
 
 const TEXT_BYTES = 256 * 1024;
 const LARGEST_PICTURE_BYTES = 100_000_000;
+const LARGEST_DRAWING_BYTES = 4_000_000;
 const NARROW = matchMedia('(max-width: 899px)');
 
 /* What a name promises: icon, how it is shown, endings. */
 const KINDS = [
-  ['picture', showPicture, 'png jpg jpeg jfif gif webp avif svg bmp ico'],
+  ['picture', showPicture, 'png jpg jpeg jfif gif webp avif bmp ico'],
+  ['picture', showDrawing, 'svg'],
   ['picture', null, 'heic heif tif tiff psd raw cr2 nef dng xcf'],
   ['sound', showMedia('audio'), 'mp3 ogg oga opus wav flac m4a aac weba'],
   ['video', showMedia('video'), 'mp4 m4v webm ogv mov'],
@@ -111,6 +113,16 @@ const failing = entry => event => event.target.replaceWith(sign(entry, words.can
 
 function showPicture(entry, src) {
   return entry.size > LARGEST_PICTURE_BYTES ? sign(entry, words.noPreview) : el('img', { src, alt: words.name(entry.name), onerror: failing(entry) });
+}
+
+/* The server sends drawings, which may hold scripts, only as bytes; as a picture they run none. */
+function showDrawing(entry, src, signal) {
+  if (entry.size > LARGEST_DRAWING_BYTES) return sign(entry, words.noPreview);
+  const img = el('img', { alt: words.name(entry.name), onload: () => URL.revokeObjectURL(img.src), onerror: failing(entry) });
+  api.firstBytes(entry.address, entry.size, signal).then(
+    bytes => { img.src = URL.createObjectURL(new Blob([bytes], { type: 'image/svg+xml' })); },
+    error => { if (!signal.aborted) img.replaceWith(sign(entry, words.trouble(api.expect(error)))); });
+  return img;
 }
 
 function showMedia(tag) {

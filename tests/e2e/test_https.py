@@ -85,6 +85,7 @@ def test_forms_that_are_none(https, body):
 @pytest.mark.parametrize("wanted, location", [
     ("/plain/a%20b", "/plain/a%20b"), ("//evil.example/", "/"), ("https://evil.example/", "/"), ("/\\evil.example", "/"),
     ("evil", "/"), ("", "/"), ("/x\r\nSet-Cookie: a=b", "/"), ("/files/x?inline", "/files/x?inline"),
+    ("/#/photos/a%20b?show=c", "/#/photos/a%20b?show=c"), ("#/x", "/"), ("//evil.example/#/", "/"), ("/#/a\r\nb: c", "/"), ("/#/<b>", "/"),
 ])
 def test_where_signing_in_leads(https, wanted, location):
     with Web(https, sign_in=False) as web:
@@ -336,7 +337,7 @@ def test_the_token_of_the_page(https, web):
     with Web(https) as other:
         for number, wrong in enumerate((None, "", "0" * 64, other.csrf, web.token, web.csrf[:-1], web.csrf + "0")):
             answer = mkdir(web, f"/token{number}", **({"X_CSRF_Token": wrong} if wrong is not None else {}))
-            assert answer.status == 403 and answer.error == "not_allowed", wrong
+            assert answer.status == 403 and answer.error == "bad_token", wrong
             assert not (https.home() / f"token{number}").exists()
         for method, address in (("PUT", "/files/token"), ("DELETE", "/files/token")):
             assert web.ask(method, address, b"x" if method == "PUT" else None).status == 403

@@ -1,7 +1,7 @@
 """A browser with hands for the page's tests: what a person does and sees, in the words of the tests.
 What goes wrong in the page while it is used (errors, violations of its policy) is kept in `trouble`."""
 import base64
-import pathlib
+import os
 import time
 
 from selenium import webdriver
@@ -10,9 +10,10 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-import os
 
-SHOTS = pathlib.Path(__file__).resolve().parent.parent.parent / "build" / "page"
+from serve import PATIENCE, TOP
+
+SHOTS = TOP / "build" / "page"
 PATIENCE_S = 15
 
 WATCH = """
@@ -27,7 +28,7 @@ try { new PerformanceObserver(list => { for (const t of list.getEntries()) __tas
 
 def wait_for(what, seconds=PATIENCE_S, why=""):
     """The first true value of what(); stale elements and missing ones mean not yet."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * PATIENCE
     last = None
     while time.monotonic() < end:
         try:
@@ -142,6 +143,7 @@ class Browser:
     # ---- the page ----
 
     def sign_in(self, server, account, where="/"):
+        server.own(account)
         self.driver.get(server.base + "/login" + ("?next=" + where if where != "/" else ""))
         self.one("#user").send_keys(account.name)
         self.one("#password").send_keys(account.password)

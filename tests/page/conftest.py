@@ -1,8 +1,7 @@
-"""Fixtures of the page's tests: a server (the mock, unless another class takes its place in serve.py), a
-browser, an account with files of every kind. Not part of `make check` yet; all of them, or some, at low priority:
+"""Fixtures of the page's tests: the real server behind a proxy that can make it fail, one browser for all tests, an
+account with files of every kind. `make check-page` runs all of them, `make check` those that are not `long` or `more`.
 
-    nice -n 19 /usr/bin/python3 -m pytest tests/page
-    nice -n 19 /usr/bin/python3 -m pytest tests/page/test_list.py -k sort
+    make check-page T=tests/page/test_list.py
 
 They need Debian's chromium, chromium-driver, python3-selenium and python3-pytest, and leave their screenshots
 in build/page. A test fails, whatever else it finds, when the page logs an error or breaks its own policy.
@@ -13,11 +12,13 @@ import signal
 
 import pytest
 
-import samples
-from browser import Browser
-from serve import Mock
+pytest.importorskip("selenium", reason="no python3-selenium here")
 
-LIMIT_S = 300
+import samples  # noqa: E402  (what they need is looked for first)
+from browser import Browser  # noqa: E402
+from serve import PATIENCE, Real  # noqa: E402
+
+LIMIT_S = 300 * PATIENCE
 
 
 def pytest_configure(config):
@@ -46,7 +47,7 @@ def pytest_terminal_summary(terminalreporter):
 
 @pytest.fixture(scope="session")
 def server():
-    one = Mock()
+    one = Real()
     yield one
     one.close()
 
@@ -85,13 +86,13 @@ def account(server):
     """An account with all rights and a small, lifelike home."""
     one = server.account()
     samples.furnish(one.root)
+    server.own(one)
     return one
 
 
 @pytest.fixture
 def failing(server):
-    if not server.can_fail:
-        pytest.skip("this server cannot be made to fail")
+    """The server, when it is to be slow or to fail."""
     yield server
     server.mode()
 
