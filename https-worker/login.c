@@ -288,7 +288,8 @@ static void end_sign_in_do(struct worker *w)
     } else if (v.outcome == VERDICT_DENIED && v.reason.len > 0) {
         page_sign_in(w, 503, "The server is busy. Try again in a moment.", user_is);
     } else {
-        page_sign_in(w, 401, "User name or password is not right. Check both and try again.", user_is);
+        page_sign_in(w, 401, "User name or password is not right. Check both and try again.",
+                     user_is);
     }
     explicit_bzero(password, sizeof(password));
     explicit_bzero(w->collected, w->collected_len);

@@ -150,11 +150,10 @@ async function offsetOf({ location }, signal) {
   }
 }
 
-/* With another name where that was taken meanwhile. */
 async function patch(item, piece, signal, progress) {
   const headers = {
     'Content-Type': BYTES, 'Upload-Offset': item.sent,
-    ...piece.size > 0 && piece.size <= CHECKED_BYTES && await checksum(piece), ...item.renamed && { 'Upload-Metadata': metadata(item) },
+    ...piece.size > 0 && piece.size <= CHECKED_BYTES && await checksum(piece),
   };
   return offsetIn(await request('PATCH', item.location, { headers, body: piece, signal, progress }));
 }
@@ -282,7 +281,7 @@ class Transfers extends EventTarget {
   cancel(item) {
     this.#halt(item, 'cancelled');
     this.#remove(item);
-    if (item.location) request('DELETE', item.location, {}).catch(() => {});
+    this.#drop(item);
     this.#pump();
   }
 
@@ -394,8 +393,8 @@ class Transfers extends EventTarget {
     this.#pump();
   }
 
-  /* What is whole at the server but has no name yet (its last answer was lost, or the name was taken
-   * meanwhile) is ended by a piece of no bytes. */
+  /* What is whole at the server but has no name yet is ended by a piece of no bytes. An upload belongs to
+   * its name: where that was taken meanwhile another is begun. */
   async #send(item, signal) {
     if (item.location) {
       const offset = await offsetOf(item, signal);
@@ -403,38 +402,30 @@ class Transfers extends EventTarget {
       if (offset === null) item.location = null;
       item.sent = offset ?? 0;
     }
-    let whole = false;
-    if (!item.location) {
-      await this.#create(item, signal);
-      whole = item.sent === item.size;
-    }
-    while (!whole) {
+    for (;;) {
       try {
-        await this.#sendPiece(item, signal);
-        whole = item.sent === item.size;
+        if (!item.location) await this.#create(item, signal);
+        else await this.#sendPiece(item, signal);
+        if (item.sent === item.size) return;
       } catch (error) {
         if (!api.isTaken(error)) throw error;
         await this.#ask(item, error, signal);
-        item.renamed = true;
-        item.sent = await offsetOf(item, signal) ?? 0;
+        this.#drop(item);
       }
     }
   }
 
   async #create(item, signal) {
-    for (;;) {
-      await settle([item.address]);
-      signal.throwIfAborted();
-      try {
-        await create(item, item.size > 0 && item.size <= WITH_CREATION_BYTES ? item.file : null, signal, this.#progress(item));
-        if (item.sent < item.size) keep([item]);
-        return;
-      } catch (error) {
-        item.sent = 0;
-        if (!api.isTaken(error)) throw error;
-        await this.#ask(item, error, signal);
-      }
-    }
+    await settle([item.address]);
+    signal.throwIfAborted();
+    item.sent = 0;
+    await create(item, item.size > 0 && item.size <= WITH_CREATION_BYTES ? item.file : null, signal, this.#progress(item));
+    if (item.sent < item.size) keep([item]);
+  }
+
+  #drop(item) {
+    if (item.location) request('DELETE', item.location, {}).catch(() => {});
+    item.location = null;
   }
 
   async #sendPiece(item, signal) {
@@ -468,7 +459,7 @@ class Transfers extends EventTarget {
     this.#running++;
     signal.throwIfAborted();
     if (choice === 'skip') {
-      if (item.location) request('DELETE', item.location, {}).catch(() => {});
+      this.#drop(item);
       this.#remove(item);
       throw new Skipped();
     }

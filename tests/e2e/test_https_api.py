@@ -341,6 +341,24 @@ def test_zip_of_3000_files(https, web, folder):
         assert len(archive.namelist()) == 3001 and archive.testzip() is None
 
 
+def test_zip_of_names_in_base64(https, web, folder):
+    """What a browser's form changes: line breaks, bytes that are no UTF-8."""
+    def raw(data):
+        return base64.b64encode(data)
+
+    top = folder.encode()
+    put(https, f"{folder}/line\nbreak", b"l")
+    path = os.fsencode(https.home()) + b"/" + top + b"/\xe4"
+    os.makedirs(own(https, path))
+    own(https, path)
+    answer = web.form("/api/zip", [("csrf", web.csrf), ("folder_raw", raw(b"/" + top)), ("name_raw", raw(b"line\nbreak")), ("name_raw", raw(b"\xe4"))])
+    with zipfile.ZipFile(io.BytesIO(answer.body)) as archive:
+        assert set(archive.namelist()) == {"line\nbreak", "%E4/"}
+    for pairs in ([("folder_raw", "!"), ("name", "x")], [("folder", "/"), ("folder_raw", raw(b"/")), ("name", "x")], [("folder_raw", raw(b"x")), ("name", "x")],
+                  [("folder", "/"), ("name_raw", raw(b"../x"))], [("folder", "/"), ("name_raw", raw(b"a\0b"))], [("folder", "/"), ("name_raw", "")], [("name", "x")]):
+        assert web.form("/api/zip", [("csrf", web.csrf), *pairs]).status == 400, pairs
+
+
 def test_zip_of_names_that_are_no_text(https, web, folder):
     path = os.fsencode(https.home() / folder) + b"/latin-\xe4"
     with open(path, "wb") as f:

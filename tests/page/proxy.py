@@ -6,6 +6,7 @@ modes, by the beginning of 'METHOD address' where they have a key:
     fail {"POST /api/rename": [409, "exists", "No."]}    an error as the worker tells them, in the server's place
     cut {"PATCH /": 1000000}       the connection ends when so much of the request's body has gone to the server
     cut_answer {"GET /api/list": 900}    ... or of the answer's body to the browser
+    hold True                      what is to be cut stands still first, as long as this mode lasts
     rate 2000000                   bytes a second of each connection, each way
 """
 import asyncio
@@ -167,6 +168,8 @@ class Proxy:
                 writer.write(data)
                 await writer.drain()
             if cut is not None and gone >= cut:
+                while self.modes.get("hold"):
+                    await asyncio.sleep(0.02)
                 raise Cut
             if self.modes.get("rate"):
                 await asyncio.sleep(len(data) / self.modes["rate"])

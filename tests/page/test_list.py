@@ -343,13 +343,17 @@ def test_empty_folders_say_what_to_do(server, browser, account):
 
 
 def test_a_listing_that_breaks_off(server, browser, account, failing):
-    failing.mode(cut_answer={"GET /api/list": 600})
+    (account.root / "many").mkdir()
+    for n in range(900):
+        (account.root / "many" / f"{n}.txt").touch()
     browser.sign_in(server, account)
-    browser.one("#notice", "Not everything")
-    assert 0 < len(browser.names()) < 12
+    failing.mode(cut_answer={"GET /api/list": 40_000}, hold=True)
+    browser.js("location.hash = '#/many'")
+    wait_for(lambda: browser.names())
     failing.mode()
+    browser.one("#notice", "Not everything")
     browser.one("#notice button", "Try again").click()
-    wait_for(lambda: len(browser.names()) == 12)
+    wait_for(lambda: "900 items" in browser.text("#count"))
     browser.gone("#notice")
 
 
