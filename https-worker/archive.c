@@ -16,6 +16,7 @@
 #include "common/calendar.h"
 #include "common/utf8.h"
 #include "https-worker/disposition.h"
+#include "https-worker/grammar.h"
 #include "https-worker/media_type.h"
 #include "https-worker/worker.h"
 
@@ -302,13 +303,25 @@ static bool read_top(struct bundle *b, struct slice form)
     return found == 1;
 }
 
+/* Is it a name in the folder, or a path below it, as a search tells them? */
+static bool is_below(struct slice path)
+{
+    while (path.len > 0) {
+        const struct slice name = slice_until(&path, '/');
+        if (name.len == 0 || slice_is(name, ".") || slice_is(name, "..") ||
+            (slice_skip(&path, "/") && path.len == 0))
+            return false;
+    }
+    return true;
+}
+
 /* The names of the form: of the folder that it names, nothing else. */
 static bool read_names(struct worker *w, struct slice form)
 {
     struct bundle *b = &w->bundle;
     struct slice rest = form;
     struct form_pair pair;
-    char name[256];
+    char name[TARGET_PATH_MAX];
 
     if (!read_top(b, form))
         return false;
@@ -318,8 +331,7 @@ static bool read_names(struct worker *w, struct slice form)
             continue;
         const ssize_t n = decode_bytes(pair.value, raw, name, sizeof(name));
         const struct slice one = slice_of(name, n > 0 ? (size_t)n : 0);
-        if (n <= 0 || memchr(name, '/', one.len) != NULL || slice_is(one, ".") ||
-            slice_is(one, "..") || remember(b, slice_of(NULL, 0), one) < 0)
+        if (n <= 0 || !is_below(one) || remember(b, slice_of(NULL, 0), one) < 0)
             return false;
     }
     return b->waiting_len > 0;
@@ -331,10 +343,14 @@ static void write_name(struct worker *w)
     const struct bundle *b = &w->bundle;
     const char *slash = strrchr(b->folder, '/');
     const bool one = strlen(b->waiting) + 1 == b->waiting_len;
-    const char *base = one ? b->waiting : slash[1] != '\0' ? slash + 1 : "files";
+    const char *inner = one ? strrchr(b->waiting, '/') : NULL;
+    const char *base = inner != NULL      ? inner + 1
+                       : one              ? b->waiting
+                       : slash[1] != '\0' ? slash + 1
+                                          : "files";
     char name[300];
 
-    const int len = snprintf(name, sizeof(name), "%s.zip", base);
+    const int len = snprintf(name, sizeof(name), "%.255s.zip", base);
     disposition_write(response_open(&w->head, "Content-Disposition"), "attachment",
                       slice_of(name, (size_t)len));
     response_close(&w->head);

@@ -10,7 +10,7 @@ import { goTo, href } from './router.js';
 import { selection } from './selection.js';
 import { canPickFolders, pickFiles, pickFolder, transfers } from './transfers.js';
 import { words } from './strings.js';
-import { join, lastPart, parentOf, size, toApi, toApiBase64 } from './text.js';
+import { join, lastPart, parentOf, size, toApiBase64 } from './text.js';
 import { toggleTree, treeFits, treeIsShown } from './tree.js';
 
 const NONE = 0;
@@ -37,7 +37,7 @@ const ACTIONS = [
 const labelOf = ({ id }) => (id === 'paste' ? words.pasteHere(cutEntries().length) : words.actions[id]);
 
 /* entries []: the folder's. */
-export const available = entries => ACTIONS.filter(({ count, when }) =>
+const available = entries => ACTIONS.filter(({ count, when }) =>
   (entries.length === 0 ? count === NONE : count === SOME || (count === ONE && entries.length === 1)) && when(entries));
 
 /* What is selected, or else the row that the keyboard is on. */
@@ -133,16 +133,12 @@ async function download(entries) {
   }
 }
 
-/* Only what a form or a link asks for goes straight to the disk. A document in the frame is a refusal. Names
- * that are no text, or that a form would change (line breaks), go as base64. */
+/* Only what a form or a link asks for goes straight to the disk. A document in the frame is a refusal. A form
+ * would change names that are no text or have line breaks: they go as base64. */
 function downloadZip(entries) {
   const field = (name, value) => el('input', { type: 'hidden', name, value });
-  const named = (name, address) => {
-    const text = toApi(address);
-    return text.raw || /[\r\n]/.test(text) ? field(name + '_raw', toApiBase64(address)) : field(name, text);
-  };
   const form = el('form', { method: 'post', action: '/api/zip', target: 'downloads', hidden: true },
-    field('csrf', api.token()), named('folder', folder.address), entries.map(entry => named('name', partOf(entry))));
+    field('csrf', api.token()), field('folder_raw', toApiBase64(folder.address)), entries.map(entry => field('name_raw', toApiBase64(partOf(entry)))));
   byId('downloads').onload = () => toast(words.notZipped, { trouble: true });
   document.body.append(form);
   form.submit();

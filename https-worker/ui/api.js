@@ -30,14 +30,12 @@ export const onSignedOut = ask => { signIn = ask; };
 
 export const signedOut = () => signingIn ??= signIn().finally(() => { signingIn = null; });
 
-const CODES = { 401: 'sign_in', 403: 'not_allowed', 404: 'not_found', 413: 'too_large', 429: 'too_many', 503: 'busy', 507: 'no_space' };
-
 export function troubleOf(status, body, retryAfter) {
   let told = {};
   try {
     told = JSON.parse(body);
   } catch { /* a proxy's */ }
-  return new Trouble(told.error ?? CODES[status] ?? 'failed', told.message, status, Number(retryAfter) || 0);
+  return new Trouble(told.error ?? 'failed', told.message, status, Number(retryAfter) || 0);
 }
 
 export const ofSession = ({ code }) => ['sign_in', 'other_account', 'bad_token'].includes(code);
@@ -81,7 +79,7 @@ export async function begin() {
 /* False when it is another account now. */
 export async function comeBack() {
   const answer = await fetch('/api/me').catch(() => { throw new Trouble('offline'); });
-  if (!answer.ok) throw troubleOf(answer.status, '');
+  if (!answer.ok) throw troubleOf(answer.status, await answer.text().catch(() => ''));
   const found = await answer.json();
   if (found.account !== account.account) return false;
   account = found;

@@ -117,11 +117,10 @@ function showPicture(entry, src) {
 
 /* The server sends drawings, which may hold scripts, only as bytes; as a picture they run none. */
 function showDrawing(entry, src, signal) {
-  if (entry.size > LARGEST_DRAWING_BYTES) return sign(entry, words.noPreview);
   const img = el('img', { alt: words.name(entry.name), onload: () => URL.revokeObjectURL(img.src), onerror: failing(entry) });
-  api.firstBytes(entry.address, entry.size, signal).then(
+  api.firstBytes(entry.address, LARGEST_DRAWING_BYTES, signal).then(
     bytes => { img.src = URL.createObjectURL(new Blob([bytes], { type: 'image/svg+xml' })); },
-    error => { if (!signal.aborted) img.replaceWith(sign(entry, words.trouble(api.expect(error)))); });
+    () => img.replaceWith(sign(entry, words.cannotShow)));
   return img;
 }
 

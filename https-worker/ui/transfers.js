@@ -78,7 +78,7 @@ export function fromInput(attributes) {
 }
 
 /* 'denied' where the browser would have to ask and may not (ask: a click is being handled); null: gone. */
-export async function fromHandle({ root, path }, ask) {
+async function fromHandle({ root, path }, ask) {
   try {
     let allowed = await root.queryPermission?.({ mode: 'read' }) ?? 'granted';
     if (allowed === 'prompt' && ask) allowed = await root.requestPermission({ mode: 'read' });
@@ -93,7 +93,7 @@ export async function fromHandle({ root, path }, ask) {
 }
 
 /* Not once it was changed or moved. */
-export const isReadable = file => file.slice(0, 1).arrayBuffer().then(() => true, () => false);
+const isReadable = file => file.slice(0, 1).arrayBuffer().then(() => true, () => false);
 
 /* ---- tus ---- */
 
@@ -496,7 +496,7 @@ class Transfers extends EventTarget {
 
   /* What another try may cure: a server in trouble, another offset or checksum. */
   #mayPass({ code, status }) {
-    return ['busy', 'too_many', 'broken'].includes(code) || [409, 423, 460].includes(status) || (status >= 500 && code !== 'no_space');
+    return ['busy', 'broken'].includes(code) || [409, 423, 460].includes(status) || (status >= 500 && code !== 'no_space');
   }
 
   /* One waits for all. */
