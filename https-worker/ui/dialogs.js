@@ -57,7 +57,7 @@ export function showMenu(items, place, label) {
     expanded(false);
     if (focused) before?.focus();
   });
-  document.body.append(menu);
+  document.querySelector('main').append(menu);
   menu.showPopover();
   open = menu;
   expanded(true);

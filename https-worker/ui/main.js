@@ -100,7 +100,9 @@ function route() {
   byId('page').hidden = files;
   showSearch(files ? find : '');
   showPath(files ? address : null);
-  document.title = `${files ? words.titleOf(address) : words.connect.title} · ${organisation}`;
+  const title = files ? words.titleOf(address) : words.connect.title;
+  byId('title').textContent = title;
+  document.title = `${title} · ${organisation}`;
   if (files) {
     if (other || at || address !== folder.address || find !== folder.search) openFolder(address, find, at ?? show, other);
     if (show && !previewed()) pushed = isPushed();

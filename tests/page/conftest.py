@@ -1,5 +1,5 @@
 """Fixtures of the page's tests: the real server behind a proxy that can make it fail, one browser for all tests, an
-account with files of every kind. `make check-page` runs all of them, `make check` those that are not `long` or `more`.
+account with files of every kind. `make check-page` runs all of them, `make check` those that are marked so.
 
     make check-page T=tests/page/test_list.py
 
@@ -16,7 +16,7 @@ pytest.importorskip("selenium", reason="no python3-selenium here")
 
 import samples  # noqa: E402  (what they need is looked for first)
 from browser import Browser  # noqa: E402
-from serve import PATIENCE, Real  # noqa: E402
+from serve import PATIENCE, Real, e2e  # noqa: E402
 
 LIMIT_S = 300 * PATIENCE
 
@@ -24,6 +24,7 @@ LIMIT_S = 300 * PATIENCE
 def pytest_configure(config):
     config.addinivalue_line("markers", "allows(text): the page's trouble with this text in it is what the test provokes")
     config.addinivalue_line("markers", "long: takes a minute or more (2 GiB); -m 'not long' leaves it out")
+    config.addinivalue_line("markers", "check: what make check runs of the page, a minute in all")
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -42,7 +43,7 @@ def pytest_runtest_call(item):
 def pytest_terminal_summary(terminalreporter):
     bad = terminalreporter.stats.get("failed", []) + terminalreporter.stats.get("error", [])
     for node in sorted({report.nodeid for report in bad}):
-        terminalreporter.write_line(f"repeat: nice -n 19 /usr/bin/python3 -m pytest '{node}'")
+        terminalreporter.write_line(f"repeat: make check-page VARIANT={e2e.BUILD.name} T='{node}'")
 
 
 @pytest.fixture(scope="session")

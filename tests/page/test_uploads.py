@@ -391,18 +391,25 @@ def test_a_thousand_small_files(files, account, desk):
     assert len(files.all(".transfer")) < 40, "only rows in sight are in the page"
 
 
+def part_of(browser):
+    return browser.js("return document.querySelector('.transfer progress')?.value ?? 0")
+
+
 @pytest.mark.long
-def test_two_gigabytes_after_the_server_was_killed(files, account, desk, server):
+def test_two_gigabytes_after_the_server_was_killed(browser, account, desk, server):
+    """Straight to the server, which dies in the middle; then the page is loaded anew, and the file chosen again."""
+    browser.sign_in(server.straight, account)
     path = big(desk, "huge.bin", 2048 * MB)
-    files.choose("upload", [path])
-    wait_for(lambda: files.js("return document.querySelector('.transfer progress')?.value") > 0.4, 120)
+    browser.choose("upload", [path])
+    wait_for(lambda: part_of(browser) > 0.4, 120)
     server.kill()
-    until(files, "huge.bin", "offline")
+    until(browser, "huge.bin", "offline")
+    assert 0.3 < part_of(browser) < 1 and not (account.root / "huge.bin").exists()
     server.start()
-    wait_for(lambda: files.js("return document.querySelector('.transfer progress').value") > 0.6, 120)
-    leave_page(files)
-    until(files, "huge.bin", "missing")
-    files.choose(lambda: files.one("#panel .notice button").click(), [path])
-    files.uploaded(1)
+    wait_for(lambda: state_of(browser, "huge.bin") == "running" and part_of(browser) > 0.6, 120)
+    leave_page(browser)
+    until(browser, "huge.bin", "missing")
+    browser.choose(lambda: browser.one("#panel .notice button").click(), [path])
+    browser.uploaded(1)
     assert same(path, account.root / "huge.bin")
     assert (account.root / "huge.bin").stat().st_size == 2 << 30
