@@ -45,7 +45,7 @@ function makeHead() {
     return cell;
   });
   return el('div', { class: 'head', role: 'rowgroup', onmousedown: event => event.preventDefault() }, el('div', { class: 'line', role: 'row', 'aria-rowindex': '1' },
-    cells, el('div', { class: 'more', role: 'columnheader', 'aria-label': words.columns.more })));
+    cells, el('div', { class: 'more', role: 'columnheader' }, el('span', { class: 'unseen' }, words.columns.more))));
 }
 
 const showState = () => grid.setAttribute('aria-busy', folder.state === 'loading');

@@ -183,6 +183,7 @@ def test_delete_is_sent_after_ten_seconds(files, account):
     assert "photos" not in files.text("#tree")
 
 
+@pytest.mark.check
 def test_delete_is_sent_when_the_page_is_left(files, account):
     files.row("notes.txt").click()
     files.keys(Keys.DELETE)
@@ -213,6 +214,7 @@ def test_a_held_name_can_be_used_at_once(files, account):
     files.has("photos")
 
 
+@pytest.mark.check
 def test_move_by_cut_and_paste(files, account):
     files.row("notes.txt").click()
     ActionChains(files.driver).key_down(Keys.CONTROL).click(files.row("photos")).key_up(Keys.CONTROL).perform()

@@ -37,6 +37,7 @@ def test_all_rights(server, browser):
     assert offered(browser) == {"preview", "download", "rename", "cut", "delete"}
 
 
+@pytest.mark.check
 def test_read_only(server, browser, tmp_path):
     account = signed_in(server, browser, ["list", "read"])
     assert offered(browser) == set()

@@ -6,6 +6,7 @@ from selenium.webdriver.common.keys import Keys
 from browser import wait_for
 
 
+@pytest.mark.check
 def test_wrong_password_is_told_beside_the_field(server, browser, account):
     browser.driver.get(server.base + "/login")
     browser.keys(account.name, Keys.TAB, "wrong", Keys.ENTER)
@@ -65,6 +66,7 @@ def test_signing_out_sends_what_is_held(server, browser, account):
     browser.one("#sign-in")
 
 
+@pytest.mark.check
 def test_a_session_that_ended_goes_on_after_signing_in_again(server, browser, account):
     browser.sign_in(server, account)
     browser.cdp("Network.clearBrowserCookies")
@@ -152,6 +154,7 @@ def find(browser, css, text=None):
     return wait_for(lambda: [e for e in browser.driver.find_elements(By.CSS_SELECTOR, css) if text is None or text in e.text])[0]
 
 
+@pytest.mark.check
 def test_without_scripts_the_essentials_work(scriptless, account, desk):
     browser = scriptless
     find(browser, "#user").send_keys(account.name)

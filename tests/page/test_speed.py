@@ -128,6 +128,7 @@ def test_rows_show_while_the_rest_comes(server, browser, crowd, failing):
     wait_for(lambda: browser.one(".grid").get_attribute("aria-busy") == "false")
 
 
+@pytest.mark.check
 def test_sizes():
     """As they are sent: gzip, templates without what stands above their first part. What the page itself loads is
     held to the limit; the card to sign in and the pages without scripts are pages of their own."""

@@ -72,6 +72,7 @@ def test_a_folder_by_the_button(files, account, desk):
     assert (account.root / "trip" / "day 1" / "a.txt").read_text() == "a" and (account.root / "trip" / "b.txt").read_text() == "b"
 
 
+@pytest.mark.check
 def test_dropping_files_and_folders(files, account, desk):
     folder = desk / "box"
     (folder / "empty" / "inner").mkdir(parents=True)
@@ -203,6 +204,7 @@ def test_speed_and_time_left_are_told(files, desk, failing):
     files.uploaded(1)
 
 
+@pytest.mark.check
 def test_the_server_dies_and_comes_back(files, account, desk, server, failing):
     """Killed in the middle of a piece, while the page waits: it goes on by itself where it was."""
     path = big(desk, "large.bin", 60 * MB)
@@ -326,6 +328,7 @@ def test_leaving_while_something_runs_asks(files, desk, failing):
     assert not files.js("const e = new Event('beforeunload', {cancelable: true}); dispatchEvent(e); return e.defaultPrevented")
 
 
+@pytest.mark.check
 def test_a_name_that_is_taken_while_it_comes(files, account, desk, failing):
     """The last piece is refused, and the question is asked then."""
     path = big(desk, "large.bin", 40 * MB)
