@@ -26,7 +26,7 @@ class Tour:
             old.unlink()
 
     def see(self, station):
-        self.browser.js("return new Promise(done => setTimeout(done, 200))")       # what moves has come to rest
+        self.browser.js("return Promise.allSettled(document.getAnimations().map(one => one.finished)).then(() => new Promise(requestAnimationFrame))")
         self.number += 1
         self.browser.shot(f"tour-{self.name}-{self.number:02}-{station}")
         for checker in CHECKERS:
