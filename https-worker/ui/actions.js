@@ -3,7 +3,7 @@
 import * as api from './api.js';
 import { showMenu, toast } from './dialogs.js';
 import { bare, button, byId, el } from './dom.js';
-import { folder, made, may, mayAll, moved, movedTo } from './folder.js';
+import { folder, made, may, moved, movedTo } from './folder.js';
 import { edit, focusList, listHasFocus } from './list.js';
 import { canPaste, clipboard, cut, cutEntries, paste, remove, settle } from './move.js';
 import { goTo, href } from './router.js';
@@ -22,11 +22,11 @@ const SOME = 2;
 const ACTIONS = [
   ['open', 'folder', ONE, ([entry]) => entry.type === 'folder', ([entry]) => open(entry), { keys: 'Enter', menu: true }],
   ['preview', 'eye', ONE, ([entry]) => entry.type !== 'folder', ([entry]) => open(entry), { keys: 'Enter' }],
-  ['download', 'download', SOME, entries => mayAll('read', entries), download, { main: true }],
-  ['rename', 'rename', ONE, ([entry]) => may('rename', entry) && !folder.search, ([entry]) => rename(entry), { keys: 'F2' }],
-  ['cut', 'cut', SOME, entries => mayAll('rename', entries), cut, { keys: 'Ctrl+X' }],
+  ['download', 'download', SOME, () => may('read'), download, { main: true }],
+  ['rename', 'rename', ONE, () => may('rename') && !folder.search, ([entry]) => rename(entry), { keys: 'F2' }],
+  ['cut', 'cut', SOME, () => may('rename'), cut, { keys: 'Ctrl+X' }],
   ['show', 'folder', ONE, () => folder.search, ([entry]) => goTo(href(parentOf(entry.address), { at: lastPart(entry.address) })), {}],
-  ['delete', 'delete', SOME, entries => mayAll('delete', entries), remove, { keys: 'Del', main: true, danger: true }],
+  ['delete', 'delete', SOME, () => may('delete'), remove, { keys: 'Del', main: true, danger: true }],
   ['upload', 'upload', NONE, () => may('write'), () => upload(pickFiles), { main: true }],
   ['uploadFolder', 'folder-up', NONE, () => may('write') && may('mkdir') && canPickFolders, () => upload(pickFolder), { main: true }],
   ['newFolder', 'folder-plus', NONE, () => may('mkdir') && !folder.search, () => newFolder(), { main: true }],

@@ -3,11 +3,11 @@
 import { breathe, due, rested } from './slices.js';
 import { encodeEntry, toApi } from './text.js';
 
-/* code: as in the API, 'offline' (no answer) or 'broken' (no answer of ours); wait: seconds, if told. */
+/* code: as in the API, 'offline' (no answer) or 'broken' (no answer of ours). */
 export class Trouble extends Error {
-  constructor(code, message = '', status = 0, wait = 0) {
+  constructor(code, message = '', status = 0) {
     super(message);
-    Object.assign(this, { code, status, wait });
+    Object.assign(this, { code, status });
   }
 }
 
@@ -30,12 +30,12 @@ export const onSignedOut = ask => { signIn = ask; };
 
 export const signedOut = () => signingIn ??= signIn().finally(() => { signingIn = null; });
 
-export function troubleOf(status, body, retryAfter) {
+export function troubleOf(status, body) {
   let told = {};
   try {
     told = JSON.parse(body);
   } catch { /* a proxy's */ }
-  return new Trouble(told.error ?? 'failed', told.message, status, Number(retryAfter) || 0);
+  return new Trouble(told.error ?? 'failed', told.message, status);
 }
 
 export const ofSession = ({ code }) => ['sign_in', 'other_account', 'bad_token'].includes(code);
@@ -49,7 +49,7 @@ async function request(address, options = () => ({})) {
       throw error.name === 'AbortError' ? error : new Trouble('offline');
     });
     if (answer.ok) return answer;
-    const trouble = troubleOf(answer.status, await answer.text().catch(() => ''), answer.headers.get('Retry-After'));
+    const trouble = troubleOf(answer.status, await answer.text().catch(() => ''));
     if (!ofSession(trouble)) throw trouble;
     await signedOut();
   }
@@ -116,21 +116,19 @@ export async function firstBytes(address, count, signal) {
   return new Uint8Array(await answer.arrayBuffer());
 }
 
-/* Of a folder, or those below it whose names hold a text: {head} once, {batch} as they come, with addresses;
+/* Of a folder, or those below it whose names hold a text, in batches as they come, with addresses;
  * throws where the server breaks off. An address needs no escaping in a query. */
 export async function* entries(folder, text, signal) {
   const answer = await request(text ? `/api/search?path=${folder}&text=${encodeURIComponent(text)}` : `/api/list?path=${folder}`, () => ({ signal }));
   const prefix = folder === '/' ? '/' : folder + '/';
-  let head = null;
+  let begun = false;
   let batch = [];
   for await (const part of lines(answer.body)) {
     for (const padded of part) {
       const line = padded.trim();  /* blanks come while nothing is found */
-      if (!head) {
-        head = parse(line + ']}');
-        yield { head };
-      } else if (line[0] === ']') {
-        yield { batch };
+      if (!begun) begun = parse(line + ']}');
+      else if (line[0] === ']') {
+        yield batch;
         const { error } = parse('{"entries": [' + line);
         if (error) throw new Trouble(error.error, error.message);
         return;
@@ -141,7 +139,7 @@ export async function* entries(folder, text, signal) {
         if (due()) await breathe();
       }
     }
-    yield { batch };
+    yield batch;
     batch = [];
   }
   throw new Trouble('broken');

@@ -23,7 +23,6 @@ class Folder extends EventTarget {
   search = '';  /* a search's text */
   rows = [];  /* what is shown: a draft first, nothing that is held */
   draft = null;  /* a new folder that is being named */
-  rights = null;  /* the folder's own, if told */
   state = 'loading';  /* or ready, broken */
   trouble = null;
   seen = 0;  /* entries that have come */
@@ -51,15 +50,14 @@ class Folder extends EventTarget {
     const { signal } = this.#abort = new AbortController();
     Object.assign(this, { address, search, trouble: null, seen: 0, state: 'loading' });
     this.#meanwhile.clear();
-    if (!quietly) Object.assign(this, { rights: null, draft: null });
+    if (!quietly) this.draft = null;
     this.#tell('state');
     const compare = this.#compare();
     const sorter = new Sorter(compare);
     const known = new Map();
     let next = 1;
     try {
-      for await (const { head, batch = [] } of api.entries(address, search, signal)) {
-        if (head?.rights) this.rights = head.rights;
+      for await (const batch of api.entries(address, search, signal)) {
         this.seen += batch.length;
         for (const entry of batch) known.set(entry.address, Object.assign(entry, { at: -1, rank: undefined }));
         await sorter.add(batch);
@@ -196,12 +194,7 @@ class Folder extends EventTarget {
 
 export const folder = new Folder();
 
-export const may = (right, entry = null) => (entry?.rights ?? folder.rights ?? api.me().rights).includes(right);
-
-export function mayAll(right, entries) {
-  const otherwise = may(right);
-  return entries.every(({ rights }) => rights?.includes(right) ?? otherwise);
-}
+export const may = right => api.me().rights.includes(right);
 
 /* What the page itself has changed: 'made' (entries), 'gone' (addresses, with all below), 'moved' ({entry, after}). */
 export const changes = new EventTarget();

@@ -31,6 +31,7 @@ const left = new Map();  /* how each folder was left: {active, top} */
 let page = '';  /* 'files', or another of router.js */
 let awaited = null;  /* to be found again once loaded */
 let pushed = false;  /* the preview is a step of the way back */
+let following = null;  /* the timer until the preview follows the selection */
 
 async function start() {
   api.onSignedOut(signInAgain);
@@ -235,6 +236,8 @@ function showSearch(text) {
 /* ---- the preview ---- */
 
 async function preview(address) {
+  clearTimeout(following);
+  if (selection.size === 1 && folder.find(address)) selection.only(address);
   try {
     const entry = folder.find(address) ?? { ...await api.stat(address), address };
     if (read().show === address) showPreview(entry);
@@ -253,8 +256,6 @@ function closePreview() {
   if (pushed) history.back();
   else goTo(href(folder.address, { find: folder.search }), true);
 }
-
-let following = null;
 
 /* Once the keys rest. */
 function followSelection() {

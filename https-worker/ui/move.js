@@ -3,7 +3,7 @@
 import * as api from './api.js';
 import { choose, toast } from './dialogs.js';
 import { announce, byId, el } from './dom.js';
-import { folder, gone, made, may, mayAll, movedTo } from './folder.js';
+import { folder, gone, made, may, movedTo } from './folder.js';
 import { dim } from './list.js';
 import { words } from './strings.js';
 import { isInside, join, lastPart, moment, nameOf, numbered, parentOf, size } from './text.js';
@@ -163,7 +163,7 @@ const TYPE = 'application/x-sallyport-entries';
 let dragged = [];
 
 export function dragStarts(event, entries) {
-  if (!mayAll('rename', entries)) {
+  if (!may('rename')) {
     event.preventDefault();
     return;
   }

@@ -65,7 +65,7 @@ export function showPreview(entry) {
   shown = entry;
   stop = new AbortController();
   const close = bare(words.closePreview, 'close', () => calls.close());
-  const readable = entry.type === 'file' && may('read', entry);
+  const readable = entry.type === 'file' && may('read');
   aside.replaceChildren(
     el('div', { class: 'preview-head' }, el('h2', {}, nameElement(entry.name.slice(entry.name.lastIndexOf('/') + 1))), close),
     el('div', { class: 'look' }, readable ? content(entry) : sign(entry)),

@@ -114,7 +114,7 @@ function request(method, address, { headers = {}, body = null, signal, progress 
       signal?.removeEventListener('abort', abort);
       if (signal?.aborted) failed(signal.reason);
       else if (xhr.status === 0) failed(new api.Trouble('offline'));
-      else if (xhr.status >= 300) failed(api.troubleOf(xhr.status, xhr.responseText, xhr.getResponseHeader('Retry-After')));
+      else if (xhr.status >= 300) failed(api.troubleOf(xhr.status, xhr.responseText));
       else done(xhr);
     };
     xhr.send(body);
@@ -503,7 +503,7 @@ class Transfers extends EventTarget {
   #later(item, trouble) {
     item.tries++;
     this.#set(item, 'offline', trouble);
-    this.#held ??= setTimeout(() => this.#again(), 1000 * (trouble.wait || Math.min(LONGEST_WAIT_S, 2 ** this.#fails++)));
+    this.#held ??= setTimeout(() => this.#again(), 1000 * Math.min(LONGEST_WAIT_S, 2 ** this.#fails++));
   }
 
   /* No file would ask for the empty ones. */

@@ -128,7 +128,7 @@ function read(one) {
     if (one.children) return;
     const found = [];
     try {
-      for await (const { batch = [] } of api.entries(one.address)) found.push(...batch);
+      for await (const batch of api.entries(one.address)) found.push(...batch);
     } catch (error) {
       api.expect(error);
     }

@@ -6,17 +6,14 @@ account with files of every kind. `make check-page` runs all of them, `make chec
 They need Debian's chromium, chromium-driver, python3-selenium and python3-pytest, and leave their screenshots
 in build/page. A test fails, whatever else it finds, when the page logs an error or breaks its own policy.
 """
-import pathlib
 import shutil
 import signal
 
 import pytest
 
-pytest.importorskip("selenium", reason="no python3-selenium here")
-
-import samples  # noqa: E402  (what they need is looked for first)
-from browser import Browser  # noqa: E402
-from serve import PATIENCE, Real, e2e  # noqa: E402
+import samples
+from browser import SHOTS, Browser
+from serve import PATIENCE, Real, e2e
 
 LIMIT_S = 300 * PATIENCE
 
@@ -108,4 +105,8 @@ def desk(tmp_path):
 
 
 def pytest_sessionstart():
-    pathlib.Path(__file__).resolve().parent.parent.parent.joinpath("build", "page").mkdir(parents=True, exist_ok=True)
+    SHOTS.mkdir(parents=True, exist_ok=True)
+
+
+def pytest_sessionfinish():
+    e2e.forget_programs()

@@ -6,6 +6,7 @@ import pytest
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.keys import Keys
 
+import samples
 from browser import wait_for
 
 FOLDERS = ["archive", "music", "photos"]
@@ -386,3 +387,25 @@ def test_rows_uploaded_elsewhere_come_by_reading_again(files, account):
     files.one(".menu button", "Read again").click()
     files.has("new.txt")
     os.unlink(account.root / "new.txt")
+
+
+def test_an_account_with_a_trash(server, browser):
+    """What is deleted is found in the trash, and comes back from there."""
+    account = server.account(trash=True)
+    samples.furnish(account.root)
+    browser.sign_in(server, account)
+    browser.row("notes.txt").click()
+    browser.keys(Keys.DELETE)
+    browser.lacks("notes.txt")
+    browser.driver.get("about:blank")
+    kept = wait_for(lambda: list((account.root / ".trash").glob("*notes.txt")))[0]
+    assert kept.read_text() == samples.NOTES and not (account.root / "notes.txt").exists()
+    browser.driver.get(server.base + "/#/.trash")
+    browser.ready()
+    browser.row(kept.name).click()
+    browser.keys((Keys.CONTROL, "x"))
+    browser.open(None, "#/")
+    browser.has("music")
+    browser.keys((Keys.CONTROL, "v"))
+    wait_for(lambda: (account.root / kept.name).exists())
+    browser.has(kept.name)
