@@ -14,7 +14,7 @@ from selenium.webdriver.common.keys import Keys
 from serve import PATIENCE, TOP
 
 SHOTS = TOP / "build" / "page"
-PATIENCE_S = 15
+PATIENCE_S = 30
 
 WATCH = """
 window.__trouble = [];
