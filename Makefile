@@ -13,12 +13,12 @@ PYTHON     ?= /usr/bin/python3
 
 PKGS_monitor = libcrypto libcap inih
 PKGS_store   = sqlite3 libcap jansson libcrypto
-PKGS_files   = libcap
+PKGS_files   =
 PKGS_hash    = libcrypt libcap
 PKGS_command = libcrypto libcap inih jansson libcrypt
-PKGS_sftp    = libssh libcrypto libcap
-PKGS_ftps    = libssl libcrypto libcap
-PKGS_https   = libssl libcrypto libcap jansson zlib nettle
+PKGS_sftp    = libssh libcrypto
+PKGS_ftps    = libssl libcrypto
+PKGS_https   = libssl libcrypto
 PKGS_test    = cmocka
 
 # A line for each file that is made; V=1 shows the commands.
@@ -56,7 +56,7 @@ SRC_sallyportd      := $(wildcard monitor/*.c) $(SANDBOX) $(CONFIG) common/spawn
 SRC_sallyport-store := $(wildcard monitor/store/*.c) $(SANDBOX) common/operations.c common/audit_chain.c common/sshwire.c common/utf8.c
 SRC_sallyport-files := $(wildcard monitor/files/*.c) $(SANDBOX) common/operations.c common/calendar.c
 SRC_sallyport-hash  := $(wildcard monitor/hash/*.c) $(SANDBOX)
-WORKER  := $(SANDBOX) $(addprefix common/,agent_link.c monitor_link.c calendar.c ls_line.c pace.c worker_life.c)
+WORKER  := $(SANDBOX) $(addprefix common/,agent_file.c agent_link.c monitor_link.c calendar.c ls_line.c pace.c worker_life.c)
 SRC_sallyport-sftp  := $(wildcard sftp-worker/*.c) $(WORKER) common/sshwire.c
 SRC_sallyport-ftps  := $(wildcard ftps-worker/*.c) $(WORKER) common/sshwire.c common/tls.c common/tls_provider.c
 SRC_sallyport-https := $(wildcard https-worker/*.c) $(WORKER) $(addprefix common/,sshwire.c tls.c tls_provider.c operations.c base64.c utf8.c)
@@ -71,7 +71,11 @@ PKG_sallyport-ftps  := $(PKGS_ftps)
 PKG_sallyport-https := $(PKGS_https)
 # Of libarchive what zip files need, and no reader of formats, no XML: what is not there cannot be attacked,
 # nor does it cost each connection its start.
-LDLIBS_sallyport-https := $(B)/ui/ui_files.o -Wl,--gc-sections -l:libarchive.a
+LDLIBS_sallyport-https := $(B)/ui/ui_files.o -Wl,--gc-sections $(addprefix -l:,libarchive.a libz.a libnettle.a libjansson.a libcap.a)
+# A process for each connection starts sooner without a library to map and bind for a function or two.
+LDLIBS_sallyport-files := -l:libcap.a
+LDLIBS_sallyport-sftp  := -l:libcap.a
+LDLIBS_sallyport-ftps  := -l:libcap.a
 PKG_sallyport       := $(PKGS_command)
 
 # Unit tests: each tests/unit/test_X.c is a program; what it links beside itself is named here
@@ -97,17 +101,18 @@ SRC_test_files_durable := $(SRC_test_files)
 SRC_test_files_trash := $(SRC_test_files)
 SRC_test_files_parts := $(SRC_test_files)
 SRC_test_files_crash := $(SRC_test_files)
+SRC_test_agent_link := common/agent_link.c common/message.c common/secret.c
 SRC_test_sshkey := common/sshkey.c common/sshwire.c
 PKG_test_sshkey := libcrypto
 SFTP  := $(addprefix sftp-worker/,sftp.c requests.c requests_open.c extensions.c jobs.c handles.c attributes.c \
-         answers.c) $(addprefix common/,agent_link.c calendar.c ls_line.c) common/message.c common/sshwire.c common/operations.c tests/unit/sftp_peer.c tests/unit/fake_agent.c
+         answers.c) $(addprefix common/,agent_file.c agent_link.c calendar.c ls_line.c) common/message.c common/sshwire.c common/operations.c tests/unit/sftp_peer.c tests/unit/fake_agent.c
 SRC_test_sftp := $(SFTP)
 PKG_test_sftp := libcrypto
 SRC_test_sftp_hostile := $(SFTP) common/sandbox.c common/filters.c common/filter_program.c common/log.c common/secret.c
 PKG_test_sftp_hostile := libcrypto libcap
 FTPS_TEXT := $(addprefix ftps-worker/,line.c path.c address.c wildcard.c ascii.c facts.c digest.c) common/calendar.c common/ls_line.c
 FTPS  := $(FTPS_TEXT) $(addprefix ftps-worker/,verbs.c reply.c login.c about.c names.c attributes.c transfer.c list.c listing.c work.c) \
-         $(addprefix common/,agent_link.c message.c operations.c pace.c) tests/unit/ftps_fake.c
+         $(addprefix common/,agent_file.c agent_link.c message.c operations.c pace.c) tests/unit/ftps_fake.c
 SRC_test_ftps_text := $(FTPS_TEXT)
 PKG_test_ftps_text := libcrypto
 SRC_test_ftps := $(FTPS) tests/unit/fake_agent.c tests/unit/ftps_session.c

@@ -49,8 +49,8 @@ static int send_question(struct agent_link *agent, enum message_type type, const
     return 0;
 }
 
-/* Returns 0 with the answer to the last question, or -1. */
-static int receive_answer(struct agent_link *agent)
+/* Returns 0 with an answer that has the id, or -1. */
+static int receive_one(struct agent_link *agent, uint32_t id)
 {
     int got;
 
@@ -58,10 +58,21 @@ static int receive_answer(struct agent_link *agent)
         if (errno != EAGAIN || wait_for(agent->socket, POLLIN) < 0)
             return -1;
     }
-    if (got == 0 || agent->answer->id != agent->id ||
+    if (got == 0 || agent->answer->id != id ||
         message_info(agent->answer->type)->link != AGENT_TO_WORKER)
         return -1;
     return 0;
+}
+
+/* Returns 0 with the answer to the last question, or -1. Those before it come first. */
+static int receive_answer(struct agent_link *agent)
+{
+    for (; agent->unheard > 0; agent->unheard--) {
+        if (receive_one(agent, agent->id - agent->unheard) < 0)
+            return -1;
+        envelope_clear(agent->answer);
+    }
+    return receive_one(agent, agent->id);
 }
 
 /* A status where something else was hoped for, or awaited. Returns as agent_ask. */
@@ -89,8 +100,10 @@ int agent_ask(struct agent_link *agent, enum message_type type, const void *ques
     agent->id++;
     if (send_question(agent, type, question) < 0) {
         /* A question that cannot be said was not sent: it fails alone. */
-        if (errno == EINVAL || errno == EMSGSIZE)
+        if (errno == EINVAL || errno == EMSGSIZE) {
+            agent->id--;
             return errno;
+        }
         goto out;
     }
     if (receive_answer(agent) < 0)
@@ -103,6 +116,19 @@ out:
     if (result < 0)
         agent->broken = true;
     return result;
+}
+
+void agent_tell(struct agent_link *agent, enum message_type type, const void *question)
+{
+    if (agent->broken)
+        return;
+    agent->id++;
+    if (send_question(agent, type, question) == 0)
+        agent->unheard++;
+    else if (errno == EINVAL || errno == EMSGSIZE)
+        agent->id--; /* it was not sent: as if nothing had been said */
+    else
+        agent->broken = true;
 }
 
 int agent_do(struct agent_link *agent, enum message_type type, const void *question)

@@ -12,6 +12,7 @@ struct agent_link {
     int socket; /* the caller's */
     uint32_t id;
     bool broken;             /* nothing can be asked any more */
+    uint32_t unheard;        /* answers that nobody waits for, still to come */
     struct slice text;       /* the sentence of the last error, or empty; in the answer */
     struct envelope *answer; /* owned */
 };
@@ -26,6 +27,10 @@ int agent_ask(struct agent_link *agent, enum message_type type, const void *ques
               enum message_type expect, void *answer);
 /* The same where yes is a status. */
 int agent_do(struct agent_link *agent, enum message_type type, const void *question);
+/* Say, and do not wait: the answer is dropped when it comes. Where it is said right before a
+ * question, the agent is woken once for both. Nothing follows from a link that breaks: the next
+ * question tells. */
+void agent_tell(struct agent_link *agent, enum message_type type, const void *question);
 /* The descriptor that came with the last answer, the caller's now; -1: there was none. */
 int agent_take_fd(struct agent_link *agent);
 

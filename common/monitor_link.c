@@ -12,7 +12,7 @@ static int take_stop(struct monitor_link *l)
 
     if (decode_worker_stop(&l->answer, &stop) == 0)
         slice_copy(stop.reason, reason, sizeof(reason));
-    l->stop(l->owner, reason);
+    stop_because(l->stop, reason);
     return -1;
 }
 
@@ -21,7 +21,7 @@ static int receive(struct monitor_link *l)
     envelope_clear(&l->answer);
     if (message_receive(FD_MONITOR, &l->answer, 0) > 0)
         return 0;
-    l->stop(l->owner, "the server is gone");
+    stop_because(l->stop, "the server is gone");
     return -1;
 }
 
@@ -34,7 +34,7 @@ static int take_unasked(struct monitor_link *l)
         envelope_clear(&l->answer); /* now: when the next message comes nobody knows */
         return 0;
     }
-    l->stop(l->owner, "the server gave no answer");
+    stop_because(l->stop, "the server gave no answer");
     return -1;
 }
 
@@ -44,7 +44,7 @@ int monitor_ask(struct monitor_link *l, enum message_type type, const void *ques
     const uint32_t id = ++l->id;
 
     if (message_send(FD_MONITOR, type, id, question, NULL, 0) < 0) {
-        l->stop(l->owner, "the server is gone");
+        stop_because(l->stop, "the server is gone");
         return -1;
     }
     for (;;) {
@@ -57,7 +57,7 @@ int monitor_ask(struct monitor_link *l, enum message_type type, const void *ques
     }
     if (message_decode(&l->answer, expect, answer) == 0)
         return 0;
-    l->stop(l->owner, "the server gave no answer");
+    stop_because(l->stop, "the server gave no answer");
     return -1;
 }
 

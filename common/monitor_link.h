@@ -6,9 +6,10 @@
 #include "common/facts.h"
 #include "common/log.h"
 #include "common/message.h"
+#include "common/stop.h"
 
 struct monitor_link {
-    void (*stop)(void *owner, const char *reason); /* told to end, or the monitor is gone */
+    struct stop *stop; /* the worker's: told to end, or the monitor is gone */
     /* A message that answers no question. Returns 0, or -1: it has no business here. NULL: none
      * has. */
     int (*unasked)(void *owner, struct envelope *e);

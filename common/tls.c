@@ -205,6 +205,12 @@ static int set_list(SSL_CTX *context, int (*set)(SSL_CTX *, const char *), struc
     char known[1024] = "", name[128];
     size_t len = 0;
 
+    if (slice_copy(list, known, sizeof(known)) < 0)
+        return -1;
+    for (char *comma = known; (comma = strchr(comma, ',')) != NULL;)
+        *comma = ':';
+    if (set(context, known) == 1)
+        return 0;
     while (list.len > 0) {
         const uint8_t *comma = memchr(list.data, ',', list.len);
         const size_t n = comma != NULL ? (size_t)(comma - list.data) : list.len;
@@ -221,9 +227,15 @@ static int set_list(SSL_CTX *context, int (*set)(SSL_CTX *, const char *), struc
 SSL_CTX *tls_context_new(const struct tls_settings *settings, struct monitor_link *monitor,
                          char *why, size_t size)
 {
-    const char *step = "the key-less provider";
+    const char *step = "libcrypto";
     SSL_CTX *context = NULL;
 
+    /* Without the tables of every name: what is used is fetched. */
+    if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ADD_ALL_CIPHERS |
+                                OPENSSL_INIT_NO_ADD_ALL_DIGESTS,
+                            NULL) != 1)
+        goto failed;
+    step = "the key-less provider";
     if (tls_provider_load(monitor) < 0)
         goto failed;
     step = "a context";

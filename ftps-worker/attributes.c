@@ -12,7 +12,7 @@
 void on_size(struct worker *w, const struct command *c)
 {
     struct attributes seen;
-    const int result = file_look(w, path_slice(&c->path), true, &seen);
+    const int result = agent_look(&w->agent, path_slice(&c->path), true, &seen);
 
     if (result != 0)
         reply_result(w, result, 213, "");
@@ -48,14 +48,14 @@ void on_mlst(struct worker *w, const struct command *c)
     struct path above;
     struct attributes seen, folder;
     struct facts_of of = {.name = path_slice(&c->path), .uid = w->uid, .gid = w->gid};
-    const int result = file_look(w, path_slice(&c->path), false, &seen);
+    const int result = agent_look(&w->agent, path_slice(&c->path), false, &seen);
 
     if (result != 0) {
         reply_result(w, result, 250, "");
         return;
     }
     if (path_join(&above, path_slice(&c->path), slice_text("..")) == 0 &&
-        file_look(w, path_slice(&above), true, &folder) == 0)
+        agent_look(&w->agent, path_slice(&above), true, &folder) == 0)
         of.above = facts_access(&folder, w->uid, w->gid);
     if (S_ISLNK(seen.mode))
         of.target = listing_target(w, &c->path);
@@ -146,7 +146,7 @@ void on_mdtm(struct worker *w, const struct command *c)
 
     if (!change_path(w, &change, c->text))
         return;
-    const int result = file_look(w, change.ask.path, true, &seen);
+    const int result = agent_look(&w->agent, change.ask.path, true, &seen);
     if (result == ENOENT && time_parse(first_word(c->text, &rest), &ns) && rest.len > 0) {
         if (!change_path(w, &change, rest))
             return;

@@ -20,7 +20,7 @@ static bool client_gone(struct worker *w)
 {
     w->control.ended = true;
     w->control.out_at = w->control.out_len = 0;
-    worker_stop_because(w, "the client closed the connection");
+    stop_because(&w->stop, "the client closed the connection");
     return false;
 }
 
@@ -124,10 +124,10 @@ static bool go_on_with_handshake(struct worker *w)
 
     if (c->tls.ssl == NULL) {
         control_flush(w); /* 234 is the last that is said in the clear */
-        if (c->out_len > 0 || w->stop)
+        if (c->out_len > 0 || w->stop.asked)
             return false;
         if (tls_open(&c->tls, w->tls, FD_CLIENT, TLS_STREAM_LEAST, true) < 0) {
-            worker_stop_because(w, "no memory");
+            stop_because(&w->stop, "no memory");
             return false;
         }
     }
@@ -137,7 +137,7 @@ static bool go_on_with_handshake(struct worker *w)
     case TLS_FAILED:
         log_info("TLS: %s", tls_trouble(&c->tls));
         c->ended = true;
-        worker_stop_because(w, "no TLS");
+        stop_because(&w->stop, "no TLS");
         return false;
     default:
         break;
@@ -184,7 +184,7 @@ static void run_lines(struct worker *w)
 {
     struct control *c = &w->control;
 
-    for (int lines = 0; lines < LINES_MOST && !w->stop && !c->handshaking; lines++) {
+    for (int lines = 0; lines < LINES_MOST && !w->stop.asked && !c->handshaking; lines++) {
         if (reply_room(w) < REPLIES_MAX / 2)
             return;
         if (!c->waiting) {
@@ -211,7 +211,7 @@ static void look_for_end(struct worker *w)
         c->waiting && c->reader.len >= 4 && strncasecmp(c->reader.text, "QUIT", 4) == 0;
 
     if (c->ended && c->in_at == c->in_len && (!c->waiting || !quits))
-        worker_stop_because(w, "the client closed the connection");
+        stop_because(&w->stop, "the client closed the connection");
 }
 
 bool control_step(struct worker *w, bool readable)
@@ -229,9 +229,9 @@ bool control_step(struct worker *w, bool readable)
     run_lines(w);
     look_for_end(w);
     control_flush(w);
-    if (c->handshaking && !w->stop)
+    if (c->handshaking && !w->stop.asked)
         return c->tls.ssl == NULL && c->out_len == 0; /* TLS begins */
-    if (w->stop || reply_room(w) < REPLIES_MAX / 2)
+    if (w->stop.asked || reply_room(w) < REPLIES_MAX / 2)
         return false;
     if (c->waiting || c->in_at < c->in_len)
         return w->work.kind == WORK_NONE;
@@ -272,7 +272,7 @@ void control_end(struct worker *w)
     if (c->handshaking)
         return;
     if (!c->ended && !w->quitting)
-        reply(w, 421, "%s", w->reason);
+        reply(w, 421, "%s", w->stop.reason);
     for (control_flush(w); !c->ended && c->out_len > 0 && wait_for(POLLOUT, until_ms);)
         control_flush(w);
     if (c->tls.ssl != NULL && tls_close(&c->tls) != TLS_DONE)

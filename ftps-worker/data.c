@@ -40,7 +40,7 @@ void data_drop(struct worker *w)
     if (d->tls.ssl != NULL)
         tls_free(&d->tls);
     if (connected(d) && dup3(0, FD_DATA, 0) < 0)
-        worker_stop_because(w, "no descriptors");
+        stop_because(&w->stop, "no descriptors");
     d->question = 0;
     enter(d, DATA_NONE);
 }
@@ -86,7 +86,7 @@ static void take_connection(struct worker *w, const struct data_connection *said
     }
     enter(&w->data, state);
     if (dup3(fd, FD_DATA, 0) < 0 || close(fd) < 0)
-        worker_stop_because(w, "no descriptors");
+        stop_because(&w->stop, "no descriptors");
 }
 
 int data_unasked(void *owner, struct envelope *e)

@@ -32,7 +32,7 @@ static bool begin(struct worker *w, enum list_form form, const struct path *path
     l->form = form;
     const int result = listing_open(w, path, text);
     if (result < 0)
-        worker_stop_because(w, "the file agent is gone");
+        stop_because(&w->stop, "the file agent is gone");
     else if (result > 0)
         reply_errno(w, 550, result, w->agent.text);
     return result == 0;

@@ -19,7 +19,7 @@ static int list_one(struct worker *w, const struct path *path, struct slice text
     struct listing *l = &w->work.listing;
     struct attributes seen;
     const size_t last = path_last(path);
-    const int result = file_look(w, path_slice(path), false, &seen);
+    const int result = agent_look(&w->agent, path_slice(path), false, &seen);
 
     if (result != 0)
         return result;
@@ -33,11 +33,11 @@ static int list_one(struct worker *w, const struct path *path, struct slice text
         .atime_ns = seen.atime_ns,
         .mtime_ns = seen.mtime_ns,
     };
-    const ssize_t len = nest_directory_entry(&entry, l->entries, 0, sizeof(l->entries));
+    const ssize_t len = nest_directory_entry(&entry, l->entries.bytes, 0, sizeof(l->entries.bytes));
     if (len < 0)
         return ENAMETOOLONG;
-    l->len = (size_t)len;
-    l->last = l->all = true;
+    l->entries.len = (size_t)len;
+    l->entries.last = l->all = true;
     l->prefix_len = text.len > entry.name.len ? text.len - entry.name.len : 0;
     memcpy(l->prefix, text.len > 0 ? (const char *)text.data : "", l->prefix_len);
     return path_join(&l->folder, path_slice(path), slice_text(".."));
@@ -57,19 +57,19 @@ static int list_pattern(struct worker *w, const struct path *path, struct slice 
     l->prefix_len = text.len - len;
     memcpy(l->prefix, text.data, l->prefix_len);
     const int error = path_join(&l->folder, path_slice(path), slice_text(".."));
-    return error != 0 ? error : file_open_folder(w, path_slice(&l->folder));
+    return error != 0 ? error : agent_folder_open(&w->agent, path_slice(&l->folder), &w->work.file);
 }
 
 int listing_open(struct worker *w, const struct path *path, struct slice text)
 {
     struct listing *l = &w->work.listing;
 
-    l->last = false;
-    l->at = l->len = l->prefix_len = l->pattern_len = 0;
+    l->entries.last = false;
+    l->entries.at = l->entries.len = l->prefix_len = l->pattern_len = 0;
     l->now = time(NULL);
     if (text.len > PATH_BYTES)
         return ENAMETOOLONG;
-    int result = file_open_folder(w, path_slice(path));
+    int result = agent_folder_open(&w->agent, path_slice(path), &w->work.file);
     if (result == 0) {
         l->folder = *path;
         memcpy(l->prefix, text.len > 0 ? (const char *)text.data : "", text.len);
@@ -165,25 +165,6 @@ static bool is_shown(const struct listing *l, struct slice name)
     return l->all || (l->almost_all && !dots);
 }
 
-/* The agent's next entries. They are copied: a link's target is asked for between two of them. */
-static int refill(struct worker *w)
-{
-    struct listing *l = &w->work.listing;
-    const struct file_readdir ask = {.handle = w->work.file.handle,
-                                     .names_only = l->form == LIST_NAMES};
-    struct file_entries entries;
-    const int result = agent_ask(&w->agent, MSG_file_readdir, &ask, MSG_file_entries, &entries);
-
-    if (result != 0)
-        return result;
-    if (entries.entries.len > 0)
-        memcpy(l->entries, entries.entries.data, entries.entries.len);
-    l->at = 0;
-    l->len = entries.entries.len;
-    l->last = entries.last != 0;
-    return 0;
-}
-
 ssize_t listing_fill(struct worker *w, uint8_t *bytes, size_t size, int *error)
 {
     static size_t (*const writers[])(struct worker *, const struct directory_entry *, char *) = {
@@ -193,19 +174,18 @@ ssize_t listing_fill(struct worker *w, uint8_t *bytes, size_t size, int *error)
 
     while (size - len >= LINE_MOST) {
         struct directory_entry entry;
-        if (l->at == l->len) {
-            if (l->last)
-                break;
-            if ((*error = refill(w)) != 0)
-                return -1;
-            continue;
-        }
-        struct slice rest = slice_of(l->entries + l->at, l->len - l->at);
-        if (unnest_directory_entry(&rest, &entry) <= 0) {
+        const int got = agent_entries_take(&l->entries, &entry);
+        if (got == 0 && l->entries.last)
+            break;
+        if (got == 0)
+            *error = agent_entries_next(&w->agent, w->work.file.handle, l->form == LIST_NAMES,
+                                        &l->entries);
+        if (got < 0)
             *error = -1;
+        if (*error != 0)
             return -1;
-        }
-        l->at = l->len - rest.len;
+        if (got == 0)
+            continue;
         if (!is_shown(l, entry.name))
             continue;
         len += writers[l->form](w, &entry, (char *)bytes + len);

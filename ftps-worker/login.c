@@ -102,7 +102,7 @@ static void refuse(struct worker *w, const char *why)
 static void refuse_here(struct worker *w)
 {
     if (++w->refusals > REFUSALS_MOST)
-        worker_stop_because(w, "too many failed tries");
+        stop_because(&w->stop, "too many failed tries");
     else
         refuse(w, "Login incorrect");
 }
@@ -112,7 +112,7 @@ static void open_session(struct worker *w, const struct verdict *v)
     const int fd = monitor_take_fd(&w->monitor);
 
     if (fd != FD_AGENT || agent_open(&w->agent, fd) < 0) { /* the filter knows it by its number */
-        worker_stop_because(w, "the server could not open the session");
+        stop_because(&w->stop, "the server could not open the session");
         return;
     }
     slice_copy(v->account, w->account, sizeof(w->account));
@@ -145,7 +145,7 @@ void on_pass(struct worker *w, const struct command *c)
         refuse(w, "This account needs a key beside the password: connect with SFTP");
         break;
     case VERDICT_ENOUGH:
-        worker_stop_because(w, why[0] != '\0' ? why : "too many failed tries");
+        stop_because(&w->stop, why[0] != '\0' ? why : "too many failed tries");
         break;
     default:
         refuse(w, why[0] != '\0' ? why : "Login incorrect");
@@ -169,5 +169,5 @@ void on_quit(struct worker *w, const struct command *c)
     (void)c;
     reply(w, 221, "Goodbye");
     w->quitting = true;
-    worker_stop_because(w, "the client ended the session");
+    stop_because(&w->stop, "the client ended the session");
 }

@@ -20,29 +20,7 @@
 #define MEMORY_MOST (128 << 20)
 #define KEPT_MOST   (1 << 20) /* bytes of freed memory that this process keeps */
 
-int64_t worker_now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-void worker_stop_because(struct worker *w, const char *reason)
-{
-    if (w->stop)
-        return;
-    w->stop = true;
-    slice_copy(slice_of(reason, strnlen(reason, sizeof(w->reason) - 1)), w->reason,
-               sizeof(w->reason));
-}
-
 /* ------------------------------------------------------------------------- before the sandbox */
-
-static void on_stop(void *owner, const char *reason)
-{
-    worker_stop_because(owner, reason);
-}
 
 static int receive_setup(struct worker *w)
 {
@@ -88,19 +66,19 @@ static int prepare(struct worker *w)
     if (receive_setup(w) < 0)
         goto failed;
     log_open_hook(monitor_log, (enum log_level)w->setup.log_level);
+    worker_stage("settings");
     /* Each data connection has buffers of the same size: they need not come from the kernel anew.
      */
     if (mallopt(M_MMAP_THRESHOLD, KEPT_MOST) != 1 || mallopt(M_TRIM_THRESHOLD, KEPT_MOST) != 1)
         log_debug("freed memory goes back at once"); /* another allocator, as the sanitizers' */
-    step = "libcrypto";
-    if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
-        goto failed;
     step = "the certificate";
     if (prepare_tls(w, why, sizeof(why)) < 0)
         goto failed;
+    worker_stage("TLS");
     step = "random numbers or digests";
     if (warm_up() < 0)
         goto failed;
+    worker_stage("first uses");
     step = "the data connection's place";
     if (dup2(0, FD_DATA) < 0)
         goto failed;
@@ -144,7 +122,7 @@ static int idle_left(struct worker *w)
         return -1; /* before a login the monitor counts */
     const int64_t left = w->active_ms + (int64_t)w->setup.idle_seconds * 1000 - worker_now_ms();
     if (left <= 0)
-        worker_stop_because(w, "idle for too long");
+        stop_because(&w->stop, "idle for too long");
     return left <= 0 ? 0 : left > 3600000 ? 3600000 : (int)left;
 }
 
@@ -174,17 +152,17 @@ static void serve(struct worker *w)
 
     control_begin(w);
     w->active_ms = worker_now_ms();
-    while (!w->stop) {
+    while (!w->stop.asked) {
         if (worker_allow_time(&said_ms, worker_now_ms()) < 0)
-            worker_stop_because(w, "no timer");
+            stop_because(&w->stop, "no timer");
         int wait_ms = control_step(w, readable) ? 0 : -1;
-        if (w->work.kind != WORK_NONE && !w->stop) {
+        if (w->work.kind != WORK_NONE && !w->stop.asked) {
             wait_ms = sooner(wait_ms, work_step(w));
             if (w->work.kind == WORK_NONE) /* what waited for its end */
                 wait_ms = control_step(w, false) || w->work.kind != WORK_NONE ? 0 : -1;
         }
         wait_ms = sooner(sooner(wait_ms, data_wait_ms(w)), idle_left(w));
-        if (!w->stop)
+        if (!w->stop.asked)
             readable = wait_for_events(w, wait_ms);
     }
 }
@@ -196,7 +174,7 @@ static void say_goodbye(struct worker *w)
     data_drop(w);
     control_end(w);
     const struct worker_end end = {
-        .reason = slice_text(w->reason),
+        .reason = slice_text(w->stop.reason),
         .bytes_in = w->bytes_in,
         .bytes_out = w->bytes_out,
     };
@@ -209,7 +187,8 @@ int main(void)
     static struct worker w;
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
 
-    w.monitor.stop = on_stop;
+    worker_stage("exec and libraries");
+    w.monitor.stop = &w.stop;
     w.monitor.unasked = data_unasked;
     w.monitor.owner = &w;
     if (sigaction(SIGPIPE, &ignore, NULL) < 0 || prepare(&w) < 0)

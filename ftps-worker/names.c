@@ -28,7 +28,7 @@ static void go_to(struct worker *w, const struct path *path)
     const struct file_realpath ask = {.path = path_slice(path)};
     struct attributes seen;
     struct file_path real;
-    int result = file_look(w, path_slice(path), true, &seen);
+    int result = agent_look(&w->agent, path_slice(path), true, &seen);
 
     if (result == 0 && !S_ISDIR(seen.mode)) {
         reply(w, 550, "This is not a folder");
@@ -83,7 +83,7 @@ void on_rmd(struct worker *w, const struct command *c)
 void on_rnfr(struct worker *w, const struct command *c)
 {
     struct attributes seen;
-    const int result = file_look(w, path_slice(&c->path), false, &seen);
+    const int result = agent_look(&w->agent, path_slice(&c->path), false, &seen);
 
     if (result == 0) {
         w->rename_from = c->path;

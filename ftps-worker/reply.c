@@ -37,7 +37,7 @@ static void put_line(struct worker *w, const char *begin, const char *format, va
     const size_t before = strlen(begin);
 
     if (room < before + 3) { /* cannot be: the dispatch saw to it */
-        worker_stop_because(w, "replies were not read");
+        stop_because(&w->stop, "replies were not read");
         return;
     }
     memcpy(line, begin, before);
@@ -135,7 +135,7 @@ void reply_errno(struct worker *w, unsigned otherwise, int error, struct slice t
 void reply_result(struct worker *w, int result, unsigned code, const char *text)
 {
     if (result < 0)
-        worker_stop_because(w, "the file agent is gone");
+        stop_because(&w->stop, "the file agent is gone");
     else if (result > 0)
         reply_errno(w, 550, result, w->agent.text);
     else

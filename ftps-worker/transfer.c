@@ -217,7 +217,7 @@ static void refuse(struct worker *w, unsigned otherwise, int result)
     data_drop(w);
     forget_range(w);
     if (result < 0)
-        worker_stop_because(w, "the file agent is gone");
+        stop_because(&w->stop, "the file agent is gone");
     else
         reply_errno(w, otherwise, result, w->agent.text);
 }
@@ -238,7 +238,7 @@ void on_retr(struct worker *w, const struct command *c)
 
     if (!transfer_allowed(w) || ascii_offset(w))
         return;
-    const int result = file_open_as(w, path_slice(&c->path), OPEN_READ);
+    const int result = agent_file_open(&w->agent, path_slice(&c->path), OPEN_READ, &w->work.file);
     if (result != 0) {
         refuse(w, 550, result);
         return;
@@ -246,7 +246,7 @@ void on_retr(struct worker *w, const struct command *c)
     take_range(w);
     const uint64_t size = k->file.seen.size;
     if (k->at > size) {
-        file_give_back(w, false);
+        agent_file_close(&w->agent, &w->work.file, CLOSE_BROKEN);
         data_drop(w);
         reply(w, 554, "The file has %" PRIu64 " bytes", size);
         return;
@@ -291,15 +291,16 @@ void on_stor(struct worker *w, const struct command *c)
 {
     if (!upload_allowed(w))
         return;
-    const int result = file_open_as(w, path_slice(&c->path),
-                                    OPEN_WRITE | (w->rest == 0 ? OPEN_CREATE | OPEN_TRUNCATE : 0));
+    const int result = agent_file_open(
+        &w->agent, path_slice(&c->path),
+        OPEN_WRITE | (w->rest == 0 ? OPEN_CREATE | OPEN_TRUNCATE : 0), &w->work.file);
     if (result != 0) {
         refuse(w, 553, result);
         return;
     }
     if (w->rest > w->work.file.seen.size) { /* a hole would be taken for what was sent */
         const uint64_t size = w->work.file.seen.size;
-        file_give_back(w, false);
+        agent_file_close(&w->agent, &w->work.file, CLOSE_BROKEN);
         data_drop(w);
         forget_range(w);
         reply(w, 554, "The file has %" PRIu64 " bytes", size);
@@ -318,8 +319,8 @@ void on_appe(struct worker *w, const struct command *c)
         reply(w, 554, "REST goes with RETR and STOR");
         return;
     }
-    const int result =
-        file_open_as(w, path_slice(&c->path), OPEN_WRITE | OPEN_CREATE | OPEN_APPEND);
+    const int result = agent_file_open(&w->agent, path_slice(&c->path),
+                                       OPEN_WRITE | OPEN_CREATE | OPEN_APPEND, &w->work.file);
     if (result != 0) {
         refuse(w, 553, result);
         return;
@@ -348,7 +349,8 @@ static int open_unique(struct worker *w, struct slice wish, struct path *path)
                                  random[0], random[1], random[2], random[3], random[4], random[5]);
         }
         if ((result = path_join(path, path_slice(&w->folder), slice_of(name, len))) == 0)
-            result = file_open_as(w, path_slice(path), OPEN_WRITE | OPEN_CREATE | OPEN_EXCLUSIVE);
+            result = agent_file_open(&w->agent, path_slice(path),
+                                     OPEN_WRITE | OPEN_CREATE | OPEN_EXCLUSIVE, &w->work.file);
     }
     return result;
 }
@@ -387,7 +389,7 @@ void on_abor(struct worker *w, const struct command *c)
 void on_hash(struct worker *w, const struct command *c)
 {
     struct work *k = &w->work;
-    const int result = file_open_as(w, path_slice(&c->path), OPEN_READ);
+    const int result = agent_file_open(&w->agent, path_slice(&c->path), OPEN_READ, &w->work.file);
 
     if (result != 0) {
         forget_range(w);
@@ -399,13 +401,13 @@ void on_hash(struct worker *w, const struct command *c)
         k->end = k->file.seen.size;
     k->begin = k->at;
     if (k->at > k->end) {
-        file_give_back(w, true);
+        agent_file_close(&w->agent, &w->work.file, CLOSE_WHOLE);
         reply(w, 556, "The file has %" PRIu64 " bytes", k->file.seen.size);
         return;
     }
     snprintf(k->said, sizeof(k->said), "%s", c->path.text);
     if (digest_begin(&k->digest, w->digest) < 0)
-        worker_stop_because(w, "no memory");
+        stop_because(&w->stop, "no memory");
     else
         work_begin(w, WORK_HASH);
 }

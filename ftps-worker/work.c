@@ -17,64 +17,6 @@ enum { WAIT_EVENT = -1, GO_ON = 0 };
 
 /* ---- files ---------------------------------------------------------------------------------- */
 
-int file_look(struct worker *w, struct slice path, bool follow, struct attributes *seen)
-{
-    const struct file_stat ask = {.path = path, .follow = follow};
-    struct file_attributes a;
-    const int result = agent_ask(&w->agent, MSG_file_stat, &ask, MSG_file_attributes, &a);
-
-    if (result == 0)
-        *seen = ATTRIBUTES_OF(a);
-    return result;
-}
-
-static int opened(struct worker *w, int result, const struct file_opened *o, int fd)
-{
-    if (result == 0)
-        w->work.file =
-            (struct file){.open = true, .fd = fd, .handle = o->handle, .seen = ATTRIBUTES_OF(*o)};
-    return result;
-}
-
-int file_open_as(struct worker *w, struct slice path, uint32_t flags)
-{
-    const struct file_open ask = {.path = path, .flags = flags, .mode = 0666};
-    struct file_opened o;
-    int result = agent_ask(&w->agent, MSG_file_open, &ask, MSG_file_opened, &o);
-    const int fd = result == 0 ? agent_take_fd(&w->agent) : -1;
-
-    if (result == 0 && fd < 0)
-        result = -1; /* a file without its descriptor: not what was promised */
-    return opened(w, result, &o, fd);
-}
-
-int file_open_folder(struct worker *w, struct slice path)
-{
-    const struct file_opendir ask = {.path = path};
-    struct file_opened o;
-
-    return opened(w, agent_ask(&w->agent, MSG_file_opendir, &ask, MSG_file_opened, &o), &o, -1);
-}
-
-int file_give_back(struct worker *w, bool whole)
-{
-    struct file *f = &w->work.file;
-    const struct file_close ask = {.handle = f->handle,
-                                   .bytes_read = f->bytes_read,
-                                   .bytes_written = f->bytes_written,
-                                   .whole = whole};
-    int error = 0;
-
-    if (!f->open)
-        return 0;
-    /* Ours first: some filesystems tell of a full disk only at a close. */
-    if (f->fd >= 0 && close(f->fd) < 0 && errno != EINTR)
-        error = errno;
-    *f = (struct file){.fd = -1};
-    const int result = agent_do(&w->agent, MSG_file_close, &ask);
-    return result != 0 ? result : error;
-}
-
 bool work_buffer(struct worker *w)
 {
     if (w->memory == NULL) {
@@ -82,7 +24,7 @@ bool work_buffer(struct worker *w)
         w->buffer = w->memory != NULL ? w->memory + BUFFER_FRONT : NULL;
     }
     if (w->memory == NULL)
-        worker_stop_because(w, "no memory");
+        stop_because(&w->stop, "no memory");
     return w->memory != NULL;
 }
 
@@ -119,8 +61,11 @@ void work_break(struct worker *w)
 {
     if (w->work.kind == WORK_NONE)
         return;
-    if (file_give_back(w, w->work.kind != WORK_UPLOAD && w->work.kind != WORK_DOWNLOAD) < 0)
-        worker_stop_because(w, "the file agent is gone");
+    if (agent_file_close(&w->agent, &w->work.file,
+                         w->work.kind != WORK_UPLOAD && w->work.kind != WORK_DOWNLOAD
+                             ? CLOSE_WHOLE
+                             : CLOSE_BROKEN) < 0)
+        stop_because(&w->stop, "the file agent is gone");
     data_drop(w);
     forget(w);
 }
@@ -146,7 +91,7 @@ static int fail_file(struct worker *w, int error)
 {
     work_break(w);
     if (error < 0)
-        worker_stop_because(w, "the file agent is gone");
+        stop_because(&w->stop, "the file agent is gone");
     else
         reply_errno(w, 451, error, slice_of(NULL, 0));
     return GO_ON;
@@ -156,11 +101,11 @@ static int fail_file(struct worker *w, int error)
 static int complete(struct worker *w)
 {
     const bool upload = w->work.kind == WORK_UPLOAD;
-    const int result = file_give_back(w, true);
+    const int result = agent_file_close(&w->agent, &w->work.file, CLOSE_WHOLE);
 
     forget(w);
     if (result < 0)
-        worker_stop_because(w, "the file agent is gone");
+        stop_because(&w->stop, "the file agent is gone");
     else if (result > 0)
         reply_errno(w, upload ? 553 : 451, result, w->agent.text);
     else
@@ -421,7 +366,7 @@ static int hash_end(struct worker *w)
     char text[DIGEST_TEXT];
     const size_t kind = k->digest.kind;
     const int ended = digest_end(&k->digest, text);
-    const int result = file_give_back(w, true);
+    const int result = agent_file_close(&w->agent, &w->work.file, CLOSE_WHOLE);
 
     forget(w);
     if (result != 0)
@@ -473,10 +418,10 @@ static int status_step(struct worker *w)
             return WAIT_EVENT;
         k->buffer_at += n;
     }
-    const int result = file_give_back(w, true);
+    const int result = agent_file_close(&w->agent, &w->work.file, CLOSE_WHOLE);
     forget(w);
     if (result < 0)
-        worker_stop_because(w, "the file agent is gone");
+        stop_because(&w->stop, "the file agent is gone");
     reply(w, 213, "End");
     return GO_ON;
 }
@@ -509,6 +454,6 @@ int work_step(struct worker *w)
     do { /* from phase to phase in one step: a small file is done in it */
         phase = k->phase;
         wait_ms = phase_step(w);
-    } while (wait_ms == GO_ON && k->kind != WORK_NONE && k->phase != phase && !w->stop);
+    } while (wait_ms == GO_ON && k->kind != WORK_NONE && k->phase != phase && !w->stop.asked);
     return wait_ms;
 }

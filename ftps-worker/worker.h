@@ -17,13 +17,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/agent_link.h"
-#include "common/attributes.h"
+#include "common/agent_file.h"
 #include "common/facts.h"
 #include "common/message.h"
 #include "common/monitor_link.h"
 #include "common/pace.h"
 #include "common/tls.h"
+#include "common/worker_life.h"
 #include "ftps-worker/address.h"
 #include "ftps-worker/digest.h"
 #include "ftps-worker/facts.h"
@@ -35,7 +35,6 @@
 #define BUFFER_FRONT 64                      /* its alignment */
 #define REPLIES_MAX  65536                   /* replies that are not sent yet */
 #define REPLY_ROOM   16384                   /* the most that one command says at once */
-#define ENTRIES_MAX  61440                   /* of one file_entries */
 #define LINE_MOST    (2 * PATH_BYTES + 1024) /* bytes of one line of a listing */
 
 /* ---- the control connection ------------------------------------------------------------------ */
@@ -86,27 +85,17 @@ enum work_kind {
 };
 enum work_phase { PHASE_ARRIVE, PHASE_SECURE, PHASE_MOVE, PHASE_CLOSE };
 
-struct file {
-    bool open;
-    int fd;          /* -1 of a folder */
-    uint32_t handle; /* the agent's */
-    uint64_t bytes_read, bytes_written;
-    struct attributes seen; /* when it was opened */
-};
-
 enum list_form { LIST_LONG, LIST_NAMES, LIST_FACTS };
 
 struct listing {
     enum list_form form;
     bool all, almost_all; /* -a: names with a dot, "." and ".."; -A: without these two */
-    bool last;            /* the agent has no more */
     uint32_t above;       /* facts_of.above of the entries */
     int64_t now;
     struct path folder;
     size_t prefix_len, pattern_len; /* before each name of NLST; 0: all names */
     char prefix[PATH_BYTES + 1], pattern[256];
-    size_t at, len; /* what of entries is left */
-    uint8_t entries[ENTRIES_MAX];
+    struct agent_entries entries;
 };
 
 struct work {
@@ -118,7 +107,7 @@ struct work {
     bool held_cr;      /* ascii_to_file */
     bool paused;       /* for the bandwidth's sake: nothing is waited for but time */
     uint8_t last;      /* ascii_to_network */
-    struct file file;
+    struct agent_file file;
     uint64_t at, end; /* in the file: the next byte, and where to stop */
     uint64_t begin;   /* HASH: the first byte */
     uint64_t moved;   /* bytes over the data connection */
@@ -167,13 +156,11 @@ struct worker {
     /* the end */
     int64_t active_ms; /* last time that a command came or bytes moved */
     uint64_t bytes_in, bytes_out;
-    bool stop, quitting; /* quitting: the client asked for it */
-    char reason[256];    /* for the client and the log */
+    bool quitting;    /* the client asked for it */
+    struct stop stop; /* for the client and the log */
 };
 
-int64_t worker_now_ms(void);
 /* End soon, with this reason; the first one counts. */
-void worker_stop_because(struct worker *w, const char *reason);
 
 /* ---- verbs.c --------------------------------------------------------------------------------- */
 enum argument {
@@ -307,10 +294,6 @@ void work_break(struct worker *w);
 /* The buffer, made at its first use; false: no memory (the session ends). */
 bool work_buffer(struct worker *w);
 /* Files. As agent_ask; the descriptor is w->work.file.fd. */
-int file_open_as(struct worker *w, struct slice path, uint32_t flags);
-int file_open_folder(struct worker *w, struct slice path);
-int file_give_back(struct worker *w, bool whole);
-int file_look(struct worker *w, struct slice path, bool follow, struct attributes *seen);
 
 /* ---- listing.c ------------------------------------------------------------------------------- */
 /* Begin w->work.listing with form, all, almost_all set: of a folder, of names that fit a pattern,

@@ -28,11 +28,11 @@ static void end_head(struct worker *w, ssize_t (*fill)(struct worker *, uint8_t 
     struct answer *a = &w->exchange.answer;
     const bool closes = a->close;
 
-    if (w->stop)
+    if (w->stop.asked)
         return;
     const ssize_t len = response_end(&w->head);
     if (len < 0) {
-        worker_stop_because(w, "an answer could not be put together");
+        stop_because(&w->stop, "an answer could not be put together");
         return;
     }
     *a = (struct answer){
@@ -50,10 +50,10 @@ void answer_content(struct worker *w, struct slice content)
 {
     response_length(&w->head, content.len);
     end_head(w, NULL);
-    if (w->stop || !response_has_body(w->exchange.request.method, w->head.status))
+    if (w->stop.asked || !response_has_body(w->exchange.request.method, w->head.status))
         return;
     if (content.len > BULK - w->out_len) {
-        worker_stop_because(w, "an answer is too long");
+        stop_because(&w->stop, "an answer is too long");
         return;
     }
     memmove(w->out + w->out_len, content.data, content.len); /* it may stand in w->out already */
@@ -207,7 +207,7 @@ void answer_errno(struct worker *w, int error)
     const size_t row = error_row(error);
 
     if (error < 0) /* the agent is gone, and with it this connection */
-        worker_stop_because(w, "the file agent is gone");
+        stop_because(&w->stop, "the file agent is gone");
     else if (row < sizeof(errors) / sizeof(errors[0]))
         answer_error(w, errors[row].status, errors[row].code, answer_sentence(w, error));
     else

@@ -115,20 +115,14 @@ static int put_head(struct worker *w, struct slice name, const struct attributes
     return r == ARCHIVE_OK || r == ARCHIVE_WARN ? 0 : -1;
 }
 
-/* Everything once: what libraries read at their first use (tables of characters, the time zone) are
- * files. Names are UTF-8; times are UTC. */
-int archive_prepare(struct worker *w)
+/* What libraries read at their first use (tables of characters, the time zone) are files. Names are
+ * UTF-8; times are UTC. */
+int archive_prepare(void)
 {
-    const struct attributes text = {.mode = S_IFREG, .size = 1};
-    int r = -1;
-
-    if (setlocale(LC_CTYPE, "C.UTF-8") != NULL && setenv("TZ", "UTC0", 1) == 0 &&
-        begin_archive(w) == 0 && put_head(w, slice_text("\xc3\xa4"), &text) == 0 &&
-        archive_write_data(w->bundle.archive, "x", 1) == 1 &&
-        archive_write_close(w->bundle.archive) == ARCHIVE_OK)
-        r = 0;
-    done_zip(w);
-    return r;
+    if (setlocale(LC_CTYPE, "C.UTF-8") == NULL || setenv("TZ", "UTC0", 1) < 0)
+        return -1;
+    tzset();
+    return 0;
 }
 
 /* ---- what goes in --------------------------------------------------------------------------- */
@@ -192,11 +186,12 @@ static int next_name(struct worker *w)
     const int path_len = snprintf(path, sizeof(path), "%s%s%s", b->folder,
                                   strcmp(b->folder, "/") == 0 ? "" : "/", name);
     const struct slice at = slice_of(path, (size_t)path_len);
-    int result = (size_t)path_len > TARGET_PATH_MAX ? ENAMETOOLONG : file_look(w, at, true, &seen);
+    int result =
+        (size_t)path_len > TARGET_PATH_MAX ? ENAMETOOLONG : agent_look(&w->agent, at, true, &seen);
     if (result == 0 && S_ISDIR(seen.mode))
         result = listing_open(w, at);
     else if (result == 0)
-        result = file_open_as(w, at, OPEN_READ);
+        result = agent_file_open(&w->agent, at, OPEN_READ, &w->file);
     if (result < 0)
         return -1;
     if (result > 0) {
@@ -208,7 +203,7 @@ static int next_name(struct worker *w)
         return put_head(w, slice_of(name, (size_t)len), &w->file.seen);
     }
     result = read_folder(w, slice_of(name, (size_t)len));
-    (void)file_give_back(w, true);
+    (void)agent_file_close(&w->agent, &w->file, CLOSE_WHOLE);
     name[len++] = '/';
     return result < 0 ? -1 : put_head(w, slice_of(name, (size_t)len), &seen);
 }
@@ -233,7 +228,7 @@ static int put_piece(struct worker *w)
     w->file.bytes_read += (uint64_t)n;
     if (b->left > 0)
         return 0;
-    (void)file_give_back(w, true);
+    (void)agent_file_close(&w->agent, &w->file, CLOSE_WHOLE);
     return archive_write_finish_entry(b->archive) == ARCHIVE_OK ? 0 : -1;
 }
 
@@ -396,7 +391,7 @@ static void done_zip(struct worker *w)
 {
     struct bundle *b = &w->bundle;
 
-    (void)file_give_back(w, false);
+    (void)agent_file_close(&w->agent, &w->file, CLOSE_BROKEN);
     if (b->archive != NULL)
         archive_write_free(b->archive);
     free(b->waiting);

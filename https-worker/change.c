@@ -134,7 +134,7 @@ static int delete_name(struct worker *w, struct slice path, bool folder)
 static int delete_either(struct worker *w, struct slice path)
 {
     struct attributes seen;
-    int result = file_look(w, path, false, &seen);
+    int result = agent_look(&w->agent, path, false, &seen);
 
     if (result == 0)
         return delete_name(w, path, S_ISDIR(seen.mode));
@@ -159,20 +159,17 @@ void deletion_begin(struct worker *w, struct slice path)
 static int empty_folder(struct worker *w, size_t *steps)
 {
     struct deletion *d = &w->deletion;
-    struct file_entries entries;
+    struct agent_entries *entries = &w->listing.entries;
     struct directory_entry entry;
-    int result = w->file.open ? 0 : file_open_folder(w, slice_of(d->path, d->len));
+    int result =
+        w->file.open ? 0 : agent_folder_open(&w->agent, slice_of(d->path, d->len), &w->file);
 
     if (result != 0)
         return result;
-    const struct file_readdir ask = {.handle = w->file.handle};
-    result = agent_ask(&w->agent, MSG_file_readdir, &ask, MSG_file_entries, &entries);
-    if (result != 0)
+    if ((result = agent_entries_next(&w->agent, w->file.handle, false, entries)) != 0)
         return result;
-    memcpy(w->listing.entries, entries.entries.data, entries.entries.len);
-    struct slice rest = slice_of(w->listing.entries, entries.entries.len);
-    while (rest.len > 0) {
-        if (unnest_directory_entry(&rest, &entry) <= 0)
+    while (entries->at < entries->len) {
+        if (agent_entries_take(entries, &entry) < 0)
             return -1;
         if (slice_is(entry.name, ".") || slice_is(entry.name, ".."))
             continue;
@@ -183,16 +180,16 @@ static int empty_folder(struct worker *w, size_t *steps)
         memcpy(d->path + d->len + 1, entry.name.data, entry.name.len);
         if (S_ISDIR(entry.mode)) {
             d->len = len;
-            (void)file_give_back(w, true);
+            (void)agent_file_close(&w->agent, &w->file, CLOSE_WHOLE);
             return EAGAIN;
         }
         if ((result = delete_name(w, slice_of(d->path, len), false)) != 0)
             return result;
         ++*steps;
     }
-    if (!entries.last)
+    if (!entries->last)
         return EAGAIN;
-    (void)file_give_back(w, true);
+    (void)agent_file_close(&w->agent, &w->file, CLOSE_WHOLE);
     if ((result = delete_name(w, slice_of(d->path, d->len), true)) != 0)
         return result;
     if (d->len == d->root_len)
@@ -217,7 +214,7 @@ int deletion_step(struct worker *w)
     for (result = EAGAIN; result == EAGAIN && steps < STEPS_MOST; steps++)
         result = empty_folder(w, &steps);
     if (result != EAGAIN)
-        (void)file_give_back(w, true);
+        (void)agent_file_close(&w->agent, &w->file, CLOSE_WHOLE);
     return result;
 }
 
@@ -294,7 +291,7 @@ static void end_delete(struct worker *w)
 
 static void done_delete(struct worker *w)
 {
-    (void)file_give_back(w, true);
+    (void)agent_file_close(&w->agent, &w->file, CLOSE_WHOLE);
     json_decref(w->deletion.paths);
     w->deletion.paths = NULL;
 }
@@ -320,9 +317,9 @@ static void begin_remove(struct worker *w)
         return;
     if (recursive) {
         deletion_begin(w, path);
-        while ((result = deletion_step(w)) == EAGAIN && !w->stop)
+        while ((result = deletion_step(w)) == EAGAIN && !w->stop.asked)
             worker_breathe(w, &said_ms);
-        if (w->stop)
+        if (w->stop.asked)
             return;
     } else {
         result = delete_either(w, path);
@@ -332,7 +329,7 @@ static void begin_remove(struct worker *w)
 
 static void done_remove(struct worker *w)
 {
-    (void)file_give_back(w, true);
+    (void)agent_file_close(&w->agent, &w->file, CLOSE_WHOLE);
 }
 
 const struct handler handle_remove = {.begin = begin_remove, .done = done_remove};
@@ -349,7 +346,7 @@ static void begin_stat(struct worker *w)
 
     if (!query_path(w, path, sizeof(path), &found) || !login_agent(w))
         return;
-    const int result = file_look(w, found, false, &seen);
+    const int result = agent_look(&w->agent, found, false, &seen);
     if (result != 0) {
         answer_errno(w, result);
         return;
@@ -426,7 +423,7 @@ static void begin_digest(struct worker *w)
     if (!query_path(w, path, sizeof(path), &found) || !login_agent(w) ||
         !worker_buffer(w, &w->piece))
         return;
-    const int result = file_open_as(w, found, OPEN_READ);
+    const int result = agent_file_open(&w->agent, found, OPEN_READ, &w->file);
     if (result != 0) {
         answer_errno(w, result);
         return;

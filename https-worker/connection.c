@@ -17,7 +17,7 @@ int connection_open(struct worker *w)
 static ssize_t failed(struct worker *w, const char *why)
 {
     w->connection.broken = true;
-    worker_stop_because(w, why);
+    stop_because(&w->stop, why);
     return IO_FAILED;
 }
 

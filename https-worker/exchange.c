@@ -21,7 +21,7 @@ static void enter(struct worker *w, enum phase phase)
 bool worker_buffer(struct worker *w, uint8_t **buffer)
 {
     if (*buffer == NULL && (*buffer = malloc(BULK)) == NULL)
-        worker_stop_because(w, "no memory");
+        stop_because(&w->stop, "no memory");
     return *buffer != NULL;
 }
 
@@ -37,7 +37,7 @@ int exchange_left(struct worker *w)
 
     if (left > 0)
         return left > INT32_MAX ? INT32_MAX : (int)left;
-    worker_stop_because(w, between ? "no further request" : "the client is too slow");
+    stop_because(&w->stop, between ? "no further request" : "the client is too slow");
     return 0;
 }
 
@@ -57,7 +57,7 @@ static enum step read_input(struct worker *w)
     if (n == IO_AGAIN)
         return STEP_READ;
     if (n == 0)
-        worker_stop_because(w, "the client closed the connection");
+        stop_because(&w->stop, "the client closed the connection");
     if (n > 0) {
         if (w->in_len == 0)
             w->exchange.since_ms = worker_now_ms(); /* the request begins */
@@ -97,6 +97,8 @@ static void begin_request(struct worker *w)
     }
     if (!route_allowed(w))
         return;
+    if (x->route->handler != &handle_download)
+        kept_drop(w); /* whatever this one does: it is to be seen */
     if (x->route->handler->begin != NULL)
         x->route->handler->begin(w);
 }
@@ -216,7 +218,7 @@ static enum step step_body(struct worker *w)
 
     const bool ended = take_body(w, &bytes);
     x->body_at = w->in_len - bytes.len;
-    if (ended || w->stop)
+    if (ended || w->stop.asked)
         return STEP_ON;
     if (!x->continued && !x->answer.begun &&
         body_wants_100(&x->request, w->in_len - x->request.bytes))
@@ -238,7 +240,7 @@ static enum step step_body(struct worker *w)
     if (n == IO_AGAIN)
         return STEP_READ;
     if (n == 0)
-        worker_stop_because(w, "the client closed the connection in the middle of a request");
+        stop_because(&w->stop, "the client closed the connection in the middle of a request");
     if (n <= 0)
         return STEP_ON;
     pace_took(&w->incoming, (size_t)n);
@@ -294,7 +296,7 @@ static enum step fill_out(struct worker *w)
     const ssize_t n = fill_answer(w, w->out + w->out_len, room);
     if (n < 0) {
         w->connection.broken = true; /* no close_notify: nobody is to take it for whole */
-        worker_stop_because(w, "an answer broke off");
+        stop_because(&w->stop, "an answer broke off");
         return STEP_ON;
     }
     if (a->paced)
@@ -305,21 +307,22 @@ static enum step fill_out(struct worker *w)
 }
 
 /* All is sent: the next request, which may be here already. */
-static void finish(struct worker *w)
+static enum step finish(struct worker *w)
 {
     struct exchange *x = &w->exchange;
 
     if (x->route != NULL && x->route->handler->done != NULL)
         x->route->handler->done(w);
     if (x->answer.close) {
-        worker_stop_because(w, "done");
-        return;
+        stop_because(&w->stop, "done");
+        return STEP_ON;
     }
     w->in_len -= x->body_at;
     memmove(w->in, w->in + x->body_at, w->in_len);
     memset(&x->answer, 0, sizeof(x->answer));
     x->route = NULL;
     begin_head(w);
+    return w->in_len == 0 && !connection_pending(w) ? STEP_READ : STEP_ON;
 }
 
 static enum step step_answer(struct worker *w)
@@ -330,7 +333,7 @@ static enum step step_answer(struct worker *w)
         a->ended = true;
     if (!a->ended && w->out_len < BULK / 2) {
         const enum step step = fill_out(w);
-        if (w->stop ||
+        if (w->stop.asked ||
             (step == STEP_PAUSE && w->out_at == w->out_len && connection_flush(w) != IO_AGAIN))
             return step;
     }
@@ -347,9 +350,7 @@ static enum step step_answer(struct worker *w)
     }
     if (connection_flush(w) == IO_AGAIN)
         return STEP_WRITE;
-    if (a->ended && !w->stop)
-        finish(w);
-    return STEP_ON;
+    return a->ended && !w->stop.asked ? finish(w) : STEP_ON;
 }
 
 enum step exchange_step(struct worker *w)
@@ -360,7 +361,7 @@ enum step exchange_step(struct worker *w)
             enter(w, PHASE_HANDSHAKE);
         if (w->connection.handshaking && connection_handshake(w) == IO_AGAIN)
             return STEP_READ;
-        if (!w->stop)
+        if (!w->stop.asked)
             begin_head(w);
         return STEP_ON;
     case PHASE_HEAD:

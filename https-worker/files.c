@@ -1,10 +1,8 @@
 /* A file that is downloaded: opened by the agent, sent whole or in ranges (RFC 9110, 14), under
- * conditions (13). Also the questions about files that other rows ask. */
-#include <errno.h>
+ * conditions (13). Also entity tags and ?path=, which other rows need. */
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,70 +14,8 @@
 
 #define DIGESTED_MOST (64u << 20)
 
-/* ---- questions to the agent ----------------------------------------------------------------- */
-
-static int opened(struct worker *w, int result, const struct file_opened *o, int fd)
-{
-    if (result == 0)
-        w->file =
-            (struct file){.open = true, .fd = fd, .handle = o->handle, .seen = ATTRIBUTES_OF(*o)};
-    return result;
-}
-
-int file_open_as(struct worker *w, struct slice path, uint32_t flags)
-{
-    const struct file_open ask = {.path = path, .flags = flags, .mode = 0666};
-    struct file_opened o;
-    int result = agent_ask(&w->agent, MSG_file_open, &ask, MSG_file_opened, &o);
-    const int fd = result == 0 ? agent_take_fd(&w->agent) : -1;
-
-    if (result == 0 && fd < 0)
-        result = -1; /* a file without its descriptor: not what was promised */
-    return opened(w, result, &o, fd);
-}
-
-int file_open_folder(struct worker *w, struct slice path)
-{
-    const struct file_opendir ask = {.path = path};
-    struct file_opened o;
-
-    return opened(w, agent_ask(&w->agent, MSG_file_opendir, &ask, MSG_file_opened, &o), &o, -1);
-}
-
-int file_give_back(struct worker *w, bool whole)
-{
-    return file_give_back_as(w, whole ? CLOSE_WHOLE : CLOSE_BROKEN);
-}
-
-int file_give_back_as(struct worker *w, enum close_end end)
-{
-    struct file *f = &w->file;
-    const struct file_close ask = {.handle = f->handle,
-                                   .bytes_read = f->bytes_read,
-                                   .bytes_written = f->bytes_written,
-                                   .whole = (uint8_t)end};
-    int error = 0;
-
-    if (!f->open)
-        return 0;
-    /* Ours first: some filesystems tell of a full disk only at a close. */
-    if (f->fd >= 0 && close(f->fd) < 0 && errno != EINTR)
-        error = errno;
-    *f = (struct file){.fd = -1};
-    const int result = agent_do(&w->agent, MSG_file_close, &ask);
-    return result != 0 ? result : error;
-}
-
-int file_look(struct worker *w, struct slice path, bool follow, struct attributes *seen)
-{
-    const struct file_stat ask = {.path = path, .follow = follow};
-    struct file_attributes a;
-    const int result = agent_ask(&w->agent, MSG_file_stat, &ask, MSG_file_attributes, &a);
-
-    if (result == 0)
-        *seen = ATTRIBUTES_OF(a);
-    return result;
-}
+/* ---- what several rows ask --------------------------------------------------------------------
+ */
 
 void file_etag(const struct attributes *a, char etag[ETAG_MAX])
 {
@@ -301,7 +237,7 @@ static void send_file(struct worker *w, bool ranged, const char *etag)
         return;
     }
     if (make_boundary(d) < 0) {
-        worker_stop_because(w, "no random numbers");
+        stop_because(&w->stop, "no random numbers");
         return;
     }
     d->end = d->at = 0;
@@ -317,14 +253,13 @@ static void begin_download(struct worker *w)
 
     if (!login_agent(w))
         return;
-    const int error = file_open_as(w, x->rest, OPEN_READ);
-    if (error != 0) {
-        answer_errno(w, error);
-        return;
-    }
-    if (!S_ISREG(w->file.seen.mode)) {
-        answer_error(w, 409, "is_folder", "This is a folder.");
-        return;
+    if (!kept_take(w, x->rest)) {
+        const int error = agent_file_open(&w->agent, x->rest, OPEN_READ, &w->file);
+        if (error != 0) {
+            answer_errno(w, error);
+            return;
+        }
+        kept_opened(w, x->rest);
     }
     file_etag(&w->file.seen, etag);
     const struct representation now_is = {
@@ -357,7 +292,10 @@ static void done_download(struct worker *w)
 {
     const struct download *d = &w->download;
 
-    (void)file_give_back(w, d->at == d->end);
+    if (d->at == d->end && w->file.open)
+        kept_put(w);
+    else
+        (void)agent_file_close(&w->agent, &w->file, CLOSE_BROKEN);
 }
 
 const struct handler handle_download = {.begin = begin_download, .done = done_download};

@@ -35,7 +35,9 @@ struct attributes entry_followed(struct worker *w, struct slice folder, struct s
         writer_text(&writer, "/");
     writer_put(&writer, name);
     const ssize_t len = writer_done(&writer);
-    return len > 0 && file_look(w, slice_of(path, (size_t)len), true, &target) == 0 ? target : *a;
+    return len > 0 && agent_look(&w->agent, slice_of(path, (size_t)len), true, &target) == 0
+               ? target
+               : *a;
 }
 
 void entry_write(struct worker *w, struct json_out *j, struct slice folder, struct slice name,
@@ -114,32 +116,15 @@ static int next_folder(struct worker *w)
     l->path_len = (size_t)(end - begin);
     memcpy(l->path, begin, l->path_len + 1);
     l->waiting_len = (size_t)(begin - l->waiting);
-    l->last = false;
-    l->at = l->len = 0;
-    (void)file_give_back(w, true);
-    const int result = file_open_folder(w, slice_of(l->path, l->path_len));
+    l->entries.last = false;
+    l->entries.at = l->entries.len = 0;
+    (void)agent_file_close(&w->agent, &w->file, CLOSE_WHOLE);
+    const int result = agent_folder_open(&w->agent, slice_of(l->path, l->path_len), &w->file);
     if (result > 0) { /* it may be gone, or closed to this account: the others are searched */
-        l->last = true;
+        l->entries.last = true;
         return 0;
     }
     return result;
-}
-
-static int refill(struct worker *w)
-{
-    struct listing *l = &w->listing;
-    const struct file_readdir ask = {.handle = w->file.handle};
-    struct file_entries entries;
-    const int result = agent_ask(&w->agent, MSG_file_readdir, &ask, MSG_file_entries, &entries);
-
-    if (result != 0)
-        return result;
-    if (entries.entries.len > 0)
-        memcpy(l->entries, entries.entries.data, entries.entries.len);
-    l->at = 0;
-    l->len = entries.entries.len;
-    l->last = entries.last != 0;
-    return 0;
 }
 
 /* The next entry that is to be shown: 1; 0: there is none left; 2: not found yet, a search takes
@@ -147,26 +132,27 @@ static int refill(struct worker *w)
 int listing_next(struct worker *w, struct directory_entry *entry)
 {
     struct listing *l = &w->listing;
+    struct agent_entries *e = &l->entries;
 
     for (;;) {
-        if (l->at == l->len) {
-            const int result = l->last ? next_folder(w) : refill(w);
+        const int got = agent_entries_take(e, entry);
+        if (got < 0)
+            return -1;
+        if (got == 0) {
+            const int result =
+                e->last ? next_folder(w) : agent_entries_next(&w->agent, w->file.handle, false, e);
             if (result == -1)
                 return -1;
             if (result == -2)
                 return 0;
             if (result > 0) {
                 l->error = result;
-                l->last = true;
+                e->last = true;
             }
             if (l->search)
                 return 2;
             continue;
         }
-        struct slice rest = slice_of(l->entries + l->at, l->len - l->at);
-        if (unnest_directory_entry(&rest, entry) <= 0)
-            return -1;
-        l->at = l->len - rest.len;
         if (slice_is(entry->name, ".") || slice_is(entry->name, ".."))
             continue;
         if (l->search && S_ISDIR(entry->mode))
@@ -252,7 +238,7 @@ static ssize_t fill_listing(struct worker *w, uint8_t *bytes, size_t size)
         if (found == 2)
             break;
         write_entry(w, &writer, &entry);
-        if (l->at == l->len)
+        if (l->entries.at == l->entries.len)
             break;
     }
     return writer_done(&writer);
@@ -262,14 +248,14 @@ int listing_open(struct worker *w, struct slice path)
 {
     struct listing *l = &w->listing;
 
-    l->first = l->last = l->ending = false;
+    l->first = l->entries.last = l->ending = false;
     l->error = 0;
     l->count = 0;
-    l->at = l->len = l->waiting_len = 0;
+    l->entries.at = l->entries.len = l->waiting_len = 0;
     memmove(l->path, path.data, path.len); /* it may stand there already */
     l->path_len = path.len;
     l->root_len = path.len > 1 ? path.len + 1 : 1;
-    return file_open_folder(w, path);
+    return agent_folder_open(&w->agent, path, &w->file);
 }
 
 static void begin(struct worker *w)
@@ -318,7 +304,7 @@ static void begin_search(struct worker *w)
 
 static void done(struct worker *w)
 {
-    (void)file_give_back(w, true);
+    (void)agent_file_close(&w->agent, &w->file, CLOSE_WHOLE);
 }
 
 const struct handler handle_list = {.begin = begin_list, .done = done};

@@ -186,7 +186,7 @@ bool login_needed(struct worker *w)
     }
     r = kind == KIND_COOKIE ? ask_by_token(w, shown, &v) : ask_by_basic(w, shown, &v);
     if (r < 0) {
-        worker_stop_because(w, "the server gave no verdict");
+        stop_because(&w->stop, "the server gave no verdict");
         return false;
     }
     char why[256];
@@ -279,7 +279,7 @@ static void end_sign_in_do(struct worker *w)
         form_get(form, "next", next, sizeof(next), &next_is) == FORM_BAD) {
         page_sign_in(w, 400, "Fill in both, your user name and your password.", user_is);
     } else if (ask_by_password(w, user_is, password_is, true, &v) < 0) {
-        worker_stop_because(w, "the server gave no verdict");
+        stop_because(&w->stop, "the server gave no verdict");
     } else if (v.outcome == VERDICT_TOKEN && v.token.len == WEB_TOKEN) {
         welcome(w, &v, next_is);
     } else if (v.outcome == VERDICT_PARTIAL) {
@@ -313,7 +313,7 @@ static void end_sign_out(struct worker *w)
     }
     w->exchange.answer.close = true;
     if (send_sign_out(FD_MONITOR, 0, &message) < 0) {
-        worker_stop_because(w, "the server is gone");
+        stop_because(&w->stop, "the server is gone");
         return;
     }
     answer_begin(w, 303, RESPONSE_API);

@@ -19,32 +19,11 @@
 #define DESCRIPTORS 32
 #define MEMORY_MOST (256ull << 20)
 #define KEPT_MOST   (1 << 20)  /* of freed memory */
+#define ROUNDS_MOST 16         /* of the loop, without a look at the monitor */
 #define DRAIN_MS    2000       /* for the client to close its side, after the last answer */
 #define DRAIN_MOST  (1u << 20) /* bytes of what it still sends */
 
-int64_t worker_now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-void worker_stop_because(struct worker *w, const char *reason)
-{
-    if (w->stop)
-        return;
-    w->stop = true;
-    slice_copy(slice_of(reason, strnlen(reason, sizeof(w->reason) - 1)), w->reason,
-               sizeof(w->reason));
-}
-
 /* ------------------------------------------------------------------------- before the sandbox */
-
-static void on_stop(void *owner, const char *reason)
-{
-    worker_stop_because(owner, reason);
-}
 
 static int prepare_tls(struct worker *w, char *why, size_t size)
 {
@@ -70,7 +49,7 @@ static int warm_up(struct worker *w)
     json_object_seed(0); /* it would open a file at its first object */
     return RAND_bytes(random, sizeof(random)) == 1 &&
                    RAND_priv_bytes(random, sizeof(random)) == 1 && digests_prepare(w) == 0 &&
-                   archive_prepare(w) == 0
+                   archive_prepare() == 0
                ? 0
                : -1;
 }
@@ -85,17 +64,17 @@ static int prepare(struct worker *w)
         decode_https_setup(w->setup_message, &w->setup) < 0)
         goto failed;
     log_open_hook(monitor_log, (enum log_level)w->setup.log_level);
+    worker_stage("settings");
     if (mallopt(M_MMAP_THRESHOLD, KEPT_MOST) != 1 || mallopt(M_TRIM_THRESHOLD, KEPT_MOST) != 1)
         log_debug("freed memory goes back at once"); /* another allocator, as the sanitizers' */
-    step = "libcrypto";
-    if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) != 1)
-        goto failed;
     step = "the certificate";
     if (prepare_tls(w, why, sizeof(why)) < 0)
         goto failed;
+    worker_stage("TLS");
     step = "random numbers, digests or archives";
     if (warm_up(w) < 0)
         goto failed;
+    worker_stage("first uses");
     return 0;
 failed:
     log_error("cannot start: %s%s%s", step, why[0] != '\0' ? ": " : "", why);
@@ -120,14 +99,18 @@ static int receive_client(struct worker *w)
 static void wait_for_events(struct worker *w, enum step step)
 {
     const bool waits = step == STEP_READ || step == STEP_WRITE;
-    const int left = exchange_left(w);
+    const int kept = kept_left(w), silent = exchange_left(w);
+    const int left = kept < silent ? kept : silent;
     struct pollfd polled[] = {
         {.fd = waits ? FD_CLIENT : -1, .events = connection_events(w, step == STEP_READ)},
         {.fd = FD_MONITOR, .events = POLLIN},
     };
     const int wait_ms = step == STEP_ON ? 0 : step == STEP_PAUSE && left > PACE_MS ? PACE_MS : left;
 
-    if (w->stop || poll(polled, 2, wait_ms) <= 0)
+    /* The monitor can wait for a few rounds: most steps are short. */
+    if (w->stop.asked || (step == STEP_ON && ++w->rounds % ROUNDS_MOST != 0))
+        return;
+    if (poll(polled, 2, wait_ms) <= 0)
         return;
     if (polled[1].revents != 0)
         monitor_listen(&w->monitor);
@@ -138,7 +121,7 @@ void worker_breathe(struct worker *w, int64_t *said_ms)
     struct pollfd p = {.fd = FD_MONITOR, .events = POLLIN};
 
     if (worker_allow_time(said_ms, worker_now_ms()) < 0)
-        worker_stop_because(w, "no timer");
+        stop_because(&w->stop, "no timer");
     else if (poll(&p, 1, 0) > 0)
         monitor_listen(&w->monitor);
 }
@@ -148,9 +131,9 @@ static void serve(struct worker *w)
     int64_t said_ms = 0;
 
     w->active_ms = worker_now_ms();
-    while (!w->stop) {
+    while (!w->stop.asked) {
         if (worker_allow_time(&said_ms, worker_now_ms()) < 0)
-            worker_stop_because(w, "no timer");
+            stop_because(&w->stop, "no timer");
         else
             wait_for_events(w, exchange_step(w));
     }
@@ -180,9 +163,10 @@ static void say_goodbye(struct worker *w)
 
     if (route != NULL && route->handler->done != NULL)
         route->handler->done(w);
+    kept_drop(w);
     connection_close(w);
     const struct worker_end end = {
-        .reason = slice_text(w->reason),
+        .reason = slice_text(w->stop.reason),
         .bytes_in = w->bytes_in,
         .bytes_out = w->bytes_out,
     };
@@ -195,8 +179,8 @@ int main(void)
     static struct worker w;
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
 
-    w.monitor.stop = on_stop;
-    w.monitor.owner = &w;
+    worker_stage("exec and libraries");
+    w.monitor.stop = &w.stop;
     if (sigaction(SIGPIPE, &ignore, NULL) < 0 || prepare(&w) < 0)
         return EXIT_FAILURE;
     /* From here on not exit(): the filter has no calls for what libraries do then. */

@@ -227,9 +227,9 @@ static void answer_listing(struct worker *w, unsigned status, const char *notice
 {
     forget(&w->plain);
     w->plain.notice = notice;
-    (void)file_give_back(w, false);
+    (void)agent_file_close(&w->agent, &w->file, CLOSE_BROKEN);
     const int result = collect(w, w->exchange.rest);
-    (void)file_give_back(w, true);
+    (void)agent_file_close(&w->agent, &w->file, CLOSE_WHOLE);
     if (result != 0) {
         answer_errno(w, result);
         return;
@@ -248,7 +248,7 @@ static void begin_plain(struct worker *w)
 static void done_plain(struct worker *w)
 {
     forget(&w->plain);
-    (void)file_give_back(w, false);
+    (void)agent_file_close(&w->agent, &w->file, CLOSE_BROKEN);
 }
 
 const struct handler handle_plain = {.begin = begin_plain, .done = done_plain};
@@ -303,7 +303,7 @@ static void piece_plain_put(struct worker *w, struct slice bytes)
     struct slice piece;
     int error = 0;
 
-    while (!w->exchange.answer.begun && !w->stop) {
+    while (!w->exchange.answer.begun && !w->stop.asked) {
         switch (multipart_next(&u->form, &bytes, &piece)) {
         case MULTIPART_MORE:
             return;
@@ -320,7 +320,7 @@ static void piece_plain_put(struct worker *w, struct slice bytes)
                 answer_listing(w, answer_status(error), answer_sentence(w, error));
             break;
         case MULTIPART_FILE_END:
-            if ((error = file_give_back(w, true)) != 0)
+            if ((error = agent_file_close(&w->agent, &w->file, CLOSE_WHOLE)) != 0)
                 answer_listing(w, answer_status(error), answer_sentence(w, error));
             u->whole = error == 0;
             break;

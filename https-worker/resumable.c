@@ -66,7 +66,7 @@ int part_open(struct worker *w, const struct file_upload *ask)
     const int fd = agent_take_fd(&w->agent);
     if (fd < 0)
         return -1;
-    w->file = (struct file){.open = true, .fd = fd, .handle = o.handle};
+    w->file = (struct agent_file){.open = true, .fd = fd, .handle = o.handle};
     u->size = o.size;
     u->offset = u->begin = o.offset;
     u->expires = o.expires;
@@ -159,7 +159,8 @@ static void end_part(struct worker *w)
         answer_error(w, 460, "checksum", "What came is not what was sent: send it again.");
         return;
     }
-    error = file_give_back_as(w, u->offset == u->size ? CLOSE_WHOLE : CLOSE_BROKEN);
+    error =
+        agent_file_close(&w->agent, &w->file, u->offset == u->size ? CLOSE_WHOLE : CLOSE_BROKEN);
     if (error != 0) {
         answer_part_errno(w, error);
         return;
@@ -181,7 +182,7 @@ static void end_part(struct worker *w)
 /* Whatever is still open broke off, and is kept. */
 static void done_part(struct worker *w)
 {
-    (void)file_give_back_as(w, CLOSE_BROKEN);
+    (void)agent_file_close(&w->agent, &w->file, CLOSE_BROKEN);
 }
 
 /* ---- creation ------------------------------------------------------------------------------- */
@@ -235,7 +236,7 @@ static bool read_creation(struct worker *w, struct file_upload *ask)
 static int look_before(struct worker *w, const struct file_upload *ask)
 {
     struct attributes seen;
-    const int result = file_look(w, ask->path, true, &seen);
+    const int result = agent_look(&w->agent, ask->path, true, &seen);
 
     if (result == 0 && S_ISDIR(seen.mode))
         return EISDIR;
@@ -321,7 +322,7 @@ static void begin_tus_drop(struct worker *w)
 {
     if (!open_named(w))
         return;
-    const int error = file_give_back_as(w, CLOSE_DROPPED);
+    const int error = agent_file_close(&w->agent, &w->file, CLOSE_DROPPED);
     if (error != 0) {
         answer_errno(w, error);
         return;

@@ -18,7 +18,7 @@ int upload_open(struct worker *w, struct slice path, bool keep)
 {
     const uint32_t how = OPEN_WRITE | OPEN_CREATE | (keep ? OPEN_EXCLUSIVE : OPEN_TRUNCATE);
 
-    return file_open_as(w, path, how);
+    return agent_file_open(&w->agent, path, how, &w->file);
 }
 
 int upload_write_at(struct worker *w, struct slice piece, uint64_t at)
@@ -48,7 +48,7 @@ static bool conditions_hold(struct worker *w, struct upload *u)
 {
     struct attributes seen;
     char etag[ETAG_MAX] = "";
-    const int error = file_look(w, w->exchange.rest, true, &seen);
+    const int error = agent_look(&w->agent, w->exchange.rest, true, &seen);
 
     u->existed = error == 0;
     if (error == 0)
@@ -140,7 +140,7 @@ static bool digest_right(struct worker *w)
 /* What has come is not wanted. */
 static void drop_upload(struct worker *w)
 {
-    (void)file_give_back_as(w, w->upload.in_parts ? CLOSE_DROPPED : CLOSE_BROKEN);
+    (void)agent_file_close(&w->agent, &w->file, w->upload.in_parts ? CLOSE_DROPPED : CLOSE_BROKEN);
 }
 
 static void end_upload(struct worker *w)
@@ -156,12 +156,12 @@ static void end_upload(struct worker *w)
         answer_error(w, 422, "digest", "What came is not what was announced.");
         return;
     }
-    int error = file_give_back(w, true);
+    int error = agent_file_close(&w->agent, &w->file, CLOSE_WHOLE);
     if (error != 0) {
         answer_errno(w, error);
         return;
     }
-    error = file_look(w, w->exchange.rest, true, &seen);
+    error = agent_look(&w->agent, w->exchange.rest, true, &seen);
     answer_begin(w, w->upload.existed ? 204 : 201, RESPONSE_API);
     if (error == 0) { /* an account may be allowed to write only */
         file_etag(&seen, etag);

@@ -8,7 +8,7 @@
  *   answer.c       answers: errors, texts, files, streams
  *   login.c        who asks: sign-in, tokens, Basic; the agent
  *   pages.c        the page's files and the pages without scripts
- *   files.c        downloads; uploads.c: PUT and forms; resumable.c: tus
+ *   files.c        downloads; kept.c: asked for again; uploads.c: PUT and forms; resumable.c: tus
  *   folder.c       listings and searches; change.c: what else is done to files; archive.c: zip
  *   request, fields, body, target, multipart, response, json ...: texts and nothing else */
 #ifndef SALLYPORT_HTTPS_WORKER_H
@@ -19,8 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/agent_link.h"
-#include "common/attributes.h"
+#include "common/agent_file.h"
 #include "common/facts.h"
 #include "common/log.h"
 #include "common/message.h"
@@ -28,6 +27,7 @@
 #include "common/pace.h"
 #include "common/secret.h"
 #include "common/tls.h"
+#include "common/worker_life.h"
 #include "https-worker/body.h"
 #include "https-worker/digest_field.h"
 #include "https-worker/multipart.h"
@@ -78,11 +78,10 @@ struct download {
     char text[PART_HEAD], boundary[33];
 };
 
-#define ENTRIES_MAX 61440 /* of one file_entries */
-#define DEPTH_MAX   64    /* folders below each other in a search */
+#define DEPTH_MAX 64 /* folders below each other in a search */
 
 struct listing {
-    bool search, first, last, ending;
+    bool search, first, ending;
     int error;
     uint64_t count;
     size_t root_len;  /* search: of the folder that it began in, with its slash */
@@ -91,8 +90,7 @@ struct listing {
     char path[TARGET_PATH_MAX + 1];
     size_t waiting_len; /* search: folders to be looked at, each with a NUL behind it */
     char *waiting;
-    size_t at, len; /* what of entries is left */
-    uint8_t entries[ENTRIES_MAX];
+    struct agent_entries entries;
 };
 
 /* A file, or a folder with all in it, being deleted. */
@@ -164,13 +162,16 @@ struct exchange {
     struct answer answer;
 };
 
-/* ---- files of the agent ---------------------------------------------------------------------- */
-struct file {
-    bool open;
-    int fd;          /* -1 of a folder */
-    uint32_t handle; /* the agent's */
-    uint64_t bytes_read, bytes_written;
-    struct attributes seen; /* when it was opened */
+/* The file of the last download: see kept.c. */
+struct kept {
+    struct agent_file file;
+    bool usable;
+    int64_t until_ms;
+    struct kept_look {
+        int64_t links, size, changed_s, changed_ns;
+    } seen;
+    size_t path_len;
+    char path[1024];
 };
 
 /* ---- who asks -------------------------------------------------------------------------------- */
@@ -190,7 +191,8 @@ struct worker {
     uint8_t *piece; /* the same, for bodies */
     uint8_t collected[COLLECTED];
     struct response head;
-    struct file file; /* the one that the request is about */
+    struct agent_file file; /* the one that the request is about */
+    struct kept kept;
     struct download download;
     struct listing listing;
     struct deletion deletion;
@@ -214,13 +216,11 @@ struct worker {
     struct pace incoming, outgoing;
     /* the end */
     int64_t active_ms;
+    unsigned rounds; /* of the loop */
     uint64_t bytes_in, bytes_out;
-    bool stop;
-    char reason[256];
+    struct stop stop;
 };
 
-int64_t worker_now_ms(void);
-void worker_stop_because(struct worker *w, const char *reason);
 /* Within a step that takes long by right: it may, and the monitor is heard. said_ms: 0 at first. */
 void worker_breathe(struct worker *w, int64_t *said_ms);
 
@@ -317,16 +317,23 @@ const char *page_static(void);
 
 /* ---- files.c --------------------------------------------------------------------------------- */
 /* As agent_ask; the file is w->file. */
-int file_open_as(struct worker *w, struct slice path, uint32_t flags);
-int file_open_folder(struct worker *w, struct slice path);
-int file_give_back(struct worker *w, bool whole);
-int file_give_back_as(struct worker *w, enum close_end end);
-int file_look(struct worker *w, struct slice path, bool follow, struct attributes *seen);
 /* A name's entity tag, in quotes (RFC 9110, 8.8.3): inode times and size. */
 #define ETAG_MAX 48
 void file_etag(const struct attributes *a, char etag[ETAG_MAX]);
 /* The value of a query's `path`, as an absolute path. false: it has been answered. */
 bool query_path(struct worker *w, char *path, size_t size, struct slice *found);
+
+/* ---- kept.c ---------------------------------------------------------------------------------- */
+/* The path's file is open again, as w->file. false: it must be opened. */
+bool kept_take(struct worker *w, struct slice path);
+/* w->file was opened by this path: it may be asked for again. */
+void kept_opened(struct worker *w, struct slice path);
+/* w->file has been sent: keep it for a while. */
+void kept_put(struct worker *w);
+/* Give back what is kept. */
+void kept_drop(struct worker *w);
+/* Milliseconds until then; INT32_MAX: nothing is kept, by now. */
+int kept_left(struct worker *w);
 
 /* ---- uploads.c ------------------------------------------------------------------------------- */
 /* A digest of what comes, to be held against upload.digest. -1: of no kind that is computed. */
@@ -349,7 +356,7 @@ void tus_describe(struct worker *w);
 
 /* ---- archive.c ------------------------------------------------------------------------------- */
 /* Before the sandbox. Returns 0 or -1. */
-int archive_prepare(struct worker *w);
+int archive_prepare(void);
 
 /* ---- change.c -------------------------------------------------------------------------------- */
 void deletion_begin(struct worker *w, struct slice path);

@@ -107,7 +107,8 @@ int loop_run(struct monitor *m)
     int64_t tick = now_ms() + TICK_MS;
 
     for (;;) {
-        const int64_t left = tick - now_ms();
+        const int64_t due = m->spares_ms != 0 && m->spares_ms < tick ? m->spares_ms : tick;
+        const int64_t left = due - now_ms();
         const int n = epoll_wait(m->epoll, round, ROUND_MAX, left > 0 ? (int)left : 0);
         if (n < 0 && errno != EINTR) {
             log_error("epoll_wait: %s", strerror(errno));
@@ -125,7 +126,7 @@ int loop_run(struct monitor *m)
         control_bury(m);
         if (m->agents_due)
             sessions_agents(m);
-        if (m->spares_due)
+        if (m->spares_ms != 0 && (m->waiting_count > 0 || now_ms() >= m->spares_ms))
             sessions_spares(m);
         if (now_ms() >= tick || m->reload || m->stop) {
             tick = now_ms() + (m->stop ? 50 : TICK_MS);

@@ -496,7 +496,8 @@ struct monitor {
     int64_t listen_again_ms;
     struct session *sessions;
     uint64_t next_number;
-    bool spares_due, agents_due;
+    bool agents_due;
+    int64_t spares_ms;       /* when the loop starts spares, at the latest; 0: none are missing */
     unsigned spare_failures; /* one after the other */
     int64_t spares_again_ms; /* no worker is started before */
     uint32_t next_worker_uid;

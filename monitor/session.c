@@ -22,7 +22,8 @@
 #define GOODBYE_MS    3000  /* to tell the client why */
 #define AGENT_LAST_MS 65000 /* for the last reports, also when the store is being restarted */
 #define STARTING_MOST 8     /* workers of a kind being started at the same time */
-#define FAILURES_MOST 8     /* spares that fail one after the other before starting is slowed */
+#define SPARES_MS     5  /* what a client waits for comes first: a spare takes a core for as long */
+#define FAILURES_MOST 8  /* spares that fail one after the other before starting is slowed */
 #define CHILD_ROUND   64 /* messages of the store or a hasher heard before others have their turn */
 #define AGAIN_MS      2000 /* then, between two attempts */
 
@@ -251,14 +252,14 @@ void session_worker_ready(struct monitor *m, struct session *s)
         }
         break;
     }
-    m->spares_due = true; /* the loop starts them: no message of a worker does */
+    m->spares_ms = now_ms() + SPARES_MS; /* the loop starts them: no message of a worker does */
 }
 
 void session_take_client(struct monitor *m, const struct arrival *arrival)
 {
     for (struct session *s = m->sessions; s != NULL; s = s->next) {
         if (s->kind == arrival->kind && s->state == STATE_SPARE && assign(m, s, arrival) == 0) {
-            sessions_spares(m);
+            m->spares_ms = now_ms() + SPARES_MS;
             return;
         }
     }
@@ -290,7 +291,7 @@ void sessions_spares(struct monitor *m)
     };
     size_t starting[WORKER_KINDS] = {0}, have[WORKER_KINDS] = {0}, wanted[WORKER_KINDS] = {0};
 
-    m->spares_due = false;
+    m->spares_ms = 0;
     if (m->stop || now_ms() < m->spares_again_ms)
         return;
     for (const struct session *s = m->sessions; s != NULL; s = s->next) {

@@ -27,7 +27,7 @@ static void offer(struct worker *w, unsigned methods)
 static int refuse_here(struct worker *w)
 {
     if (++w->local_refusals > LOCAL_REFUSALS_MOST)
-        worker_stop_because(w, "too many failed tries");
+        stop_because(&w->stop, "too many failed tries");
     return SSH_AUTH_DENIED;
 }
 
@@ -36,7 +36,7 @@ static int on_open(struct worker *w, const struct verdict *v)
     const int fd = monitor_take_fd(&w->monitor);
 
     if (fd != FD_AGENT) { /* the filter knows it by its number */
-        worker_stop_because(w, "the server could not open the session");
+        stop_because(&w->stop, "the server could not open the session");
         return SSH_AUTH_DENIED;
     }
     slice_copy(v->account, w->account, sizeof(w->account));
@@ -54,7 +54,7 @@ static int ask(struct worker *w, enum message_type type, const void *question)
     char reason[256];
 
     w->request_answered = true;
-    if (w->stop) /* what libssh had read already: the monitor would not hear it */
+    if (w->stop.asked) /* what libssh had read already: the monitor would not hear it */
         return SSH_AUTH_DENIED;
     if (w->logged_in)
         return refuse_here(w);
@@ -70,7 +70,7 @@ static int ask(struct worker *w, enum message_type type, const void *question)
         return SSH_AUTH_SUCCESS;
     case VERDICT_ENOUGH:
         slice_copy(v.reason, reason, sizeof(reason));
-        worker_stop_because(w, reason);
+        stop_because(&w->stop, reason);
         return SSH_AUTH_DENIED;
     default:
         return SSH_AUTH_DENIED;
@@ -156,7 +156,7 @@ static int ask_query(struct worker *w, const char *user, ssh_key key, struct sli
     };
 
     if (++w->queries > QUERIES_MOST) {
-        worker_stop_because(w, "too many keys were offered");
+        stop_because(&w->stop, "too many keys were offered");
         return SSH_AUTH_DENIED;
     }
     return question.algorithm.len > 64 ? refuse_here(w) : ask(w, MSG_auth_query, &question);
@@ -285,7 +285,7 @@ void auth_check_swallowed(struct worker *w)
         return;
     w->request_seen = false;
     if (!w->request_answered)
-        worker_stop_because(w, "a login request of a kind that is not supported here");
+        stop_because(&w->stop, "a login request of a kind that is not supported here");
 }
 
 void auth_install(struct worker *w)

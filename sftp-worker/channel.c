@@ -117,7 +117,7 @@ static int on_data(ssh_session session, ssh_channel channel, void *data, uint32_
     }
     c->unread = len - (size_t)used;
     if (c->unread > UNREAD_MOST) /* libssh keeps what comes, whatever window it gave */
-        worker_stop_because(c->worker, "the client sends more than its window");
+        stop_because(&c->worker->stop, "the client sends more than its window");
     return (int)used;
 }
 

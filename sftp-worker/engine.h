@@ -3,7 +3,7 @@
 #ifndef SALLYPORT_SFTP_ENGINE_H
 #define SALLYPORT_SFTP_ENGINE_H
 
-#include "common/agent_link.h"
+#include "common/agent_file.h"
 #include "common/attributes.h"
 #include "common/ls_line.h"
 #include "common/message.h"
@@ -48,13 +48,6 @@ enum status_code {
 /* ---- handles ------------------------------------------------------------------------------- */
 enum handle_kind { HANDLE_NONE, HANDLE_FILE, HANDLE_FOLDER, HANDLE_ANY };
 
-/* What the agent told of a folder and the client did not take yet. */
-struct listing {
-    bool last; /* the agent has no more */
-    size_t len, at;
-    uint8_t bytes[61440];
-};
-
 struct handle {
     enum handle_kind kind; /* HANDLE_NONE: the place is free */
     uint32_t generation;   /* so that a handle that was closed is not taken for a newer one */
@@ -64,7 +57,7 @@ struct handle {
     bool readable, writable, append;
     int write_error; /* errno of the first write that failed */
     uint64_t bytes_read, bytes_written;
-    struct listing *listing; /* of a folder, once it was read */
+    struct agent_entries *listing; /* of a folder, once it was read */
 };
 
 struct handles {

@@ -19,29 +19,7 @@
 #define DESCRIPTORS (SFTP_HANDLES_MAX + 24)
 #define MEMORY_MOST (256 << 20) /* libssh keeps answers for a client that reads none */
 
-int64_t worker_now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-void worker_stop_because(struct worker *w, const char *reason)
-{
-    if (w->stop)
-        return;
-    w->stop = true;
-    slice_copy(slice_of(reason, strnlen(reason, sizeof(w->reason) - 1)), w->reason,
-               sizeof(w->reason));
-}
-
 /* ------------------------------------------------------------------------- before the sandbox */
-
-static void on_stop(void *owner, const char *reason)
-{
-    worker_stop_because(owner, reason);
-}
 
 static int receive_setup(struct worker *w)
 {
@@ -124,6 +102,7 @@ static int prepare(struct worker *w)
     if (receive_setup(w) < 0)
         goto failed;
     log_open_hook(monitor_log, (enum log_level)w->setup.log_level);
+    worker_stage("settings");
     step = "libcrypto";
     if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_ADD_ALL_CIPHERS |
                                 OPENSSL_INIT_ADD_ALL_DIGESTS,
@@ -135,12 +114,15 @@ static int prepare(struct worker *w)
     step = "the hooks under libssh do not take";
     if (seam_prepare(w) < 0)
         goto failed;
+    worker_stage("libraries' own starts");
     step = "algorithms or host keys";
     if (prepare_bind(w) < 0)
         goto failed;
+    worker_stage("algorithms and host keys");
     step = "random numbers";
     if (warm_up() < 0)
         goto failed;
+    worker_stage("first uses");
     return 0;
 failed:
     log_error("cannot start: %s%s%s", step, w->bind != NULL ? ": " : "",
@@ -197,7 +179,7 @@ static int exchange_keys(struct worker *w)
     if (r == SSH_ERROR || ssh_event_add_session(w->event, w->session) != SSH_OK ||
         ssh_event_add_fd(w->event, FD_MONITOR, POLLIN, on_monitor, w) != SSH_OK)
         return -1;
-    while (r == SSH_AGAIN && !w->stop) {
+    while (r == SSH_AGAIN && !w->stop.asked) {
         if (ssh_event_dopoll(w->event, -1) == SSH_ERROR || client_gone(w))
             return -1;
         r = ssh_handle_key_exchange(w->session);
@@ -226,16 +208,16 @@ static void serve(struct worker *w)
     bool quiet = false;
 
     w->active_ms = worker_now_ms();
-    while (!w->stop) {
+    while (!w->stop.asked) {
         if (worker_allow_time(&said_ms, worker_now_ms()) < 0)
-            worker_stop_because(w, "no timer");
+            stop_because(&w->stop, "no timer");
         const int wanted = channels_pump(w);
         /* Looked at before too: a write of the last words may have found the connection gone, and
          * then nothing is left that would end the wait. */
         if (client_gone(w) || ssh_event_dopoll(w->event, wait_ms(w, wanted)) == SSH_ERROR ||
             client_gone(w)) {
             channels_pump(w);
-            worker_stop_because(w, "the client closed the connection");
+            stop_because(&w->stop, "the client closed the connection");
         }
         auth_check_swallowed(w);
         if (w->logged_in && !quiet) { /* libssh's own log was listened to for the logins only */
@@ -244,7 +226,7 @@ static void serve(struct worker *w)
             quiet = true;
         }
         if (idle_too_long(w))
-            worker_stop_because(w, "idle for too long");
+            stop_because(&w->stop, "idle for too long");
     }
 }
 
@@ -253,11 +235,11 @@ static void say_goodbye(struct worker *w)
 {
     channels_close(w);
     if (ssh_is_connected(w->session)) {
-        ssh_session_set_disconnect_message(w->session, w->reason);
+        ssh_session_set_disconnect_message(w->session, w->stop.reason);
         ssh_disconnect(w->session);
     }
     const struct worker_end end = {
-        .reason = slice_text(w->reason),
+        .reason = slice_text(w->stop.reason),
         .bytes_in = w->bytes_in,
         .bytes_out = w->bytes_out,
     };
@@ -270,15 +252,15 @@ int main(void)
     static struct worker w;
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
 
-    w.monitor.stop = on_stop;
-    w.monitor.owner = &w;
+    worker_stage("exec and libraries");
+    w.monitor.stop = &w.stop;
     if (sigaction(SIGPIPE, &ignore, NULL) < 0 || prepare(&w) < 0)
         return EXIT_FAILURE;
     /* From here on not exit(): the filter has no calls for what libraries do then. */
     if (enter_sandbox(&w) < 0 || receive_client(&w) < 0)
         _exit(EXIT_FAILURE);
     if (exchange_keys(&w) < 0)
-        worker_stop_because(&w, "no key exchange");
+        stop_because(&w.stop, "no key exchange");
     else
         serve(&w);
     say_goodbye(&w);

@@ -243,8 +243,7 @@ enum outcome on_fsetstat(struct call *call)
 /* Have entries in the handle's listing, if the agent has more. Returns as agent_ask; ENOMEM. */
 static int fill_listing(struct sftp *sftp, struct handle *handle)
 {
-    const struct file_readdir ask = {.handle = handle->agent};
-    struct file_entries entries;
+    int result = 0;
 
     if (handle->listing == NULL) {
         sftp->agent.text = slice_of(NULL, 0);
@@ -254,23 +253,14 @@ static int fill_listing(struct sftp *sftp, struct handle *handle)
         handle->listing->last = false;
         handle->listing->len = handle->listing->at = 0;
     }
-    struct listing *listing = handle->listing;
-    while (listing->at == listing->len && !listing->last) {
-        const int result =
-            agent_ask(&sftp->agent, MSG_file_readdir, &ask, MSG_file_entries, &entries);
-        if (result != 0)
-            return result;
-        if (entries.entries.len > 0)
-            memcpy(listing->bytes, entries.entries.data, entries.entries.len);
-        listing->at = 0;
-        listing->len = entries.entries.len;
-        listing->last = entries.last != 0;
-    }
-    return 0;
+    struct agent_entries *listing = handle->listing;
+    while (result == 0 && listing->at == listing->len && !listing->last)
+        result = agent_entries_next(&sftp->agent, handle->agent, false, listing);
+    return result;
 }
 
 /* Put entries while there is room. Returns how many, or -1: what the agent sent is none. */
-static int put_entries(struct call *call, struct listing *listing)
+static int put_entries(struct call *call, struct agent_entries *listing)
 {
     const int64_t now = time(NULL);
     struct directory_entry entry;
@@ -278,10 +268,8 @@ static int put_entries(struct call *call, struct listing *listing)
 
     while (listing->at < listing->len && call->answer.size - call->answer.len >= ENTRY_MAX) {
         char line[LONGNAME_MAX];
-        struct slice rest = slice_of(listing->bytes + listing->at, listing->len - listing->at);
-        if (unnest_directory_entry(&rest, &entry) <= 0)
+        if (agent_entries_take(listing, &entry) < 0)
             return -1;
-        listing->at = listing->len - rest.len;
         const struct attributes attributes = ATTRIBUTES_OF(entry);
         const size_t len = longname(call->sftp, now, entry.name, &attributes, line);
         wire_put_string(&call->answer, entry.name);

@@ -19,6 +19,7 @@
 #include "common/message.h"
 #include "common/monitor_link.h"
 #include "common/pace.h"
+#include "common/worker_life.h"
 
 #define CHANNELS_MAX 10
 
@@ -46,13 +47,10 @@ struct worker {
     int64_t active_ms; /* last time that bytes moved */
     uint64_t bytes_in, bytes_out;
     /* the end */
-    bool stop;
-    char reason[256]; /* for the client and the log */
+    struct stop stop;
 };
 
-int64_t worker_now_ms(void);
 /* End soon, with this reason; the first one counts. */
-void worker_stop_because(struct worker *w, const char *reason);
 
 /* ---- seam.c -------------------------------------------------------------------------------- */
 

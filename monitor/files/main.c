@@ -12,7 +12,6 @@
 #include "common/log.h"
 #include "monitor/files/start.h"
 
-#define BURST   64    /* requests served between two looks at the other links */
 #define LAST_MS 60000 /* the longest wait at the end, for a store that is being restarted */
 
 enum end { END_SESSION = 0, END_NOT_STARTED = 1 }; /* and AGENT_MISUSED */
@@ -69,21 +68,20 @@ int links_wait(struct agent *a, short events, int most_ms)
     return links[0].revents;
 }
 
-/* Some requests, if there are. */
+/* A request, if there is one: workers wait for the answer to each, most of them. */
 static void serve(struct agent *a)
 {
-    for (int i = 0; i < BURST && !a->worker_gone; i++) {
-        const int r = message_receive_bare(FD_WORKER, &a->request, MSG_DONTWAIT);
-        if (r < 0 && errno == EAGAIN)
-            return;
-        if (r == 1) {
-            request_serve(a);
-            envelope_clear(&a->request);
-            continue;
-        }
-        a->misused = r < 0 && errno == EPROTO;
-        a->worker_gone = true;
+    const int r = message_receive_bare(FD_WORKER, &a->request, MSG_DONTWAIT);
+
+    if (r < 0 && errno == EAGAIN)
+        return;
+    if (r == 1) {
+        request_serve(a);
+        envelope_clear(&a->request);
+        return;
     }
+    a->misused = r < 0 && errno == EPROTO;
+    a->worker_gone = true;
     if (a->misused)
         log_error("the worker sent what is no request: the session ends");
 }
@@ -110,8 +108,10 @@ int main(void)
 
     if (a == NULL || agent_start(a) < 0)
         _exit(END_NOT_STARTED);
-    while (!a->worker_gone && links_wait(a, POLLIN, -1) >= 0)
-        serve(a);
+    for (int events; !a->worker_gone && (events = links_wait(a, POLLIN, -1)) >= 0;) {
+        if (events != 0)
+            serve(a);
+    }
     a->worker_gone = true;
     close(FD_WORKER); /* who else may hold the other end sees that it is over */
     handles_break_off(a);

@@ -1,5 +1,6 @@
 """make bench-https: ours beside nginx, lighttpd, Caddy and Apache of Debian, in turns, under TLS 1.3 with
-AES-128-GCM. Needs root (nginx and Apache do). FAST=1: shorter, for a look; ONLY=nginx,caddy: those."""
+AES-128-GCM. Needs root (nginx and Apache do). FAST=1: shorter, for a look; ONLY=nginx,caddy: those peers;
+WORKS=bulk,10: works whose names begin so."""
 import os
 import re
 import shutil
@@ -24,23 +25,33 @@ FAST = os.environ.get("FAST") == "1"
 BULK = 256 << 20
 RUNS = int(os.environ.get("RUNS", "1" if FAST else "3"))
 SECONDS = 2 if FAST else 5
-MANY, IDLE, FIRST = 20000, 50, 50
+MANY, IDLE, FIRST, STARTS = 20000, 50, 50, 50
+
+
+def trusting():
+    """A client's context that takes any certificate; made once, as it takes longer than a connection."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+TRUSTING = trusting()
 
 
 class Connection:
     """One connection, kept alive; requests as bytes, answers counted and dropped."""
 
     def __init__(self, one):
-        context = ssl.create_default_context()
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         self.one = one
-        self.socket = context.wrap_socket(socket.create_connection(("127.0.0.1", one.port)), server_hostname="localhost")
+        self.socket = socket.create_connection(("127.0.0.1", one.port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as browsers do
+        self.socket = TRUSTING.wrap_socket(self.socket, server_hostname="localhost")
         assert self.socket.cipher()[0] == "TLS_AES_128_GCM_SHA256", self.socket.cipher()
         self.space = memoryview(bytearray(262144))
 
     def send_head(self, method, path, *fields):
         lines = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{self.one.port}", *fields]
-        lines += [self.one.header] if self.one.header else []
+        lines += [self.one.header] if self.one.header and path != self.one.page else []
         self.socket.sendall("\r\n".join([*lines, "", ""]).encode())
 
     def answer(self, good=(200, 201, 204, 206)):
@@ -86,7 +97,7 @@ def bulk_down(connection, one):
 def wrk(root, one, path, *fields, connections=4):
     """Requests a second, by a load generator on the clients' core."""
     command = [root / "usr/bin/wrk", "-t", "1", "-c", connections, "-d", f"{SECONDS}s"]
-    for field in [*fields, *([one.header] if one.header else [])]:
+    for field in [*fields, *([one.header] if one.header and path.startswith(one.prefix) else [])]:
         command += ["-H", field]
     env = {**os.environ, "LD_LIBRARY_PATH": f"{root}/usr/lib/x86_64-linux-gnu"}
     done = subprocess.run([str(part) for part in [*command, f"https://127.0.0.1:{one.port}{path}"]], capture_output=True,
@@ -107,17 +118,37 @@ def requests(table, root, one, work, path, *fields):
     bench.note(f"  {work:22} {one.name:10} {speed:12.1f}/s  {used * 1e6:7.1f} us")
 
 
+def starts(_table, _root, one, _content):
+    """What a worker's start costs, stage by stage: it says so itself, in a log for that."""
+    if one.name != "sallyport":
+        return
+    stages = {}
+    with one.another({"log_level": "debug", "spare_workers": 2}) as server:
+        for _ in range(STARTS):
+            with TRUSTING.wrap_socket(socket.create_connection(("127.0.0.1", server.https_port))):
+                pass
+            time.sleep(0.05)
+        for told in re.findall(r"start, in microseconds of the processor: (.*first uses.*)", server.log()):
+            for stage in told.split(", "):
+                name, taken = stage.rsplit(" ", 1)
+                stages.setdefault(name, []).append(int(taken))
+    stages["in all"] = [sum(one) for one in zip(*stages.values())]
+    for name, taken in stages.items():
+        bench.note(f"  start of a worker: {name:20} {statistics.median(taken):7.0f} us (least {min(taken)})")
+
+
 def first_byte(table, one):
-    taken = []
-    for _ in range(FIRST):
-        time.sleep(0.05)  # a spare is there again
-        began = time.monotonic()
-        connection = Connection(one)
-        connection.get(f"{one.prefix}/small")
-        taken.append(time.monotonic() - began)
-        connection.close()
-    table.add("first byte", "milliseconds", one.name, statistics.median(taken) * 1000)
-    bench.note(f"  {'first byte':22} {one.name:10} {statistics.median(taken) * 1000:12.2f} ms")
+    for work, path in (("first byte", one.page), ("... of a file", f"{one.prefix}/small")):
+        taken = []
+        for _ in range(FIRST):
+            time.sleep(0.05)  # a spare is there again
+            began = time.monotonic()
+            connection = Connection(one)
+            connection.get(path)
+            taken.append(time.monotonic() - began)
+            connection.close()
+        table.add(work, "milliseconds", one.name, statistics.median(taken) * 1000)
+        bench.note(f"  {work:22} {one.name:10} {statistics.median(taken) * 1000:12.2f} ms")
 
 
 def idle(table, one):
@@ -145,7 +176,7 @@ def fill(one, source):
         one.own(one.files / name)
 
 
-def works(table, root, one, content):
+def bulk(table, _root, one, content):
     gigabytes = BULK / 1e9
     connection = Connection(one)
     bench.measured(table, one, "bulk down aes128-gcm", 4 * gigabytes, lambda: bulk_down(connection, one))
@@ -153,14 +184,40 @@ def works(table, root, one, content):
         with bench.warm(one.files, BULK * 5 // 4):
             bench.measured(table, one, "bulk up aes128-gcm", gigabytes, lambda: connection.put(f"{one.prefix}/up", content), 4,
                            lambda: (one.files / "up").unlink(missing_ok=True))
-    if one.listing:
-        bench.measured(table, one, f"list {MANY}", 1, lambda: connection.get(one.listing), 3)
     connection.close()
-    requests(table, root, one, "10 KiB kept alive", f"{one.prefix}/small")
-    requests(table, root, one, "64 KiB ranges", f"{one.prefix}/bulk", "Range: bytes=1000000-1065535")
-    requests(table, root, one, "new connections", f"{one.prefix}/small", "Connection: close")
-    first_byte(table, one)
-    idle(table, one)
+
+
+def listing(table, _root, one, _content):
+    if one.listing:
+        connection = Connection(one)
+        bench.measured(table, one, f"list {MANY}", 1, lambda: connection.get(one.listing), 3)
+        connection.close()
+
+
+def new_connections(table, root, one, _content):
+    """Each with one request: for what needs no account (the peers have but files), and for a file."""
+    requests(table, root, one, "new connections", one.page, "Connection: close")
+    requests(table, root, one, "... for a file", f"{one.prefix}/small", "Connection: close")
+
+
+WORKS = {
+    "bulk": bulk,
+    "list": listing,
+    "10 KiB": lambda table, root, one, _: requests(table, root, one, "10 KiB kept alive", f"{one.prefix}/small"),
+    "64 KiB": lambda table, root, one, _: requests(table, root, one, "64 KiB ranges", f"{one.prefix}/bulk",
+                                                   "Range: bytes=1000000-1065535"),
+    "new": new_connections,
+    "start": starts,
+    "first": lambda table, _root, one, _: first_byte(table, one),
+    "idle": lambda table, _root, one, _: idle(table, one),
+}
+
+
+def works(table, root, one, content):
+    wanted = tuple(os.environ.get("WORKS", "").split(","))
+    for name, work in WORKS.items():
+        if name.startswith(wanted):
+            work(table, root, one, content)
 
 
 def main():

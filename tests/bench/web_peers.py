@@ -1,6 +1,7 @@
 """The web servers that people have, from Debian's packages, each with TLS and its files in one folder; and
 ours, whose client shows a password that is remembered (the peers ask for none)."""
 import base64
+import contextlib
 import os
 import subprocess
 import time
@@ -15,7 +16,7 @@ ACCOUNT, PASSWORD = "bench", "correct horse"
 
 class Peer:
     header, puts, listing = "", False, None
-    prefix = ""
+    prefix, page = "", "/small"
 
     def __init__(self, root, place, port, tls):
         self.root, self.place, self.port = root, place / self.name, port
@@ -157,22 +158,35 @@ SSLSessionCache shmcb:{self.place}/ssl(512000)
 
 
 class Ours:
-    name, puts, listing, prefix = "sallyport", True, "/api/list?path=/many", "/files"
+    name, puts, listing, prefix, page = "sallyport", True, "/api/list?path=/many", "/files", "/login"
 
     def __init__(self, place):
         import server
         server.BUILD = bench.TOP / "build" / "release"
         os.environ["TMPDIR"] = str(place)
-        self.port, redirect = server.free_port(), server.free_port()
-        self.server = server.Server({"server": {"log_level": "warning", "spare_workers": 16}, "https": {
-            "enabled": "yes", "listen": "127.0.0.1", "port": self.port, "redirect_port": redirect}})
-        before = os.sched_getaffinity(0)
-        bench.on_server_core()
-        self.server.start()
-        os.sched_setaffinity(0, before)
+        self.make = server.Server
+        self.server = self.begin({"log_level": "warning", "spare_workers": 16})
+        self.port = self.server.https_port
         self.files = self.server.add(ACCOUNT, PASSWORD)
         self.pid = self.server.process.pid
         self.header = "Authorization: Basic " + base64.b64encode(f"{ACCOUNT}:{PASSWORD}".encode()).decode()
+
+    def begin(self, settings):
+        before = os.sched_getaffinity(0)
+        bench.on_server_core()
+        one = self.make({"server": settings}).serve_https().start()
+        os.sched_setaffinity(0, before)
+        return one
+
+    @contextlib.contextmanager
+    def another(self, settings):
+        """A server for a moment, beside the one that is measured."""
+        one = self.begin(settings)
+        try:
+            yield one
+        finally:
+            one.expected_security = None
+            one.close()
 
     def own(self, path):
         home = self.files.stat()

@@ -6,6 +6,7 @@ import email
 import hashlib
 import os
 import re
+import time
 import urllib.parse
 
 import pytest
@@ -257,8 +258,75 @@ def test_a_file_that_shrinks(https, web, place):
         with pytest.raises((Trouble, OSError)):
             wire.exactly(500_000_000 - 100_000)
     line, = wait_for("its line", lambda: https.audit(event="download", path="/shrinks"))
-    assert line["bytes"] < 500_000_000 and not line.get("whole")
+    assert line["bytes"] < 500_000_000 and line["result"] == "EPIPE"
     assert web.read("/shrinks").body == b"\0" * 1000
+
+
+KEPT = ["again", "replaced", "rewritten", "deleted", "renamed", "cut", "closed", "below/mine"]
+
+
+@pytest.fixture(scope="module")
+def rested(https):
+    """Files that nothing has happened to for long enough to be kept open between two requests: their folder."""
+    paths = [https.put_file(f"rested/{name}", b"0123456789") for name in KEPT]
+    owner = https.home().stat()
+    for made in (https.home() / "rested", https.home() / "rested" / "below"):
+        os.chown(made, owner.st_uid, owner.st_gid)
+    wait_for("their rest", lambda: time.time() > paths[-1].stat().st_ctime + 3)
+    return https.home() / "rested"
+
+
+def test_a_file_is_kept_open(https, rested):
+    """Requests for the same file, one after the other: it is opened fewer times than it is sent, told of with
+    all its bytes, and given back while the connection stays."""
+    with Wire(https) as wire:
+        one = f"GET /files/rested/again HTTP/1.1\r\nHost: {wire.host}\r\n{LOGIN}\r\n"
+        wire.send((one + "\r\n" + one + "Range: bytes=4-6\r\n\r\n") * 20)
+        for _ in range(20):
+            assert wire.answer().body == b"0123456789"
+            assert wire.answer().body == b"456"
+        lines = wait_for("all of it in the log", lambda: told_of(https, rested / "again", 20 * 13))
+        assert len(lines) < 40
+
+
+def told_of(server, path, size):
+    lines = server.audit(event="download", path=f"/{path.relative_to(server.home())}")
+    return lines if sum(line["bytes"] for line in lines) == size else None
+
+
+def replace(path):
+    (path.parent / "other").write_bytes(b"other text")
+    os.rename(path.parent / "other", path)
+
+
+def rewrite(path):
+    before = path.stat()
+    path.write_bytes(b"other text")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def close(path):
+    if os.geteuid() != 0:
+        pytest.skip("needs root: a file of somebody else")
+    os.chown(path, 0, 0)
+    os.chmod(path, 0o600)
+
+
+@pytest.mark.parametrize("name, change, status, body", [
+    ("replaced", replace, 200, b"other text"), ("rewritten", rewrite, 200, b"other text"), ("deleted", os.unlink, 404, None),
+    ("renamed", lambda path: os.rename(path, f"{path}.old"), 404, None), ("cut", lambda path: os.truncate(path, 4), 200, b"0123"),
+    ("closed", close, 403, None)])
+def test_what_is_kept_has_not_changed(web, rested, name, change, status, body):
+    assert web.read(f"/rested/{name}").body == b"0123456789"
+    change(rested / name)
+    answer = web.read(f"/rested/{name}")
+    assert answer.status == status and (body is None or answer.body == body), answer
+
+
+def test_own_changes_are_seen(web, rested):
+    assert web.read("/rested/below/mine").body == b"0123456789"
+    assert web.api("rename", **{"from": "/rested/below", "to": "/rested/moved"}).status == 204
+    assert web.read("/rested/below/mine").status == 404
 
 
 def test_downloads_need_the_right(https):

@@ -1,6 +1,6 @@
-"""What testssl.sh finds at both FTPS ports, with a certificate of a test's own authority that it trusts:
+"""What testssl.sh finds at both FTPS ports and at that of HTTPS, with a certificate of a test's own authority that it trusts:
 nothing above "low". The certificate is as an authority would make it (90 days, where its revocations
-are told); simulated clients are left out: those of test_ftps.py are real."""
+are told); simulated clients are left out: those of test_ftps.py and test_https_files.py are real."""
 import json
 import os
 import signal
@@ -12,7 +12,7 @@ from conftest import need
 from server import Trouble
 
 BAD = {"MEDIUM", "HIGH", "CRITICAL", "FATAL"}  # WARN: a check that it could not make
-CHECKS = ["-p", "-s", "-S", "-U"]  # protocols, ciphers, defaults with the certificate, vulnerabilities
+CHECKS = ["-p", "-s", "-S", "-U"]  # protocols, ciphers, defaults with the certificate, vulnerabilities; -h: headers
 EXTENSIONS = """subjectAltName = DNS:localhost, IP:127.0.0.1
 basicConstraints = critical, CA:FALSE
 keyUsage = critical, digitalSignature
@@ -40,11 +40,11 @@ def certify(place):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("way", ["explicit", "implicit"])
+@pytest.mark.parametrize("way", ["explicit", "implicit", "https"])
 def test_findings(make_server, place, way):
     need("testssl")
     certify(place)
-    one = make_server(start=False).serve_ftps()
+    one = make_server(start=False).serve_ftps().serve_https()
     for name, mode in (("chain.crt", 0o644), ("server.key", 0o600)):
         target = one.place / "keys" / f"given-{name}"
         target.write_bytes((place / name).read_bytes())
@@ -53,9 +53,11 @@ def test_findings(make_server, place, way):
     one.start()
     env = {"PATH": os.environ["PATH"], "HOME": str(place), "LC_ALL": "C.UTF-8", "MAX_WAITSOCK": "3", "HEARTBLEED_MAX_WAITSOCK": "2",
            "CCS_MAX_WAITSOCK": "2", "FAST_STARTTLS": "true"}
-    target = ["--starttls", "ftp", f"localhost:{one.ftps_port}"] if way == "explicit" else [f"localhost:{one.implicit_port}"]
+    port = {"explicit": one.ftps_port, "implicit": one.implicit_port, "https": one.https_port}[way]
+    target = [*(["--starttls", "ftp"] if way == "explicit" else []), f"localhost:{port}"]
+    checks = [*CHECKS, *(["-h"] if way == "https" else [])]
     run = subprocess.Popen(["testssl", "--warnings", "off", "--color", "0", "--ip", "127.0.0.1", "--add-ca", place / "authority.crt",
-                            "--jsonfile", place / "found.json", *CHECKS, *target], cwd=place, env=env, stdin=subprocess.DEVNULL,
+                            "--jsonfile", place / "found.json", *checks, *target], cwd=place, env=env, stdin=subprocess.DEVNULL,
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
     try:
         said = run.communicate()[0].decode(errors="replace")

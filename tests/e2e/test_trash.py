@@ -9,10 +9,23 @@ import pytest
 
 import clients
 import ftps_clients
+import https_clients
 from server import wait_for
 
 WHEN = r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\dZ(\.\d+)? "
-REFUSED = (OSError, ftplib.error_perm)
+
+
+class Refused(Exception):
+    pass
+
+
+REFUSED = (OSError, ftplib.error_perm, Refused)
+
+
+@pytest.fixture(scope="module")
+def everywhere(make_shared):
+    """A server of every protocol."""
+    return make_shared(start=False).serve_ftps().serve_https().start()
 
 
 class Sftp:
@@ -43,7 +56,45 @@ class Ftps:
         self.ftp.close()
 
 
-PROTOCOLS = {"sftp": Sftp, "ftps": Ftps}
+class Https:
+    def __init__(self, server, place, account):
+        self.web = https_clients.Web(server, account, basic=True)
+
+    def remove(self, path):
+        self.want(self.web.ask("DELETE", "/files" + https_clients.quoted(path)), 204)
+
+    rmdir = remove
+
+    def rename(self, old, new):
+        self.want(self.web.api("rename", **{"from": old, "to": new}), 204)
+
+    def want(self, answer, status):
+        if answer.status != status:
+            raise Refused(answer)
+
+    def names(self, folder):
+        return [entry["name"] for entry in self.web.list(folder).json["entries"]]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_what):
+        self.web.close()
+
+
+class Page(Https):
+    """As the page does it: names in a list, each with all that is in it."""
+
+    def remove(self, path):
+        answer = self.web.api("delete", paths=[path])
+        self.want(answer, 200)
+        if answer.json["results"][0]["error"] is not None:
+            raise Refused(answer)
+
+    rmdir = remove
+
+
+PROTOCOLS = {"sftp": Sftp, "ftps": Ftps, "https": Https, "page": Page}
 
 
 @pytest.fixture(params=PROTOCOLS)
@@ -68,36 +119,40 @@ def kept(names, name):
     return found[0]
 
 
-def test_removed_and_brought_back(ftps, place, protocol):
+def test_removed_and_brought_back(everywhere, place, protocol):
     account = f"trash-{protocol}"
-    home = prepare(ftps, account, rights="list,delete,rename", trash=True)
-    with PROTOCOLS[protocol](ftps, place, account) as client:
+    home = prepare(everywhere, account, rights="list,delete,rename", trash=True)
+    with PROTOCOLS[protocol](everywhere, place, account) as client:
         client.remove("/file")
         client.rmdir("/folder")  # with all that is in it
         names = client.names("/.trash")
         file, folder = kept(names, "file"), kept(names, "folder")
         assert set(client.names("/")) == {".trash"} and len(names) == 2
         client.rename(f"/.trash/{folder}", "/folder")
-        with pytest.raises(REFUSED):
-            client.rmdir("/.trash")
-        client.remove(f"/.trash/{file}")  # for good
-        assert client.names("/.trash") == []
+        if protocol != "page":  # which deletes what is in it, and so empties the trash
+            with pytest.raises(REFUSED):
+                client.rmdir("/.trash")
+        client.remove(f"/.trash/{file}" if protocol != "page" else "/.trash")  # for good
+        assert (home / ".trash").is_dir() == (protocol != "page") and not list(home.glob(".trash/*"))
     assert (home / "folder/deep/two").read_bytes() == b"folder/deep/two"
-    assert (home / ".trash").stat().st_mode & 0o777 == 0o700
-    wait_for("the session's end in the log", lambda: ftps.audit(event="session-end", account=account))
-    lines = {(line["event"], line.get("path")): line for line in ftps.audit(account=account)}
+    assert protocol == "page" or (home / ".trash").stat().st_mode & 0o777 == 0o700
+    wait_for("the session's end in the log", lambda: everywhere.audit(event="session-end", account=account))
+    lines = {(line["event"], line.get("path")): line for line in everywhere.audit(account=account)}
     assert lines["remove", "/file"]["to"] == f"/.trash/{file}" and lines["remove", "/file"]["result"] == "ok"
     assert lines["rmdir", "/folder"]["to"] == f"/.trash/{folder}"
     assert "to" not in lines["remove", f"/.trash/{file}"]
 
 
-def test_without_it_what_is_removed_is_gone(ftps, place, protocol):
+def test_without_it_what_is_removed_is_gone(everywhere, place, protocol):
     account = f"gone-{protocol}"
-    home = prepare(ftps, account, trash=True)
-    ftps.command("user", "set", account, "--no-trash")
-    assert not ftps.json("user", "show", account)["trash"]
-    with PROTOCOLS[protocol](ftps, place, account) as client:
+    home = prepare(everywhere, account, trash=True)
+    everywhere.command("user", "set", account, "--no-trash")
+    assert not everywhere.json("user", "show", account)["trash"]
+    with PROTOCOLS[protocol](everywhere, place, account) as client:
         client.remove("/file")
-        with pytest.raises(REFUSED):
-            client.rmdir("/folder")
-    assert os.listdir(home) == ["folder"]
+        if protocol == "page":
+            client.rmdir("/folder")  # it says so: with all that is in it
+        else:
+            with pytest.raises(REFUSED):
+                client.rmdir("/folder")
+    assert os.listdir(home) == ([] if protocol == "page" else ["folder"])

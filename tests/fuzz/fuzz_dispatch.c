@@ -181,23 +181,24 @@ void child_tells(struct child *c, enum message_type type, uint32_t id, const voi
     child_says(c, slice_of(bytes, (size_t)len), 0);
 }
 
-/* What a child said is there to be read: the loop's part. */
+/* What a child said is there to be read: the loop's part. Workers first: what one says is heard in
+ * the state that the model has seen, before an answer to somebody else changes it. */
 static void hear(void)
 {
     struct source *source = &m->store.source;
 
+    for (struct session *s = m->sessions; s != NULL; s = s->next) {
+        if (s->worker.fd >= 0)
+            s->worker.ready(m, &s->worker, 0);
+        if (s->agent.fd >= 0)
+            s->agent.ready(m, &s->agent, 0);
+    }
     if (source->fd >= 0)
         source->ready(m, source, 0);
     for (size_t i = 0; i < HASHERS_MAX; i++) {
         source = &m->hashers.each[i].source;
         if (m->hashers.each[i].pid > 0 && source->fd >= 0)
             source->ready(m, source, 0);
-    }
-    for (struct session *s = m->sessions; s != NULL; s = s->next) {
-        if (s->worker.fd >= 0)
-            s->worker.ready(m, &s->worker, 0);
-        if (s->agent.fd >= 0)
-            s->agent.ready(m, &s->agent, 0);
     }
     for (size_t i = 0; i < CHILDREN_MAX; i++) {
         if (ports[i] != NULL)
@@ -368,7 +369,7 @@ static void round_done(uint8_t how)
     model_check(m);
     sessions_bury(m);
     data_bury(m);
-    if (m->spares_due)
+    if (m->spares_ms != 0)
         sessions_spares(m);
     drain();
     model_check(m);

@@ -27,14 +27,6 @@ int64_t worker_now_ms(void)
     return *clock_ms;
 }
 
-void worker_stop_because(struct worker *w, const char *reason)
-{
-    need(reason[0] != '\0');
-    if (!w->stop)
-        slice_copy(slice_text(reason), w->reason, sizeof(w->reason));
-    w->stop = true;
-}
-
 void log_info(const char *format, ...)
 {
     (void)format;
@@ -271,7 +263,7 @@ void ftps_fake_end(struct ftps_fake *f)
 /* Work to its end. Time passes. */
 static void work_all(struct ftps_fake *f)
 {
-    for (int steps = 0; f->w.work.kind != WORK_NONE && !f->w.stop; steps++) {
+    for (int steps = 0; f->w.work.kind != WORK_NONE && !f->w.stop.asked; steps++) {
         need(steps < STEPS_MOST);
         const int wait_ms = work_step(&f->w);
         f->now_ms += f->w.work.paused ? wait_ms : f->tick_ms;
@@ -283,7 +275,7 @@ bool ftps_fake_feed(struct ftps_fake *f, const uint8_t *bytes, size_t len)
 {
     struct control *c = &f->w.control;
 
-    while (len > 0 && !f->w.stop) {
+    while (len > 0 && !f->w.stop.asked) {
         const size_t n = line_feed(&c->reader, bytes, len);
         need(n > 0 && n <= len);
         bytes += n;
@@ -293,11 +285,11 @@ bool ftps_fake_feed(struct ftps_fake *f, const uint8_t *bytes, size_t len)
         need(reply_room(&f->w) >= REPLY_ROOM);
         if (!command_run(&f->w)) { /* it waits */
             work_all(f);
-            need(f->w.stop || command_run(&f->w));
+            need(f->w.stop.asked || command_run(&f->w));
         }
         need(reply_room(&f->w) > 0);
         control_flush(&f->w);
     }
     work_all(f);
-    return !f->w.stop;
+    return !f->w.stop.asked;
 }

@@ -73,7 +73,7 @@ static void test_every_verb_in_every_state(void **state)
             char line[64];
             snprintf(line, sizeof(line), "%s%s\r\n", v->name, i % 2 == 0 ? "" : " x");
             t->f.w.state = states[s];
-            t->f.w.stop = t->f.w.quitting = false;
+            t->f.w.stop.asked = t->f.w.quitting = false;
             t->f.w.control.secure = states[s] != STATE_CLEAR;
             t->f.outcome = VERDICT_DENIED;
             const uint32_t questions = t->agent.seen->questions;
@@ -179,11 +179,11 @@ static void test_too_many_tries(void **state)
     for (int i = 0; i < 20; i++)
         assert_memory_equal(say(t, line), "331", 3);
     say(t, line);
-    assert_true(t->f.w.stop);
-    t->f.w.stop = false;
+    assert_true(t->f.w.stop.asked);
+    t->f.w.stop.asked = false;
     t->f.outcome = VERDICT_ENOUGH;
     say(t, "USER alice\r\nPASS x\r\n");
-    assert_true(t->f.w.stop);
+    assert_true(t->f.w.stop.asked);
 }
 
 /* ---- lines that are none -------------------------------------------------------------------- */

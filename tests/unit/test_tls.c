@@ -116,10 +116,14 @@ static void start_signer(enum kind kind)
         close(pair[0]);
 }
 
+static struct stop stopped;
+
 static void stop_signer(void)
 {
     int status;
 
+    if (stopped.asked)
+        fail_msg("told to stop: %s", stopped.reason);
     close(FD_MONITOR);
     assert_int_equal(waitpid(signer, &status, 0), signer);
     assert_int_equal(status, 0);
@@ -128,13 +132,7 @@ static void stop_signer(void)
 
 /* ---- the two sides ------------------------------------------------------------------------- */
 
-static void on_stop(void *owner, const char *reason)
-{
-    (void)owner;
-    fail_msg("told to stop: %s", reason);
-}
-
-static struct monitor_link link_to_signer = {.stop = on_stop};
+static struct monitor_link link_to_signer = {.stop = &stopped};
 
 static SSL_CTX *make_context(enum kind kind)
 {
