@@ -92,6 +92,27 @@ def test_a_session_that_ended_goes_on_after_signing_in_again(server, browser, ac
     browser.has("Charts")
 
 
+@pytest.mark.check
+def test_another_account_without_signing_out(server, browser, account):
+    """The connections that belong to the first are left, and nobody is told of it."""
+    other = server.account()
+    (other.root / "theirs.txt").write_text("x")
+    browser.sign_in(server, account)
+    browser.open(server, "#/photos")
+    first = browser.driver.current_window_handle
+    browser.driver.switch_to.new_window("tab")
+    browser.sign_in(server, other)
+    browser.has("theirs.txt")
+    browser.driver.get(server.base + "/plain/")
+    wait_for(lambda: browser.driver.find_elements(By.LINK_TEXT, "theirs.txt"))
+    browser.driver.close()
+    browser.driver.switch_to.window(first)
+    browser.command("newFolder")
+    browser.keys("Charts", Keys.ENTER)
+    wait_for(lambda: other.name in browser.text("#account-button"))
+    assert not (account.root / "photos" / "Charts").exists() and not (other.root / "photos").exists()
+
+
 def test_theme_is_chosen_and_kept(server, browser, account):
     browser.sign_in(server, account)
 
