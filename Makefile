@@ -272,6 +272,18 @@ unit: tests all ## run the unit tests (T=test_name for one; VARIANT=asan)
 e2e: all ## run the end-to-end tests (T=tests/e2e/test_x.py::test_y for some; VARIANT=asan)
 	SALLYPORT_BUILD=$(CURDIR)/$(B) $(PYTHON) -B -m pytest -p no:cacheprovider $(PYTEST) $(or $(T),tests/e2e)
 
+.PHONY: check-page check-axe
+check-page: all ## the page in Chromium, all of it (T=tests/page/test_x.py::test_y for some; VARIANT=asan)
+	SALLYPORT_BUILD=$(CURDIR)/$(B) $(PYTHON) -B -m pytest -p no:cacheprovider $(PYTEST) $(or $(T),tests/page)
+
+# axe-core is no Debian package; what is fetched stays in build/.
+AXE := build/axe/package/axe.min.js
+$(AXE):
+	@mkdir -p build/axe
+	cd build/axe && npm pack --silent axe-core@4.14.1 && tar xzf axe-core-4.14.1.tgz package/axe.min.js && touch package/axe.min.js
+check-axe: $(AXE) ## axe-core at every station of a tour through the page (needs npm, and fetches it)
+	@AXE=$(CURDIR)/$(AXE) $(MAKE) --no-print-directory check-page T=tests/page/test_tour.py
+
 FUZZ_SECONDS ?= 60
 fuzz: ## fuzz each parser for FUZZ_SECONDS; new inputs stay in build/fuzz/ (T=fuzz_wire for one)
 	@$(MAKE) --no-print-directory VARIANT=fuzz fuzzers

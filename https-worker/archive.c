@@ -12,9 +12,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/base64.h"
 #include "common/calendar.h"
 #include "common/utf8.h"
 #include "https-worker/disposition.h"
+#include "https-worker/grammar.h"
 #include "https-worker/media_type.h"
 #include "https-worker/worker.h"
 
@@ -263,25 +265,68 @@ static ssize_t fill_zip(struct worker *w, uint8_t *bytes, size_t size)
 
 /* ---- the request ---------------------------------------------------------------------------- */
 
+/* A value of the form as size bytes; raw: it is in base64, as browsers send no name as it is that
+ * is no UTF-8 or has a line break. Returns the length or -1. */
+static ssize_t decode_bytes(struct slice value, bool raw, char *bytes, size_t size)
+{
+    char letters[BASE64_LENGTH(TARGET_PATH_MAX) + 1];
+
+    if (!raw)
+        return form_decode(value, bytes, size);
+    const ssize_t len = form_decode(value, letters, sizeof(letters));
+    const ssize_t n =
+        len < 0 ? -1 : base64_decode(slice_of(letters, (size_t)len), (uint8_t *)bytes, size);
+    return n > 0 && memchr(bytes, 0, (size_t)n) == NULL ? n : -1;
+}
+
+/* The folder of the form: one, in either way. */
+static bool read_top(struct bundle *b, struct slice form)
+{
+    struct form_pair pair;
+    unsigned found = 0;
+
+    while (form_next(&form, &pair)) {
+        const bool raw = form_named(&pair, "folder_raw");
+        if (!raw && !form_named(&pair, "folder"))
+            continue;
+        const ssize_t n = decode_bytes(pair.value, raw, b->folder, sizeof(b->folder) - 1);
+        if (n <= 0 || b->folder[0] != '/')
+            return false;
+        b->folder[n] = '\0';
+        found++;
+    }
+    return found == 1;
+}
+
+/* Is it a name in the folder, or a path below it, as a search tells them? */
+static bool is_below(struct slice path)
+{
+    while (path.len > 0) {
+        const struct slice name = slice_until(&path, '/');
+        if (name.len == 0 || slice_is(name, ".") || slice_is(name, "..") ||
+            (slice_skip(&path, "/") && path.len == 0))
+            return false;
+    }
+    return true;
+}
+
 /* The names of the form: of the folder that it names, nothing else. */
 static bool read_names(struct worker *w, struct slice form)
 {
     struct bundle *b = &w->bundle;
-    struct slice rest = form, folder;
+    struct slice rest = form;
     struct form_pair pair;
-    char name[256];
+    char name[TARGET_PATH_MAX];
 
-    if (form_get(form, "folder", b->folder, sizeof(b->folder), &folder) != FORM_FOUND ||
-        folder.len == 0 || b->folder[0] != '/' || folder.len >= sizeof(b->folder))
+    if (!read_top(b, form))
         return false;
-    b->folder[folder.len] = '\0';
     while (form_next(&rest, &pair)) {
-        if (!form_named(&pair, "name"))
+        const bool raw = form_named(&pair, "name_raw");
+        if (!raw && !form_named(&pair, "name"))
             continue;
-        const ssize_t n = form_decode(pair.value, name, sizeof(name));
+        const ssize_t n = decode_bytes(pair.value, raw, name, sizeof(name));
         const struct slice one = slice_of(name, n > 0 ? (size_t)n : 0);
-        if (n <= 0 || memchr(name, '/', one.len) != NULL || slice_is(one, ".") ||
-            slice_is(one, "..") || remember(b, slice_of(NULL, 0), one) < 0)
+        if (n <= 0 || !is_below(one) || remember(b, slice_of(NULL, 0), one) < 0)
             return false;
     }
     return b->waiting_len > 0;
@@ -293,10 +338,14 @@ static void write_name(struct worker *w)
     const struct bundle *b = &w->bundle;
     const char *slash = strrchr(b->folder, '/');
     const bool one = strlen(b->waiting) + 1 == b->waiting_len;
-    const char *base = one ? b->waiting : slash[1] != '\0' ? slash + 1 : "files";
+    const char *inner = one ? strrchr(b->waiting, '/') : NULL;
+    const char *base = inner != NULL      ? inner + 1
+                       : one              ? b->waiting
+                       : slash[1] != '\0' ? slash + 1
+                                          : "files";
     char name[300];
 
-    const int len = snprintf(name, sizeof(name), "%s.zip", base);
+    const int len = snprintf(name, sizeof(name), "%.255s.zip", base);
     disposition_write(response_open(&w->head, "Content-Disposition"), "attachment",
                       slice_of(name, (size_t)len));
     response_close(&w->head);
@@ -311,7 +360,7 @@ static void end_zip(struct worker *w)
 
     if (w->by_cookie && (form_get(form, "csrf", token, sizeof(token), &token_is) != FORM_FOUND ||
                          !token_right(w, token_is))) {
-        answer_error(w, 403, "not_allowed", "The page is out of date: load it again.");
+        answer_error(w, 403, "bad_token", "The page is out of date: load it again.");
         return;
     }
     b->waiting = malloc(WAITING_MOST);

@@ -160,6 +160,40 @@ static void to_sign_in(struct worker *w, enum kind kind, const char *message)
     answer_content(w, slice_text(""));
 }
 
+/* Only addresses of this server: "//x" and "https://x" would be others. The page keeps the open
+ * folder behind a '#'. */
+static bool is_own_address(struct slice next)
+{
+    const struct slice address = slice_until(&next, '#');
+
+    (void)slice_skip(&next, "#");
+    return address.len > 0 && address.data[0] == '/' &&
+           (address.len == 1 || address.data[1] != '/') && chars_are(address, CHAR_TARGET) &&
+           chars_are(next, CHAR_TARGET);
+}
+
+/* A connection belongs to one account for good. Browsers keep connections over a new login, and
+ * show a person what they are answered: they are sent to the same address on another one. */
+static void to_another_connection(struct worker *w, enum kind kind)
+{
+    const struct request *r = &w->exchange.request;
+
+    w->exchange.answer.close = true;
+    if (kind != KIND_COOKIE || !is_own_address(r->path)) {
+        answer_error(w, 421, "other_account", "This connection belongs to another account.");
+        return;
+    }
+    answer_begin(w, 307, RESPONSE_API);
+    struct writer *location = response_open(&w->head, "Location");
+    writer_put(location, r->path);
+    if (r->query.len > 0) {
+        writer_text(location, "?");
+        writer_put(location, r->query);
+    }
+    response_close(&w->head);
+    answer_content(w, slice_text(""));
+}
+
 bool login_needed(struct worker *w)
 {
     struct verdict v;
@@ -180,8 +214,7 @@ bool login_needed(struct worker *w)
                 w->exchange.answer.close = true;
             return true;
         }
-        w->exchange.answer.close = true;
-        answer_error(w, 421, "other_account", "This connection belongs to another account.");
+        to_another_connection(w, kind);
         return false;
     }
     r = kind == KIND_COOKIE ? ask_by_token(w, shown, &v) : ask_by_basic(w, shown, &v);
@@ -231,13 +264,6 @@ bool login_agent(struct worker *w)
 
 /* ---- signing in ----------------------------------------------------------------------------- */
 
-/* Only addresses of this server: "//x" and "https://x" would be others. */
-static bool is_own_address(struct slice next)
-{
-    return next.len > 0 && next.data[0] == '/' && (next.len == 1 || next.data[1] != '/') &&
-           chars_are(next, CHAR_TARGET);
-}
-
 static void welcome(struct worker *w, const struct verdict *v, struct slice next)
 {
     char token[2 * WEB_TOKEN + 1];
@@ -283,7 +309,8 @@ static void end_sign_in_do(struct worker *w)
     } else if (v.outcome == VERDICT_DENIED && v.reason.len > 0) {
         page_sign_in(w, 503, "The server is busy. Try again in a moment.", user_is);
     } else {
-        page_sign_in(w, 401, "User name or password is not right.", user_is);
+        page_sign_in(w, 401, "User name or password is not right. Check both and try again.",
+                     user_is);
     }
     explicit_bzero(password, sizeof(password));
     explicit_bzero(w->collected, w->collected_len);
@@ -302,7 +329,7 @@ static void end_sign_out(struct worker *w)
                   &token_is) != FORM_FOUND ||
          !token_right(w, token_is)) &&
         !token_right(w, fields_get(&w->exchange.request.fields, FIELD_X_CSRF_TOKEN))) {
-        answer_error(w, 403, "not_allowed", "The page is out of date: load it again.");
+        answer_error(w, 403, "bad_token", "The page is out of date: load it again.");
         return;
     }
     w->exchange.answer.close = true;

@@ -125,7 +125,7 @@ bool route_allowed(struct worker *w)
         return false;
     if (x->route->guard == GUARD_TOKEN && w->by_cookie &&
         !token_right(w, fields_get(&x->request.fields, FIELD_X_CSRF_TOKEN))) {
-        answer_error(w, 403, "not_allowed", "The page is out of date: load it again.");
+        answer_error(w, 403, "bad_token", "The page is out of date: load it again.");
         return false;
     }
     return true;

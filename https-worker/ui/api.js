@@ -1,93 +1,89 @@
-/* api.js: what the page asks of its server, and what it knows of who is signed in. All requests but the
- * uploads' own (transfers.js) are here. One that fails throws Trouble, and nothing else of a failure leaves. */
+/* api.js: what the page asks of its server (all but the uploads), and who is signed in. A request that fails
+ * throws Trouble, and nothing else of a failure leaves. */
 import { breathe, due, rested } from './slices.js';
 import { encodeEntry, toApi } from './text.js';
 
-/* code: as in the API, 'offline' (no answer) or 'broken' (no answer of ours); wait: seconds, if told. */
+/* code: as in the API, 'offline' (no answer) or 'broken' (no answer of ours). */
 export class Trouble extends Error {
-    constructor(code, message = '', status = 0, wait = 0) {
-        super(message);
-        Object.assign(this, { code, status, wait });
-    }
+  constructor(code, message = '', status = 0) {
+    super(message);
+    Object.assign(this, { code, status });
+  }
 }
 
-/* Throws on what is no Trouble: a mistake of ours must not look like one of the server's. */
+/* A mistake of ours must not look like the server's. */
 export function expect(error) {
-    if (!(error instanceof Trouble)) throw error;
-    return error;
+  if (!(error instanceof Trouble)) throw error;
+  return error;
 }
 
 let account = null;
 let signIn = null;
 let signingIn = null;
 
-/* As /api/me tells it. */
 export const me = () => account;
 
 export const token = () => account.csrf;
 
-/* ask() is called once when the session has ended, and resolves when there is one again. */
+/* When the session has ended, ask() resolves once there is one again. */
 export const onSignedOut = ask => { signIn = ask; };
 
 export const signedOut = () => signingIn ??= signIn().finally(() => { signingIn = null; });
 
-const CODES = { 401: 'sign_in', 403: 'not_allowed', 404: 'not_found', 413: 'too_large', 429: 'too_many', 503: 'busy', 507: 'no_space' };
-
-/* A body that is no JSON of ours may be a proxy's: then the status counts. */
-export function troubleOf(status, body, retryAfter) {
-    let told = {};
-    try {
-        told = JSON.parse(body);
-    } catch { /* a proxy's */ }
-    return new Trouble(told.error ?? CODES[status] ?? 'failed', told.message, status, Number(retryAfter) || 0);
+export function troubleOf(status, body) {
+  let told = {};
+  try {
+    told = JSON.parse(body);
+  } catch { /* a proxy's */ }
+  return new Trouble(told.error ?? 'failed', told.message, status);
 }
 
 export const ofSession = ({ code }) => ['sign_in', 'other_account', 'bad_token'].includes(code);
 
 export const isTaken = ({ code }) => code === 'exists' || code === 'is_folder';
 
-/* options(): made anew for each try, since there is another token after signing in again. */
+/* options() anew for each try: the token may be another. */
 async function request(address, options = () => ({})) {
-    for (;;) {
-        const answer = await fetch(address, options()).catch(error => {
-            throw error.name === 'AbortError' ? error : new Trouble('offline');
-        });
-        if (answer.ok) return answer;
-        const trouble = troubleOf(answer.status, await answer.text().catch(() => ''), answer.headers.get('Retry-After'));
-        if (!ofSession(trouble)) throw trouble;
-        await signedOut();
-    }
+  for (;;) {
+    const answer = await fetch(address, options()).catch(error => {
+      throw error.name === 'AbortError' ? error : new Trouble('offline');
+    });
+    if (answer.ok) return answer;
+    const trouble = troubleOf(answer.status, await answer.text().catch(() => ''));
+    if (!ofSession(trouble)) throw trouble;
+    await signedOut();
+  }
 }
 
 async function json(address, signal) {
-    const answer = await request(address, () => ({ signal }));
-    return parse(await answer.text().catch(() => ''));
+  const answer = await request(address, () => ({ signal }));
+  return parse(await answer.text().catch(() => ''));
 }
 
 function parse(text) {
-    try {
-        return JSON.parse(text);
-    } catch {
-        throw new Trouble('broken');
-    }
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Trouble('broken');
+  }
 }
 
-const post = (address, body) => request(address, () => ({
-    method: 'POST', body: JSON.stringify(body), headers: { 'Content-Type': 'application/json', 'X-CSRF-Token': account.csrf },
+const post = (address, body, keepalive = false) => request(address, () => ({
+  method: 'POST', body: JSON.stringify(body), keepalive, headers: { 'Content-Type': 'application/json', 'X-CSRF-Token': account.csrf },
 }));
 
 export async function begin() {
-    account = await json('/api/me');
+  account = await json('/api/me');
 }
 
-/* Who is it now? False when that is another account than before. */
+/* False when it is another account now. */
 export async function comeBack() {
-    const answer = await fetch('/api/me').catch(() => { throw new Trouble('offline'); });
-    if (!answer.ok) throw troubleOf(answer.status, '');
-    const found = await answer.json();
-    if (found.account !== account.account) return false;
-    account = found;
-    return true;
+  const answer = await fetch('/api/me').catch(() => { throw new Trouble('offline'); });
+  if (!answer.ok) throw troubleOf(answer.status, await answer.text().catch(() => ''));
+  const found = await answer.json();
+  if (found.account !== account.account) return false;
+  account = found;
+  return true;
 }
 
 export const stat = address => json('/api/stat?path=' + address);
@@ -95,83 +91,76 @@ export const digest = (address, signal) => json('/api/digest?path=' + address, s
 export const makeFolder = address => post('/api/mkdir', { path: toApi(address) });
 export const rename = (from, to, replace = false) => post('/api/rename', { from: toApi(from), to: toApi(to), replace });
 
-/* Resolves to [{address, error}], error null or a sentence. */
+/* [{address, error}], error null or a sentence. */
 export async function remove(addresses) {
-    const answer = await post('/api/delete', { paths: addresses.map(toApi) });
-    const { results } = parse(await answer.text().catch(() => ''));
-    return addresses.map((address, index) => ({ address, error: results[index].error }));
+  const answer = await post('/api/delete', removal(addresses));
+  const { results } = parse(await answer.text().catch(() => ''));
+  return addresses.map((address, index) => ({ address, error: results[index].error }));
 }
 
-/* The same for a page that is being left: nobody waits for the answer. What is longer than a page may
- * leave behind (64 KiB in all, Fetch; a third is kept for others) does not fit and is not sent. */
+/* Of the 64 KiB that a page may leave behind (Fetch) a third is kept for others. */
 const LEFT_BEHIND_BYTES = 40_000;
 
-const removal = addresses => new Blob([JSON.stringify({ paths: addresses.map(toApi) })], { type: 'application/json' });
+const removal = addresses => ({ paths: addresses.map(toApi) });
 
-export const fitsLeaving = addresses => addresses.length < LEFT_BEHIND_BYTES / 4 && removal(addresses).size <= LEFT_BEHIND_BYTES;
+export const fitsLeaving = addresses => addresses.length < LEFT_BEHIND_BYTES / 4 && new TextEncoder().encode(JSON.stringify(removal(addresses))).length <= LEFT_BEHIND_BYTES;
 
-export function removeOnLeaving(addresses) {
-    fetch('/api/delete', { method: 'POST', keepalive: true, body: removal(addresses), headers: { 'X-CSRF-Token': account.csrf } }).catch(() => {});
-}
+export const removeOnLeaving = addresses => post('/api/delete', removal(addresses), true).catch(() => {});
 
 export const fileAddress = (address, inline = false) => '/files' + address + (inline ? '?inline' : '');
 
-/* Throws what the server has against a download. */
 export const check = address => request(fileAddress(address), () => ({ method: 'HEAD' }));
 
 export async function firstBytes(address, count, signal) {
-    const answer = await request(fileAddress(address, true), () => ({ headers: { Range: `bytes=0-${count - 1}` }, signal }));
-    return new Uint8Array(await answer.arrayBuffer());
+  const answer = await request(fileAddress(address, true), () => ({ headers: { Range: `bytes=0-${count - 1}` }, signal }));
+  return new Uint8Array(await answer.arrayBuffer());
 }
 
-/* The entries of a folder, or those below it whose names hold a text. Yields {head} once and {batch} as they
- * come, each entry with its address; throws where the server breaks off. An address stands in a query as it
- * is: its %XX are the bytes, and it holds no & + # or =. */
+/* Of a folder, or those below it whose names hold a text, in batches as they come, with addresses;
+ * throws where the server breaks off. An address needs no escaping in a query. */
 export async function* entries(folder, text, signal) {
-    const answer = await request(text ? `/api/search?path=${folder}&text=${encodeURIComponent(text)}` : `/api/list?path=${folder}`, () => ({ signal }));
-    const prefix = folder === '/' ? '/' : folder + '/';
-    let head = null;
-    let batch = [];
-    for await (const part of lines(answer.body)) {
-        for (const line of part) {
-            if (!head) {
-                head = parse(line + ']}');
-                yield { head };
-            } else if (line[0] === ']') {
-                yield { batch };
-                const { error } = parse('{"entries": [' + line);
-                if (error) throw new Trouble(error.error, error.message);
-                return;
-            } else if (line !== '') {
-                const entry = parse(line.replace(/,$/, ''));
-                entry.address = prefix + encodeEntry(entry);
-                batch.push(entry);
-                if (due()) await breathe();
-            }
-        }
-        yield { batch };
-        batch = [];
+  const answer = await request(text ? `/api/search?path=${folder}&text=${encodeURIComponent(text)}` : `/api/list?path=${folder}`, () => ({ signal }));
+  const prefix = folder === '/' ? '/' : folder + '/';
+  let begun = false;
+  let batch = [];
+  for await (const part of lines(answer.body)) {
+    for (const padded of part) {
+      const line = padded.trim();  /* blanks come while nothing is found */
+      if (!begun) begun = parse(line + ']}');
+      else if (line[0] === ']') {
+        yield batch;
+        const { error } = parse('{"entries": [' + line);
+        if (error) throw new Trouble(error.error, error.message);
+        return;
+      } else if (line !== '') {
+        const entry = parse(line.replace(/,$/, ''));
+        entry.address = prefix + encodeEntry(entry);
+        batch.push(entry);
+        if (due()) await breathe();
+      }
     }
-    throw new Trouble('broken');
+    yield batch;
+    batch = [];
+  }
+  throw new Trouble('broken');
 }
 
-/* The lines as they come, some at a time. One entry is a line: it can be read before the rest is there. */
 async function* lines(stream) {
-    const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
-    let rest = '';
-    try {
-        for (;;) {
-            const { done, value } = await reader.read();
-            if (done) break;
-            rested();
-            const parts = (rest + value).split('\n');
-            rest = parts.pop();
-            yield parts;
-        }
-        if (rest !== '') yield [rest];
-    } catch (error) {
-        throw error.name === 'AbortError' ? error : new Trouble('offline');
-    } finally {
-        reader.cancel().catch(() => {});
+  const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = '';
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      rested();
+      const parts = (rest + value).split('\n');
+      rest = parts.pop();
+      yield parts;
     }
+    if (rest !== '') yield [rest];
+  } catch (error) {
+    throw error.name === 'AbortError' ? error : new Trouble('offline');
+  } finally {
+    reader.cancel().catch(() => {});
+  }
 }

@@ -1,3 +1,2 @@
-/* early.js: the theme that was chosen in this browser, before anything is painted. The one script that is no
- * module, since modules come after the first paint. */
+/* early.js: the theme that was chosen, before anything is painted: modules come after that. */
 document.documentElement.dataset.theme = localStorage.getItem('theme') ?? 'system';

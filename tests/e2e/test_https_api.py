@@ -341,6 +341,43 @@ def test_zip_of_3000_files(https, web, folder):
         assert len(archive.namelist()) == 3001 and archive.testzip() is None
 
 
+def test_zip_of_names_in_base64(https, web, folder):
+    """What a browser's form changes: line breaks, bytes that are no UTF-8."""
+    def raw(data):
+        return base64.b64encode(data)
+
+    top = folder.encode()
+    put(https, f"{folder}/line\nbreak", b"l")
+    path = os.fsencode(https.home()) + b"/" + top + b"/\xe4"
+    os.makedirs(own(https, path))
+    own(https, path)
+    answer = web.form("/api/zip", [("csrf", web.csrf), ("folder_raw", raw(b"/" + top)), ("name_raw", raw(b"line\nbreak")), ("name_raw", raw(b"\xe4"))])
+    with zipfile.ZipFile(io.BytesIO(answer.body)) as archive:
+        assert set(archive.namelist()) == {"line\nbreak", "%E4/"}
+    for pairs in ([("folder_raw", "!"), ("name", "x")], [("folder", "/"), ("folder_raw", raw(b"/")), ("name", "x")], [("folder_raw", raw(b"x")), ("name", "x")],
+                  [("folder", "/"), ("name_raw", raw(b"../x"))], [("folder", "/"), ("name_raw", raw(b"a\0b"))], [("folder", "/"), ("name_raw", "")], [("name", "x")]):
+        assert web.form("/api/zip", [("csrf", web.csrf), *pairs]).status == 400, pairs
+
+
+def test_zip_of_what_a_search_found(https, web, folder):
+    put(https, f"{folder}/deep/er/one.txt", b"1")
+    put(https, f"{folder}/two.txt", b"2")
+    answer = zipped(web, f"/{folder}", ["deep/er/one.txt", "two.txt"])
+    with zipfile.ZipFile(io.BytesIO(answer.body)) as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == {"deep/er/one.txt": b"1", "two.txt": b"2"}
+    assert zipped(web, f"/{folder}", ["deep/er"])["Content-Disposition"] == 'attachment; filename="er.zip"'
+    for name in ("/two.txt", "deep/", "deep//er", "deep/../two.txt", "./two.txt", "..", ".", "/", "deep/er/."):
+        assert zipped(web, f"/{folder}", [name]).status == 400, name
+
+
+def test_zip_of_long_names_that_are_none(web):
+    for folder, names in (("/" + "x" * 3000, ["y", "z"]), ("/", ["x" * 3000])):
+        answer = zipped(web, folder, names)
+        assert answer["Content-Disposition"] == f'attachment; filename="{"x" * 255}.zip"'
+        with zipfile.ZipFile(io.BytesIO(answer.body)) as archive:
+            assert archive.namelist() == ["files that are missing here.txt"]
+
+
 def test_zip_of_names_that_are_no_text(https, web, folder):
     path = os.fsencode(https.home() / folder) + b"/latin-\xe4"
     with open(path, "wb") as f:
@@ -370,8 +407,8 @@ def test_zip_beyond_4_gib(https, place, folder):
 
 
 @pytest.mark.parametrize("pairs", [
-    [], [("folder", "/")], [("folder", ""), ("name", "x")], [("folder", "x"), ("name", "x")], [("folder", "/"), ("name", "")], [("folder", "/"), ("name", "a/b")],
-    [("folder", "/"), ("name", "..")], [("folder", "/"), ("name", ".")], [("folder", "/"), ("name", "x" * 300)], [("folder", "/"), ("folder", "/x"), ("name", "x")]])
+    [], [("folder", "/")], [("folder", ""), ("name", "x")], [("folder", "x"), ("name", "x")], [("folder", "/"), ("name", "")], [("folder", "/"), ("name", "a/../b")],
+    [("folder", "/"), ("name", "..")], [("folder", "/"), ("name", ".")], [("folder", "/"), ("name", "x" * 5000)], [("folder", "/"), ("folder", "/x"), ("name", "x")]])
 def test_zip_of_what_is_none(web, pairs):
     answer = web.form("/api/zip", [("csrf", web.csrf), *pairs])
     assert answer.status == 400 and answer.error == "bad_request"

@@ -1,5 +1,5 @@
-/* accessible.js: what a machine can find of barriers in the page that is shown: our own small checker, since
- * Debian has no other. Evaluates to a list of sentences, each naming the element; none is what is wanted.
+/* accessible.js: what a machine can find of barriers in the page that is shown: our own small checker, as
+ * Debian has none (make check-axe fetches one). Evaluates to a list of sentences, each naming the element; none is what is wanted.
  * Checked: names of controls and landmarks, roles with their required states and owners, labels of fields,
  * contrast of text and of what marks a control (WCAG 2.2 AA), sizes of targets, headings, landmarks, duplicate
  * ids, references, focus order, alternative texts, language and title. */

@@ -1,7 +1,7 @@
 """A browser with hands for the page's tests: what a person does and sees, in the words of the tests.
 What goes wrong in the page while it is used (errors, violations of its policy) is kept in `trouble`."""
 import base64
-import pathlib
+import os
 import time
 
 from selenium import webdriver
@@ -10,10 +10,11 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-import os
 
-SHOTS = pathlib.Path(__file__).resolve().parent.parent.parent / "build" / "page"
-PATIENCE_S = 15
+from serve import PATIENCE, TOP
+
+SHOTS = TOP / "build" / "page"
+PATIENCE_S = 30
 
 WATCH = """
 window.__trouble = [];
@@ -27,7 +28,7 @@ try { new PerformanceObserver(list => { for (const t of list.getEntries()) __tas
 
 def wait_for(what, seconds=PATIENCE_S, why=""):
     """The first true value of what(); stale elements and missing ones mean not yet."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * PATIENCE
     last = None
     while time.monotonic() < end:
         try:
@@ -69,7 +70,7 @@ class Browser:
 
     def look(self, width, height, dark=False, touch=False, still=False):
         self.width, self.height, self.dark = width, height, dark
-        self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=touch)
+        self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=height, screenWidth=width, screenHeight=height, deviceScaleFactor=1, mobile=touch)
         self.cdp("Emulation.setTouchEmulationEnabled", enabled=touch)
         self.cdp("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
                                                          {"name": "prefers-reduced-motion", "value": "reduce" if still else "no-preference"}])
@@ -142,6 +143,7 @@ class Browser:
     # ---- the page ----
 
     def sign_in(self, server, account, where="/"):
+        server.own(account)
         self.driver.get(server.base + "/login" + ("?next=" + where if where != "/" else ""))
         self.one("#user").send_keys(account.name)
         self.one("#password").send_keys(account.password)

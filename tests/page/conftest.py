@@ -1,28 +1,27 @@
-"""Fixtures of the page's tests: a server (the mock, unless another class takes its place in serve.py), a
-browser, an account with files of every kind. Not part of `make check` yet; all of them, or some, at low priority:
+"""Fixtures of the page's tests: the real server behind a proxy that can make it fail, one browser for all tests, an
+account with files of every kind. `make check-page` runs all of them, `make check` those that are marked so.
 
-    nice -n 19 /usr/bin/python3 -m pytest tests/page
-    nice -n 19 /usr/bin/python3 -m pytest tests/page/test_list.py -k sort
+    make check-page T=tests/page/test_list.py
 
 They need Debian's chromium, chromium-driver, python3-selenium and python3-pytest, and leave their screenshots
 in build/page. A test fails, whatever else it finds, when the page logs an error or breaks its own policy.
 """
-import pathlib
 import shutil
 import signal
 
 import pytest
 
 import samples
-from browser import Browser
-from serve import Mock
+from browser import SHOTS, Browser
+from serve import PATIENCE, Real, e2e
 
-LIMIT_S = 300
+LIMIT_S = 300 * PATIENCE
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "allows(text): the page's trouble with this text in it is what the test provokes")
     config.addinivalue_line("markers", "long: takes a minute or more (2 GiB); -m 'not long' leaves it out")
+    config.addinivalue_line("markers", "check: what make check runs of the page, a minute in all")
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -41,12 +40,12 @@ def pytest_runtest_call(item):
 def pytest_terminal_summary(terminalreporter):
     bad = terminalreporter.stats.get("failed", []) + terminalreporter.stats.get("error", [])
     for node in sorted({report.nodeid for report in bad}):
-        terminalreporter.write_line(f"repeat: nice -n 19 /usr/bin/python3 -m pytest '{node}'")
+        terminalreporter.write_line(f"repeat: make check-page VARIANT={e2e.BUILD.name} T='{node}'")
 
 
 @pytest.fixture(scope="session")
 def server():
-    one = Mock()
+    one = Real()
     yield one
     one.close()
 
@@ -85,13 +84,13 @@ def account(server):
     """An account with all rights and a small, lifelike home."""
     one = server.account()
     samples.furnish(one.root)
+    server.own(one)
     return one
 
 
 @pytest.fixture
 def failing(server):
-    if not server.can_fail:
-        pytest.skip("this server cannot be made to fail")
+    """The server, when it is to be slow or to fail."""
     yield server
     server.mode()
 
@@ -106,4 +105,8 @@ def desk(tmp_path):
 
 
 def pytest_sessionstart():
-    pathlib.Path(__file__).resolve().parent.parent.parent.joinpath("build", "page").mkdir(parents=True, exist_ok=True)
+    SHOTS.mkdir(parents=True, exist_ok=True)
+
+
+def pytest_sessionfinish():
+    e2e.forget_programs()

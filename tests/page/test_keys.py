@@ -64,6 +64,7 @@ def test_preview_follows_and_closes(files):
     assert files.active() == "harbour 2.png"
 
 
+@pytest.mark.check
 def test_actions(files, account):
     files.keys("notes", Keys.F2)
     files.one(".edit input")
@@ -111,6 +112,7 @@ def test_search_and_the_list_of_keys(files):
     assert files.js("return document.activeElement.closest('.grid') !== null")
 
 
+@pytest.mark.check
 def test_tab_reaches_everything_in_order(files):
     """From the top: skip link, name, path, search, account, tree, bar, columns, list; and the focus is always seen."""
     reached = []
@@ -183,3 +185,79 @@ def test_uploads_by_keyboard(files, account, desk, failing):
     failing.mode()
     files.keys(Keys.ENTER)
     files.uploaded(1)
+
+
+def tab_to(browser, name):
+    """Tab until what has this name has the focus."""
+    for _ in range(60):
+        browser.keys(Keys.TAB)
+        if browser.js("const e = document.activeElement; return (e.ariaLabel || e.labels?.[0]?.textContent || e.textContent).trim()").startswith(name):
+            return
+    raise AssertionError(f"Tab does not lead to {name}")
+
+
+def test_new_folders_downloads_and_zips(files, account):
+    tab_to(files, "New folder")
+    files.keys(Keys.ENTER, "Charts", Keys.ENTER)
+    wait_for(lambda: (account.root / "Charts").is_dir())
+    wait_for(lambda: files.active() == "Charts")
+    files.keys("notes", (Keys.SHIFT, Keys.F10), "d", Keys.ENTER)
+    wait_for(lambda: (files.downloads / "notes.txt").exists())
+    files.keys((Keys.SHIFT, Keys.ARROW_DOWN))
+    tab_to(files, "Download")
+    files.keys(Keys.ENTER)
+    wait_for(lambda: list(files.downloads.glob("*.zip")))
+
+
+@pytest.mark.check
+def test_uploads_and_questions(files, account, desk):
+    for name in ("notes.txt", "budget.csv"):
+        (desk / name).write_text("new " + name)
+    files.choose(lambda: (tab_to(files, "Upload"), files.keys(Keys.ENTER)), [desk / "notes.txt", desk / "budget.csv"])
+    files.one("dialog")
+    tab_to(files, "Do the same")
+    files.keys(" ")
+    tab_to(files, "Keep both")
+    files.keys(Keys.ENTER)
+    files.uploaded(2)
+    wait_for(lambda: (account.root / "notes (2).txt").read_text() == "new notes.txt" and (account.root / "budget (2).csv").exists())
+    tab_to(files, "Close")
+    files.keys(Keys.ENTER)
+    files.gone("#panel")
+
+
+def test_previews_and_checksums(files, account):
+    files.cdp("Browser.grantPermissions", permissions=["clipboardReadWrite", "clipboardSanitizedWrite"])
+    files.keys("notes", Keys.ENTER)
+    files.one("#preview pre", "ferry")
+    tab_to(files, "Checksums")
+    files.keys(Keys.ENTER)
+    files.one("#preview code")
+    tab_to(files, "Copy SHA-256")
+    files.keys(Keys.ENTER)
+    wait_for(lambda: "copied" in files.js("return document.getElementById('said').textContent"))
+    tab_to(files, "Checksums")
+    files.keys(Keys.ENTER, Keys.ESCAPE)
+    files.gone("#preview")
+
+
+def test_paths_and_what_failed(files, account, desk, failing):
+    files.keys("archive", Keys.ENTER)
+    files.has("2024")
+    files.keys(Keys.ENTER)
+    files.has("january")
+    files.js("document.activeElement.blur()")
+    tab_to(files, "archive")
+    files.keys(Keys.ENTER)
+    files.has("2025")
+    tab_to(files, "Clear the selection")
+    files.keys(Keys.ENTER)
+    failing.mode(fail={"POST /api/uploads": [507, "no_space", "The disk is full."]})
+    (desk / "a.txt").write_text("a")
+    files.choose(lambda: (tab_to(files, "Upload"), files.keys(Keys.ENTER)), [desk / "a.txt"])
+    files.one(".transfer", "space")
+    failing.mode()
+    tab_to(files, "Try \u2068a.txt")
+    files.keys(Keys.ENTER)
+    files.uploaded(1)
+    assert (account.root / "archive" / "a.txt").exists()

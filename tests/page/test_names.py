@@ -54,6 +54,7 @@ def test_each_can_be_previewed_renamed_moved_and_deleted(server, browser, number
     go_through(browser, account, name.encode(), folder.encode())
 
 
+@pytest.mark.check
 def test_a_name_that_is_no_utf8(server, browser):
     account = server.account()
     os.makedirs(raw(account, b"dir \xfe"))
@@ -98,6 +99,7 @@ def go_through(browser, account, name, folder):
     wait_for(lambda: not os.path.exists(raw(account, folder, name)))
 
 
+@pytest.mark.check
 def test_zip_of_raw_names(odd):
     import zipfile
     odd.keys((Keys.CONTROL, "a"))

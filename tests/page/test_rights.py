@@ -1,11 +1,14 @@
 """What an account may not do is not there: not in the bar, not in the menus, not by keys, not by dropping."""
+import os
+import subprocess
+
 import pytest
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 import samples
 from browser import wait_for
-from serve import ALL_RIGHTS
+from serve import ALL_RIGHTS, IS_ROOT
 
 
 def signed_in(server, browser, rights):
@@ -34,6 +37,7 @@ def test_all_rights(server, browser):
     assert offered(browser) == {"preview", "download", "rename", "cut", "delete"}
 
 
+@pytest.mark.check
 def test_read_only(server, browser, tmp_path):
     account = signed_in(server, browser, ["list", "read"])
     assert offered(browser) == set()
@@ -104,9 +108,17 @@ def test_files_can_be_left_unseen(server, browser, rights, says, tmp_path):
         browser.shot("rights-leave-files")
 
 
+@pytest.mark.skipif(not IS_ROOT, reason="needs root")
 def test_the_room_is_told(server, browser):
-    account = server.account(space={"total": 10_000_000_000, "free": 400_000_000})
-    browser.sign_in(server, account)
-    assert browser.text("#space").startswith("400 MB free of 10 GB")
-    assert "little" in browser.one("#space").get_attribute("class")
-    browser.shot("space-little")
+    """A small disk, almost full."""
+    account = server.account()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=20000k,mode=0755", "none", account.root], check=True)
+    try:
+        (account.root / "large.bin").write_bytes(bytes(19_000_000))
+        disk = os.statvfs(account.root)
+        browser.sign_in(server, account)
+        assert browser.text("#space") == f"{disk.f_bavail * disk.f_frsize / 1e6:.1f} MB free of 20.5 MB"
+        assert "little" in browser.one("#space").get_attribute("class")
+        browser.shot("space-little")
+    finally:
+        subprocess.run(["umount", "-l", account.root], check=True)

@@ -6,11 +6,12 @@ from selenium.webdriver.common.keys import Keys
 from browser import wait_for
 
 
+@pytest.mark.check
 def test_wrong_password_is_told_beside_the_field(server, browser, account):
     browser.driver.get(server.base + "/login")
     browser.keys(account.name, Keys.TAB, "wrong", Keys.ENTER)
     told = browser.text("#wrong")
-    assert "wrong" in told
+    assert "not right" in told
     assert browser.one("#user").get_attribute("value") == account.name
     assert browser.focused().get_attribute("id") == "password"
     browser.shot("sign-in-wrong")
@@ -65,6 +66,7 @@ def test_signing_out_sends_what_is_held(server, browser, account):
     browser.one("#sign-in")
 
 
+@pytest.mark.check
 def test_a_session_that_ended_goes_on_after_signing_in_again(server, browser, account):
     browser.sign_in(server, account)
     browser.cdp("Network.clearBrowserCookies")
@@ -88,6 +90,27 @@ def test_a_session_that_ended_goes_on_after_signing_in_again(server, browser, ac
     browser.gone("dialog")
     wait_for(lambda: (account.root / "Charts").is_dir())
     browser.has("Charts")
+
+
+@pytest.mark.check
+def test_another_account_without_signing_out(server, browser, account):
+    """The connections that belong to the first are left, and nobody is told of it."""
+    other = server.account()
+    (other.root / "theirs.txt").write_text("x")
+    browser.sign_in(server, account)
+    browser.open(server, "#/photos")
+    first = browser.driver.current_window_handle
+    browser.driver.switch_to.new_window("tab")
+    browser.sign_in(server, other)
+    browser.has("theirs.txt")
+    browser.driver.get(server.base + "/plain/")
+    wait_for(lambda: browser.driver.find_elements(By.LINK_TEXT, "theirs.txt"))
+    browser.driver.close()
+    browser.driver.switch_to.window(first)
+    browser.command("newFolder")
+    browser.keys("Charts", Keys.ENTER)
+    wait_for(lambda: other.name in browser.text("#account-button"))
+    assert not (account.root / "photos" / "Charts").exists() and not (other.root / "photos").exists()
 
 
 def test_theme_is_chosen_and_kept(server, browser, account):
@@ -118,12 +141,12 @@ def test_how_to_connect(server, browser, account):
     browser.sign_in(server, account)
     browser.one("#account-button").click()
     browser.one(".menu button", "How to connect").click()
-    text = browser.text("#page")
-    for line in (f"sftp -P 2022 {account.name}@files.example.org", f"sftp://{account.name}@files.example.org:2022/", f"ftpes://{account.name}@files.example.org/",
-                 f"ftps://{account.name}@files.example.org/", "SHA256:9Yc0zYQ5o3mJwq3lZk0q0c2mZ0u0mWJ3QwQv1hXc8Lk", "MD5:3f:5c", "5d2a0f7e1c9b"):
+    text, who, ports = browser.text("#page"), f"{account.name}@127.0.0.1", server.server
+    for line in (f"sftp -P {ports.port} {who}", f"sftp://{who}:{ports.port}/", f"ftpes://{who}:{ports.ftps_port}/", f"ftps://{who}:{ports.implicit_port}/",
+                 *server.fingerprints()):
         assert line in text, line
     browser.one("#page button[aria-label='Copy sftp']").click()
-    wait_for(lambda: browser.driver.execute_async_script("navigator.clipboard.readText().then(arguments[0])") == f"sftp -P 2022 {account.name}@files.example.org")
+    wait_for(lambda: browser.driver.execute_async_script("navigator.clipboard.readText().then(arguments[0])") == f"sftp -P {ports.port} {who}")
     browser.driver.back()
     browser.has("notes.txt")
 
@@ -152,6 +175,7 @@ def find(browser, css, text=None):
     return wait_for(lambda: [e for e in browser.driver.find_elements(By.CSS_SELECTOR, css) if text is None or text in e.text])[0]
 
 
+@pytest.mark.check
 def test_without_scripts_the_essentials_work(scriptless, account, desk):
     browser = scriptless
     find(browser, "#user").send_keys(account.name)
@@ -172,7 +196,7 @@ def test_without_scripts_the_essentials_work(scriptless, account, desk):
     assert (account.root / "photos" / "left.txt").read_text() == "plainly"
     find(browser, "#file").send_keys(str(desk / "left.txt"))
     find(browser, ".upload button").click()
-    assert "exists already" in find(browser, ".said").text
+    assert "there already" in find(browser, ".said").text
     browser.shot("plain-exists")
     find(browser, ".above a").click()
     find(browser, "td a", "notes.txt")
