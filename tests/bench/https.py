@@ -128,7 +128,7 @@ def starts(_table, _root, one, _content):
             with TRUSTING.wrap_socket(socket.create_connection(("127.0.0.1", server.https_port))):
                 pass
             time.sleep(0.05)
-        for told in re.findall(r"start, in microseconds of the processor: (.*first uses.*)", server.log()):
+        for told in re.findall(r"start, in microseconds of the processor: (.*TLS.*)", server.log()):
             for stage in told.split(", "):
                 name, taken = stage.rsplit(" ", 1)
                 stages.setdefault(name, []).append(int(taken))
