@@ -109,7 +109,7 @@ int main(void)
     if (a == NULL || agent_start(a) < 0)
         _exit(END_NOT_STARTED);
     for (int events; !a->worker_gone && (events = links_wait(a, POLLIN, -1)) >= 0;) {
-        if (events != 0)
+        if (events != 0 && !a->worker_gone) /* the monitor may have said so just now */
             serve(a);
     }
     a->worker_gone = true;

@@ -538,7 +538,7 @@ void agent_run(struct hostile *h)
 
     home_reset(h);
     actor_make(h, STAND_AGENT, &bystander); /* with a real agent */
-    const unsigned long descriptors = server_descriptors(h);
+    const unsigned long descriptors = descriptors_still(h);
     agents_by_hand(h, true);
     run_matrix(h, &to_monitor, run_monitor);
     run_matrix(h, &to_store, run_store);

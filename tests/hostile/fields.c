@@ -364,7 +364,7 @@ static void run_subject(struct hostile *h, enum message_type type, enum stand st
 
 void fields_run(struct hostile *h)
 {
-    const unsigned long before = server_descriptors(h), slots = server_figure(h, "FDSize");
+    const unsigned long before = descriptors_still(h), slots = server_figure(h, "FDSize");
 
     for (int t = MSG_NONE + 1; t < MSG_COUNT; t++) {
         const enum message_link link = message_info((enum message_type)t)->link;

@@ -371,7 +371,7 @@ void files_run(struct hostile *h)
 {
     static void (*const run[])(struct hostile * h, const struct row *row) = {
         [AT_BEFORE] = run_before, [AT_ENDING] = run_ending, [AT_OVER] = run_over};
-    const unsigned long descriptors = server_descriptors(h);
+    const unsigned long descriptors = descriptors_still(h);
 
     for (size_t c = 0; c < sizeof(run) / sizeof(run[0]); c++) {
         agents_by_hand(h, c == AT_BEFORE);

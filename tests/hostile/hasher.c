@@ -301,7 +301,7 @@ void hasher_check(struct hostile *h)
 
 void hasher_run(struct hostile *h)
 {
-    const unsigned long descriptors = server_descriptors(h), memory = server_figure(h, "VmRSS");
+    const unsigned long descriptors = descriptors_still(h), memory = server_figure(h, "VmRSS");
     const unsigned real = server_hold_hashers(h, false);
     struct actor after;
 

@@ -181,6 +181,8 @@ unsigned long server_figure(struct hostile *h, const char *name);
 unsigned long process_figure(pid_t pid, const char *name);
 /* Descriptors that the monitor has open; 0 where they cannot be seen (an ordinary user). */
 unsigned long server_descriptors(struct hostile *h);
+/* The same, once it has stopped changing: a spare that is missing is started a moment later. */
+unsigned long descriptors_still(struct hostile *h);
 /* After all sessions: wait until the monitor has as few descriptors as this (0: as few as it gets).
  * Returns how many it has. */
 unsigned long descriptors_settle(struct hostile *h, unsigned long wanted);

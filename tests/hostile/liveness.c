@@ -444,7 +444,7 @@ static void try_spares(struct hostile *h)
 
 void liveness_run(struct hostile *h)
 {
-    const unsigned long descriptors = server_descriptors(h);
+    const unsigned long descriptors = descriptors_still(h);
     struct others others;
 
     try_never_reading(h);

@@ -27,6 +27,7 @@
 
 #define RIGHTS  127 /* all */
 #define GRACE   60  /* seconds to log in */
+#define STILL   10  /* looks, 20 ms apart, that tell of no change */
 #define SETTLED 40  /* looks, 50 ms apart, until what is left stays */
 
 static void copy_program(const char *from, const char *to)
@@ -539,6 +540,21 @@ unsigned long server_descriptors(struct hostile *h)
         n += e->d_name[0] != '.';
     if (dir != NULL)
         closedir(dir);
+    return n;
+}
+
+unsigned long descriptors_still(struct hostile *h)
+{
+    const struct timespec nap = {.tv_nsec = 20 * 1000 * 1000};
+    const int64_t until = clock_now_ms() + PATIENCE_MS;
+    unsigned long n = server_descriptors(h), before;
+
+    for (unsigned still = 0; still < STILL && clock_now_ms() < until;) {
+        nanosleep(&nap, NULL);
+        before = n;
+        n = server_descriptors(h);
+        still = n == before ? still + 1 : 0;
+    }
     return n;
 }
 

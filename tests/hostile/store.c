@@ -386,7 +386,7 @@ void store_run(struct hostile *h)
 
     home_reset(h);
     actor_make(h, STAND_AGENT, &bystander);
-    const unsigned long descriptors = server_descriptors(h);
+    const unsigned long descriptors = descriptors_still(h);
     store_end_real(h);
     run_matrix(h, &store);
     child_drop(&store);
