@@ -398,6 +398,7 @@ class FileZilla(Ftps):
         self.folder = self.place / "filezilla"
         self.folder.mkdir()
         self.log_path = self.place / "filezilla.log"
+        self.words_path = self.place / "words"  # what the program itself says
         certificate = ssl.PEM_cert_to_DER_cert(self.ca.read_text()).hex()
         settings = {"Update Check": 0, "Greeting version": "99.0.0", "Greeting resources": "99", "Prompt password save": 0,
                     "Logging file": self.log_path, "Number of Transfers": 2, "Number of reconnections": 0}
@@ -448,9 +449,10 @@ class FileZilla(Ftps):
 
     @contextlib.contextmanager
     def display(self):
-        """A display of its own, whose number is free; its environment."""
+        """A display of its own, whose number is free; its environment. It must not begin anew when its only client, a
+        look for the window, has gone: the program may just be coming."""
         reading, writing = os.pipe()
-        server = subprocess.Popen(["Xvfb", "-displayfd", str(writing), "-nolisten", "tcp"], pass_fds=[writing],
+        server = subprocess.Popen(["Xvfb", "-displayfd", str(writing), "-noreset", "-nolisten", "tcp"], pass_fds=[writing],
                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         os.close(writing)
         try:
@@ -464,8 +466,8 @@ class FileZilla(Ftps):
         """One run of the program. transfers: (download, resume, local path, path on the server)."""
         self.configure(transfers)
         with self.display() as env:
-            process = subprocess.Popen(["filezilla"], env=env, cwd=self.place, stdin=subprocess.DEVNULL,
-                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            with open(self.words_path, "w") as words:
+                process = subprocess.Popen(["filezilla"], env=env, cwd=self.place, stdin=subprocess.DEVNULL, stdout=words, stderr=words)
             try:
                 self.work_off(transfers, process, env)
             except Trouble as trouble:
@@ -479,7 +481,8 @@ class FileZilla(Ftps):
 
         def done():
             nonlocal seen, since
-            assert process.poll() is None, "FileZilla ended by itself"
+            if process.poll() is not None:
+                raise Trouble(f"FileZilla ended by itself, with status {process.returncode}: {self.words_path.read_text(errors='replace')[-1000:]}")
             log, now = self.log(), time.monotonic()
             if log != seen:
                 seen, since = log, now
