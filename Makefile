@@ -76,7 +76,7 @@ LDLIBS_sallyport-https := $(B)/ui/ui_files.o -Wl,--gc-sections $(addprefix -l:,l
 LDLIBS_sallyport-files := -l:libcap.a
 LDLIBS_sallyport-sftp  := -l:libcap.a
 LDLIBS_sallyport-ftps  := -l:libcap.a
-# STATIC_TLS=1: the workers of TLS hold OpenSSL themselves. A third more connections a second; its security updates
+# STATIC_TLS=1: the workers of TLS hold OpenSSL themselves. About a quarter more connections a second; its security updates
 # then need a new build of these two.
 ifneq ($(STATIC_TLS),)
 LDLIBS_sallyport-https += -l:libssl.a -l:libcrypto.a

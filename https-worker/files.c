@@ -208,7 +208,6 @@ static void send_file(struct worker *w, bool ranged, const char *etag)
     const uint64_t size = w->file.seen.size;
     char value[80];
 
-    memset(d, 0, sizeof(*d));
     switch (range_parse(ranged ? range : slice_of(NULL, 0), size, &d->ranges)) {
     case RANGE_NONE:
         answer_begin(w, 416, RESPONSE_API);
@@ -251,6 +250,7 @@ static void begin_download(struct worker *w)
     const struct exchange *x = &w->exchange;
     char etag[ETAG_MAX];
 
+    memset(&w->download, 0, sizeof(w->download)); /* nothing of it is owed yet */
     if (!login_agent(w))
         return;
     if (!kept_take(w, x->rest)) {
@@ -291,8 +291,9 @@ static void begin_download(struct worker *w)
 static void done_download(struct worker *w)
 {
     const struct download *d = &w->download;
+    const bool all = d->at == d->end || w->exchange.request.method == METHOD_HEAD;
 
-    if (d->at == d->end && w->file.open)
+    if (all && w->file.open)
         kept_put(w);
     else
         (void)agent_file_close(&w->agent, &w->file, CLOSE_BROKEN);

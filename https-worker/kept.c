@@ -71,10 +71,7 @@ void kept_put(struct worker *w)
 
 void kept_drop(struct worker *w)
 {
-    struct agent_file *f = &w->kept.file;
-
-    if (f->open)
-        agent_file_let_go(&w->agent, f);
+    agent_file_let_go(&w->agent, &w->kept.file);
 }
 
 int kept_left(struct worker *w)

@@ -163,7 +163,8 @@ static void say_goodbye(struct worker *w)
 
     if (route != NULL && route->handler->done != NULL)
         route->handler->done(w);
-    kept_drop(w);
+    /* Waited for: once the monitor ends the agent, what is still told it is not heard. */
+    (void)agent_file_close(&w->agent, &w->kept.file, CLOSE_WHOLE);
     connection_close(w);
     const struct worker_end end = {
         .reason = slice_text(w->stop.reason),

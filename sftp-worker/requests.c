@@ -9,18 +9,13 @@
 static enum outcome stat_name(struct call *call, bool follow)
 {
     struct path path;
-    struct file_attributes seen;
+    struct attributes seen;
 
     take_path(call, &path);
     if (!args_good(call))
         return args_refuse(call);
-    const struct file_stat ask = {.path = path.text, .follow = follow};
-    const int result =
-        agent_ask(&call->sftp->agent, MSG_file_stat, &ask, MSG_file_attributes, &seen);
-    if (result != 0)
-        return answer_agent(call, result);
-    const struct attributes attributes = ATTRIBUTES_OF(seen);
-    return answer_attributes(call, &attributes);
+    const int result = agent_look(&call->sftp->agent, path.text, follow, &seen);
+    return result != 0 ? answer_agent(call, result) : answer_attributes(call, &seen);
 }
 
 enum outcome on_stat(struct call *call)

@@ -262,7 +262,7 @@ def test_a_file_that_shrinks(https, web, place):
     assert web.read("/shrinks").body == b"\0" * 1000
 
 
-KEPT = ["again", "replaced", "rewritten", "deleted", "renamed", "cut", "closed", "below/mine"]
+KEPT = ["again", "headed", "replaced", "rewritten", "deleted", "renamed", "cut", "closed", "below/mine"]
 
 
 @pytest.fixture(scope="module")
@@ -292,6 +292,14 @@ def test_a_file_is_kept_open(https, rested):
 def told_of(server, path, size):
     lines = server.audit(event="download", path=f"/{path.relative_to(server.home())}")
     return lines if sum(line["bytes"] for line in lines) == size else None
+
+
+def test_only_the_head_is_no_broken_download(https, rested):
+    with Web(https, basic=True) as web:
+        seen = web.ask("HEAD", "/files/rested/headed")
+        assert seen.status == 200 and web.get("/files/rested/headed", If_None_Match=seen["ETag"]).status == 304
+    lines = wait_for("its line", lambda: https.audit(event="download", path="/rested/headed"))
+    assert [(line["result"], line["bytes"]) for line in lines] == [("ok", 0)] * len(lines)
 
 
 def replace(path):
