@@ -167,6 +167,8 @@ static int read_folder(struct worker *w, struct slice name)
         if (remember(&w->bundle, folder, entry.name) < 0)
             left_out(&w->bundle, folder);
     }
+    if (w->listing.error != 0)
+        left_out(&w->bundle, folder);
     return found;
 }
 

@@ -255,7 +255,14 @@ int listing_open(struct worker *w, struct slice path)
     memmove(l->path, path.data, path.len); /* it may stand there already */
     l->path_len = path.len;
     l->root_len = path.len > 1 ? path.len + 1 : 1;
-    return agent_folder_open(&w->agent, path, &w->file);
+    int result = agent_folder_open(&w->agent, path, &w->file);
+    if (result != 0)
+        return result;
+    /* Its first names at once: a folder that cannot be read is answered with an error alone. */
+    result = agent_entries_next(&w->agent, w->file.handle, false, &l->entries);
+    if (result > 0)
+        (void)agent_file_close(&w->agent, &w->file, CLOSE_WHOLE);
+    return result;
 }
 
 static void begin(struct worker *w)

@@ -366,7 +366,7 @@ int deletion_step(struct worker *w);
 int digests_prepare(struct worker *w);
 
 /* ---- folder.c -------------------------------------------------------------------------------- */
-/* Begin w->listing of a folder. As agent_ask. */
+/* Begin w->listing of a folder and read its first names. As agent_ask. */
 int listing_open(struct worker *w, struct slice path);
 /* Its next entry: 1; 0: there is none left; 2: not found yet, a search takes its time; -1: the
  * agent is gone. */

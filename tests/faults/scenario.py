@@ -243,7 +243,10 @@ class Run:
             raise AssertionError(f"`fixed` was read as {len(got)} other bytes over HTTPS, without an error")
 
     def list_by_https(self, web):
-        names = {entry["name"] for entry in told(web.list, "/").json["entries"]}
+        answer = told(web.list, "/").json
+        if "error" in answer:
+            raise OSError(f"the listing says: {answer['error']}")
+        names = {entry["name"] for entry in answer["entries"]}
         if not {"fixed", "kept"} <= names:
             raise AssertionError(f"a listing over HTTPS without an error has {names}")
 
