@@ -42,6 +42,7 @@ enum verdict_outcome {
     VERDICT_ENOUGH = 4,  /* denied, and no further try will be heard */
     VERDICT_KNOWN = 5,   /* HTTPS: logged in, without a file agent yet */
     VERDICT_TOKEN = 6,   /* HTTPS: right; the token is for other connections, not for this one */
+    VERDICT_OUT = 7,     /* HTTPS: the web session is forgotten; nothing more will be heard */
 };
 enum auth_method { AUTH_PASSWORD = 1u << 0, AUTH_PUBLICKEY = 1u << 1 };
 

@@ -96,6 +96,13 @@ static int take_ids(const struct sandbox *s)
     return become(s->uid, s->gid);
 }
 
+/* At once and with an answer: libcap's way asks for each one first, and takes any error for the end
+ * of the list. */
+static int clear_ambient(void)
+{
+    return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+}
+
 static int clear_capabilities(const struct sandbox *s)
 {
     (void)s;
@@ -104,7 +111,7 @@ static int clear_capabilities(const struct sandbox *s)
 
     if (none == NULL)
         return -1;
-    if (cap_reset_ambient() == 0 && cap_set_proc(none) == 0)
+    if (clear_ambient() == 0 && cap_set_proc(none) == 0)
         r = 0;
     cap_free(none);
     return r;
@@ -325,7 +332,7 @@ static int monitor_reduce_capabilities(void)
 
     if (set == NULL)
         return -1;
-    if (drop_bounding(monitor_keeps) == 0 && cap_reset_ambient() == 0 &&
+    if (drop_bounding(monitor_keeps) == 0 && clear_ambient() == 0 &&
         cap_set_flag(set, CAP_PERMITTED, n, monitor_capabilities, CAP_SET) == 0 &&
         cap_set_flag(set, CAP_EFFECTIVE, n, monitor_capabilities, CAP_SET) == 0)
         r = cap_set_proc(set);

@@ -321,6 +321,7 @@ const struct handler handle_sign_in_do = {.end = end_sign_in_do};
 static void end_sign_out(struct worker *w)
 {
     const struct sign_out message = {0};
+    struct verdict v;
     char token[80];
     struct slice token_is = {0};
 
@@ -333,8 +334,12 @@ static void end_sign_out(struct worker *w)
         return;
     }
     w->exchange.answer.close = true;
-    if (send_sign_out(FD_MONITOR, 0, &message) < 0) {
+    if (w->by_cookie && monitor_ask(&w->monitor, MSG_sign_out, &message, MSG_verdict, &v) < 0) {
         stop_because(&w->stop, "the server is gone");
+        return;
+    }
+    if (w->by_cookie && v.outcome != VERDICT_OUT) {
+        answer_error(w, 503, "failed", "You are still signed in. Try again later.");
         return;
     }
     answer_begin(w, 303, RESPONSE_API);

@@ -124,6 +124,28 @@ static void on_signed_in(struct monitor *m, uint64_t number, uint32_t id, struct
     send_answer(m, s, VERDICT_TOKEN, "");
 }
 
+/* The store has forgotten the web session: whoever else came by it ends too. */
+void auth_signed_out(struct monitor *m, uint64_t number, uint32_t id, struct envelope *answer)
+{
+    struct session *s = session_find(m, number);
+    const bool done = answer != NULL && answer->type == MSG_store_done;
+
+    (void)id;
+    if (s == NULL)
+        return;
+    for (struct session *o = m->sessions; done && o != NULL; o = o->next) {
+        if (o != s && o->by_token && memcmp(o->web, s->web, sizeof(o->web)) == 0)
+            session_stop(m, o, "signed out");
+    }
+    if (done)
+        session_audit(m, s, "sign-out", "%s", "");
+    if (s->state == STATE_ENDING)
+        return;
+    send_answer(m, s, done ? VERDICT_OUT : VERDICT_DENIED, done ? "" : "try again later");
+    if (done && !s->ended)
+        session_goodbye(s, "signed out");
+}
+
 /* One method was shown. Another may be needed; else the agent is started, and its word opens. */
 static void proven(struct monitor *m, struct session *s)
 {

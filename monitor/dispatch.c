@@ -155,7 +155,7 @@ static const struct rule {
     {MSG_tls_keep,      K(HTTPS), S(GREETED),                    2,         on_tls_keep,      STAY},
     {MSG_tls_find,      K(HTTPS), S(GREETED),                    2,         on_tls_find,      STAY},
     {MSG_agent_wanted,  K(HTTPS), S(KNOWN),                      1,         on_agent_wanted,  STATE_CHECKING},
-    {MSG_sign_out,      K(HTTPS), S(KNOWN)|S(OPEN),              1,         on_sign_out,      STATE_ENDING},
+    {MSG_sign_out,      K(HTTPS), S(KNOWN)|S(OPEN),              1,         on_sign_out,      STAY},
     {MSG_data_passive,  K(FTPS), S(OPEN),                        UNBOUNDED, on_data_passive,  STAY},
     {MSG_data_active,   K(FTPS), S(OPEN),                        UNBOUNDED, on_data_active,   STAY},
     {MSG_worker_log,    K_ALL,   S(STARTING)|S(SPARE)|S(GREETED)|S(KNOWN)|S(OPEN), 1000, on_worker_log, STAY},

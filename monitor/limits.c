@@ -128,18 +128,18 @@ static struct source_entry *entry_of(struct limits *l, const struct address *a, 
     return e;
 }
 
-const char *limits_connect(struct monitor *m, const struct address *a)
+const char *limits_connect(struct monitor *m, struct address *a)
 {
     struct limits *l = m->limits;
     const int64_t now = now_ms();
 
+    a->exempt = networks_have(m->config.limits_penalty_exempt, a->bytes);
     if (l->connections >= m->config.limits_connections)
         return "too many connections";
     struct source_entry *e = entry_of(l, a, true);
     if (e == NULL)
         return "too many addresses";
-    if (e->penalty_until_ms - now > (int64_t)m->config.limits_penalty_least * 1000 &&
-        !networks_have(m->config.limits_penalty_exempt, a->bytes))
+    if (e->penalty_until_ms - now > (int64_t)m->config.limits_penalty_least * 1000 && !a->exempt)
         return "the address has a penalty";
     if (e->connections >= m->config.limits_connections_per_address)
         return "too many connections from the address";
@@ -169,8 +169,7 @@ void limits_penalise(struct monitor *m, const struct address *a, enum penalty pe
     const int64_t now = now_ms(), most = now + (int64_t)c->limits_penalty_most * 1000;
     struct source_entry *e;
 
-    if (seconds[penalty] == 0 || networks_have(c->limits_penalty_exempt, a->bytes) ||
-        (e = entry_of(m->limits, a, true)) == NULL)
+    if (seconds[penalty] == 0 || a->exempt || (e = entry_of(m->limits, a, true)) == NULL)
         return;
     if (e->penalty_until_ms < now)
         e->penalty_until_ms = now;

@@ -225,6 +225,7 @@ void hashers_stop(struct monitor *m);
 struct address {
     uint8_t bytes[16]; /* IPv6, or IPv4 mapped */
     uint32_t scope;    /* of a link-local IPv6 address */
+    bool exempt;       /* from penalties, as it was configured when it connected */
     char text[64];
 };
 
@@ -233,8 +234,8 @@ enum penalty { PENALTY_FAILURE, PENALTY_GRACE, PENALTY_CRASH };
 struct limits;
 struct limits *limits_new(void);
 void limits_free(struct limits *l);
-/* May this address have one more connection? NULL yes (and it counts), else why not. */
-const char *limits_connect(struct monitor *m, const struct address *a);
+/* May this address have one more connection? NULL yes (and it counts), else why not. Sets exempt. */
+const char *limits_connect(struct monitor *m, struct address *a);
 void limits_disconnect(struct monitor *m, const struct address *a);
 void limits_penalise(struct monitor *m, const struct address *a, enum penalty penalty);
 /* May s->account log in once more? NULL yes (and it counts), else why not. Counts exactly: by live
@@ -450,6 +451,8 @@ int on_tls_find(struct monitor *m, struct session *s, struct envelope *e, const 
 int on_data_passive(struct monitor *m, struct session *s, struct envelope *e, const char **why);
 int on_data_active(struct monitor *m, struct session *s, struct envelope *e, const char **why);
 void auth_agent_ready(struct monitor *m, struct session *s, const char *trouble);
+/* What web.c waits for when a session is signed out. */
+void auth_signed_out(struct monitor *m, uint64_t number, uint32_t id, struct envelope *answer);
 void login_clear(struct login *l);
 
 /* ---- control.c ---------------------------------------------------------------------------- */

@@ -102,15 +102,11 @@ int on_sign_out(struct monitor *m, struct session *s, struct envelope *e, const 
     *why = "sent a sign_out that does not decode";
     if (decode_sign_out(e, &request) < 0)
         return -1;
-    if (s->by_token) {
-        const struct store_web_remove remove = {.token = slice_of(s->web, sizeof(s->web))};
-        store_tell(m, MSG_store_web_remove, &remove);
-        session_audit(m, s, "sign-out", "%s", "");
-        for (struct session *o = m->sessions; o != NULL; o = o->next) {
-            if (o != s && o->by_token && memcmp(o->web, s->web, sizeof(o->web)) == 0)
-                session_stop(m, o, "signed out");
-        }
-    }
-    session_goodbye(s, "signed out");
+    const struct store_web_remove remove = {.token = slice_of(s->web, sizeof(s->web))};
+    s->login.request_id = e->id;
+    if (s->by_token)
+        store_ask(m, MSG_store_web_remove, &remove, s->number, auth_signed_out);
+    else
+        auth_signed_out(m, s->number, 0, NULL);
     return 0;
 }

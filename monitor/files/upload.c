@@ -60,8 +60,10 @@ int temporary_make(int parent, const char *prefix, int flags, mode_t mode,
             error = errno;
             break;
         }
-        if (fd >= 0)
+        if (fd >= 0) {
             close(fd);
+            unlinkat(parent, name, 0); /* if nobody has swept it */
+        }
     }
     name[0] = '\0';
     errno = error;

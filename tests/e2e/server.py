@@ -5,6 +5,7 @@ listens on a free port of the loopback addresses, and is looked at from outside 
 clients, the `sallyport` command, its log, and /proc.
 """
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -46,18 +47,32 @@ def wait_for(what, true, seconds=10.0):
         time.sleep(0.02)
 
 
+def claimed_ports():
+    """Ports that no other test process takes, nor the kernel for a client, one after the other and round again: a
+    server that is started anew finds its own free. Whoever holds the name of the abstract socket has them."""
+    holder = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    for first in range(10000, 20000, 100):
+        with contextlib.suppress(OSError):
+            holder.bind(f"\0sallyport-test-{first}")
+            return os.getpid(), holder, itertools.cycle(range(first, first + 100))
+    raise Trouble("other test processes have all ports")
+
+
+_claimed = None
+
+
 def free_port():
     """A port that is free on 127.0.0.1 and, where there is one, on ::1."""
-    for _ in range(100):
-        with socket.socket() as four:
-            four.bind(("127.0.0.1", 0))
-            port = four.getsockname()[1]
-            try:
-                with socket.socket(socket.AF_INET6) as six:
-                    six.bind(("::1", port))
-            except OSError:
-                if has_ipv6():
-                    continue
+    global _claimed
+    if _claimed is None or _claimed[0] != os.getpid():
+        _claimed = claimed_ports()
+    for port in itertools.islice(_claimed[2], 100):
+        with contextlib.suppress(OSError):
+            for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+                if family == socket.AF_INET or has_ipv6():
+                    with socket.socket(family) as one:
+                        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
+                        one.bind((address, port))
             return port
     raise Trouble("no free port")
 

@@ -43,7 +43,7 @@ LIBCRYPTO_START = ("sign_prepare (", "audit_hash (audit_chain.c")
 LIBCRYPTO_CRASH = re.compile(r"ended by signal 11|an end with a status of its own: -11|AddressSanitizer: SEGV|==ABORTING")
 # Not steps but questions: Landlock's version is asked for twice, and libcap asks how many capabilities there
 # are before it clears all of them.
-QUESTIONS = {("landlock_create_ruleset", "sandbox_landlock_abi"), ("prctl", "clear_capabilities")}
+QUESTIONS = {("landlock_create_ruleset", "sandbox_landlock_abi"), ("prctl", "_libcap_initialize")}
 
 
 def stage(build, place):

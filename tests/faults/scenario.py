@@ -366,6 +366,8 @@ def next_session(server, keys):
             upload(sftp, "after", b"after")
             with sftp.open("fixed", "rb") as f:
                 assert f.read() == FIXED
+    with contextlib.closing(https_clients.Web(server, "dave", basic=True)) as web:
+        told(web.list, "/")
 
 
 def reset(server):

@@ -77,15 +77,18 @@ static void try_tokens(struct hostile *h)
     actor_drop(&a);
 }
 
-static void sign_out(struct hostile *h, struct actor *a)
+static enum verdict_outcome sign_out(struct hostile *h, struct actor *a)
 {
     const struct sign_out ask = {0};
+    struct verdict verdict;
 
     if (send_sign_out(a->link, 1, &ask) < 0)
         give_up("sign_out cannot be sent");
     raw_wait(h, a->link);
-    server_status(h);
+    if (raw_receive(h, a->link, answer_ms) != 1 || decode_verdict(&h->envelope, &verdict) < 0)
+        give_up("signing out was not answered");
     actor_drop(a);
+    return verdict.outcome;
 }
 
 /* Who signs out ends the web session that this connection came by; none, if it came by none. */
@@ -97,7 +100,7 @@ static void try_sign_out(struct hostile *h)
     sign_in(h, ACCOUNT, one);
     sign_in(h, ACCOUNT, two);
     actor_make(h, STAND_KNOWN, &a);
-    sign_out(h, &a);
+    expect(h, sign_out(h, &a) == VERDICT_DENIED, "across-https: signed out without a web session");
     expect(h, opens(h, one, ACCOUNT) && opens(h, two, ACCOUNT),
            "across-https: a web session ended by who came by a password");
     actor_make(h, STAND_GREETED, &a);
@@ -109,7 +112,7 @@ static void try_sign_out(struct hostile *h)
     actor_make(h, STAND_GREETED, &c);
     if (web_log_in(h, &c, token_slice(one)) != VERDICT_KNOWN)
         give_up("a good token was refused");
-    sign_out(h, &a);
+    expect(h, sign_out(h, &a) == VERDICT_OUT, "across-https: signing out is refused");
     expect(h, raw_receive(h, c.link, answer_ms) == 1 && h->envelope.type == MSG_worker_stop,
            "across-https: another connection of the web session goes on");
     actor_drop(&c);

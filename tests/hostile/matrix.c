@@ -73,9 +73,7 @@ static const char *proof(struct hostile *h, struct actor *a, const struct row *r
     }
     if (cell == CELL_BYE) {
         actor_drop(a);
-        if (!log_soon(h, log_from,
-                      row->type == MSG_sign_out ? "ended: signed out"
-                                                : "ended: its worker says: hostile goodbye"))
+        if (!log_soon(h, log_from, "ended: its worker says: hostile goodbye"))
             return "its reason is not in the log";
     }
     return NULL;

@@ -259,6 +259,7 @@ static void make_sign_out(struct hostile *h, struct actor *a, const char *varian
     const struct sign_out m = {0};
 
     (void)h, (void)a, (void)variant;
+    s->answers = true;
     encode(s, &m);
 }
 
