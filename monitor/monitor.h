@@ -234,7 +234,8 @@ enum penalty { PENALTY_FAILURE, PENALTY_GRACE, PENALTY_CRASH };
 struct limits;
 struct limits *limits_new(void);
 void limits_free(struct limits *l);
-/* May this address have one more connection? NULL yes (and it counts), else why not. Sets exempt. */
+/* May this address have one more connection? NULL yes (and it counts), else why not. Sets exempt.
+ */
 const char *limits_connect(struct monitor *m, struct address *a);
 void limits_disconnect(struct monitor *m, const struct address *a);
 void limits_penalise(struct monitor *m, const struct address *a, enum penalty penalty);
