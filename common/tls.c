@@ -224,16 +224,31 @@ static int set_list(SSL_CTX *context, int (*set)(SSL_CTX *, const char *), struc
     return len > 0 && set(context, known) == 1 ? 0 : -1;
 }
 
+/* Without the tables of every name, as what is used is fetched; but a chain's signatures are looked
+ * up there, and judged too weak where they are not found. */
+static int start_libcrypto(void)
+{
+    const EVP_MD *const signed_by[] = {EVP_sha1(), EVP_sha224(), EVP_sha256(), EVP_sha384(),
+                                       EVP_sha512()};
+
+    if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ADD_ALL_CIPHERS |
+                                OPENSSL_INIT_NO_ADD_ALL_DIGESTS,
+                            NULL) != 1)
+        return -1;
+    for (size_t i = 0; i < sizeof(signed_by) / sizeof(signed_by[0]); i++) {
+        if (EVP_add_digest(signed_by[i]) != 1)
+            return -1;
+    }
+    return 0;
+}
+
 SSL_CTX *tls_context_new(const struct tls_settings *settings, struct monitor_link *monitor,
                          char *why, size_t size)
 {
     const char *step = "libcrypto";
     SSL_CTX *context = NULL;
 
-    /* Without the tables of every name: what is used is fetched. */
-    if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ADD_ALL_CIPHERS |
-                                OPENSSL_INIT_NO_ADD_ALL_DIGESTS,
-                            NULL) != 1)
+    if (start_libcrypto() < 0)
         goto failed;
     step = "the key-less provider";
     if (tls_provider_load(monitor) < 0)

@@ -24,6 +24,7 @@
 #define VALID_DAYS       3650 /* clients that trusted it once need not be asked again */
 #define RSA_BITS_MIN     2048
 #define NAMES_MAX        2048
+#define SECURITY_BITS    112
 
 /* ------------------------------------------------------------------------- reading */
 
@@ -32,6 +33,20 @@ static bool is_usable(const EVP_PKEY *key)
     if (EVP_PKEY_is_a(key, "RSA"))
         return EVP_PKEY_get_bits(key) >= RSA_BITS_MIN;
     return EVP_PKEY_is_a(key, "EC") || EVP_PKEY_is_a(key, "ED25519");
+}
+
+/* As libssl will judge it in every worker (SSL_CTX_set_security_level(3), level 2): one that it
+ * refuses there would leave a server without workers. */
+static bool is_strong(X509 *certificate)
+{
+    EVP_PKEY *key = X509_get0_pubkey(certificate);
+    int bits = 0;
+
+    if (key == NULL || EVP_PKEY_get_security_bits(key) < SECURITY_BITS)
+        return false;
+    return (X509_get_extension_flags(certificate) & EXFLAG_SS) != 0 || /* nobody relies on it */
+           (X509_get_signature_info(certificate, NULL, NULL, &bits, NULL) == 1 &&
+            bits >= SECURITY_BITS);
 }
 
 /* The chain as worker messages have it. Returns 0, or -1 and why. */
@@ -46,18 +61,21 @@ static int read_chain(BIO *bio, const EVP_PKEY *key, struct tls_identity *identi
         unsigned char *der = NULL;
         const int len = i2d_X509(certificate, &der);
         const bool fits = count > 0 || X509_check_private_key(certificate, key) == 1;
+        const bool strong = is_strong(certificate);
         if (len > 0)
             wire_put_string(&w, slice_of(der, (size_t)len));
         OPENSSL_free(der);
         X509_free(certificate);
-        if (len <= 0 || !fits || w.bad) {
-            snprintf(why, size, "%s",
-                     !fits   ? "its first certificate is not of the key"
-                     : w.bad ? "the chain is too long"
-                             : "a certificate cannot be read");
+        count++;
+        if (len <= 0 || !fits || !strong || w.bad) {
+            snprintf(why, size,
+                     !fits     ? "its first certificate is not of the key"
+                     : !strong ? "certificate %zu of it has a key or a signature that is too weak"
+                     : w.bad   ? "the chain is too long"
+                               : "certificate %zu of it cannot be read",
+                     count);
             return -1;
         }
-        count++;
     }
     ERR_clear_error();
     identity->chain_len = w.len;

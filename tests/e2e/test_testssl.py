@@ -8,55 +8,27 @@ import subprocess
 
 import pytest
 
+from certificates import Authority, give
 from conftest import need
-from server import Trouble
 
 BAD = {"MEDIUM", "HIGH", "CRITICAL", "FATAL"}  # WARN: a check that it could not make
 CHECKS = ["-p", "-s", "-S", "-U"]  # protocols, ciphers, defaults with the certificate, vulnerabilities; -h: headers
-EXTENSIONS = """subjectAltName = DNS:localhost, IP:127.0.0.1
-basicConstraints = critical, CA:FALSE
-keyUsage = critical, digitalSignature
-extendedKeyUsage = serverAuth
-crlDistributionPoints = URI:http://localhost/revoked.crl
-"""
-
-
-def openssl(place, *words):
-    done = subprocess.run(["openssl", *words], cwd=place, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise Trouble(f"openssl {' '.join(words)}: {done.stderr}")
-
-
-def certify(place):
-    """authority.crt; chain.crt and server.key for the server."""
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    openssl(place, "req", "-x509", *key, "-keyout", "authority.key", "-out", "authority.crt", "-days", "3650", "-subj", "/CN=Authority",
-            "-addext", "keyUsage = critical, keyCertSign, cRLSign")
-    openssl(place, "req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=localhost")
-    (place / "extensions").write_text(EXTENSIONS)
-    openssl(place, "x509", "-req", "-in", "server.csr", "-CA", "authority.crt", "-CAkey", "authority.key", "-CAcreateserial",
-            "-days", "90", "-extfile", "extensions", "-out", "server.crt")
-    (place / "chain.crt").write_bytes((place / "server.crt").read_bytes() + (place / "authority.crt").read_bytes())
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("way", ["explicit", "implicit", "https"])
 def test_findings(make_server, place, way):
     need("testssl")
-    certify(place)
+    root = Authority(place, "root")
     one = make_server(start=False).serve_ftps().serve_https()
-    for name, mode in (("chain.crt", 0o644), ("server.key", 0o600)):
-        target = one.place / "keys" / f"given-{name}"
-        target.write_bytes((place / name).read_bytes())
-        target.chmod(mode)
-    one.configure({"tls": {"certificate": one.place / "keys" / "given-chain.crt", "key": one.place / "keys" / "given-server.key"}})
+    give(one, root.certificate("localhost"), root)
     one.start()
     env = {"PATH": os.environ["PATH"], "HOME": str(place), "LC_ALL": "C.UTF-8", "MAX_WAITSOCK": "3", "HEARTBLEED_MAX_WAITSOCK": "2",
            "CCS_MAX_WAITSOCK": "2", "FAST_STARTTLS": "true"}
     port = {"explicit": one.ftps_port, "implicit": one.implicit_port, "https": one.https_port}[way]
     target = [*(["--starttls", "ftp"] if way == "explicit" else []), f"localhost:{port}"]
     checks = [*CHECKS, *(["-h"] if way == "https" else [])]
-    run = subprocess.Popen(["testssl", "--warnings", "off", "--color", "0", "--ip", "127.0.0.1", "--add-ca", place / "authority.crt",
+    run = subprocess.Popen(["testssl", "--warnings", "off", "--color", "0", "--ip", "127.0.0.1", "--add-ca", root.crt,
                             "--jsonfile", place / "found.json", *checks, *target], cwd=place, env=env, stdin=subprocess.DEVNULL,
                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
     try:
