@@ -137,6 +137,28 @@ EVP_PKEY *priv_tls_key_find(int folder, const char *dir, X509 *certificate,
     return key;
 }
 
+/* ---- files of others ------------------------------------------------------------------------ */
+
+bool tls_paths_next(const char **list, struct tls_paths *paths)
+{
+    static const char *const ends[] = {".crt", ".pem", ".cer"};
+    const char *word = *list + strspn(*list, " ,");
+    const int len = (int)strcspn(word, " ,");
+
+    if (len == 0)
+        return false;
+    *list = word + len;
+    snprintf(paths->certificate, sizeof(paths->certificate), "%.*s/fullchain.pem", len, word);
+    snprintf(paths->key, sizeof(paths->key), "%.*s/privkey.pem", len, word);
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        if (len < 5 || strncmp(word + len - 4, ends[i], 4) != 0)
+            continue;
+        snprintf(paths->certificate, sizeof(paths->certificate), "%.*s", len, word);
+        snprintf(paths->key, sizeof(paths->key), "%.*s.key", len - 4, word);
+    }
+    return true;
+}
+
 /* ---- keys that wait ----------------------------------------------------------------------- */
 
 static int open_pending(int folder, const char *dir, char path[KEYFILE_TROUBLE_MAX],

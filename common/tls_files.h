@@ -30,6 +30,15 @@ STACK_OF(X509) * priv_tls_chain_read(int folder, const char *dir, const char *fi
 EVP_PKEY *priv_tls_key_find(int folder, const char *dir, X509 *certificate,
                             char trouble[KEYFILE_TROUBLE_MAX]);
 
+/* The files that a word of the setting tls.further means: in a folder as certbot has it, or beside
+ * each other as lego has them. */
+struct tls_paths {
+    char certificate[4096], key[4096];
+};
+
+/* The next of a list. Returns false at its end. */
+bool tls_paths_next(const char **list, struct tls_paths *paths);
+
 /* Keep a new key among those that wait, with its request (NULL: it has none). Returns 0, or -1 with
  * errno and why. */
 int priv_tls_pending_add(int folder, const char *dir, const EVP_PKEY *key, X509_REQ *request,

@@ -116,17 +116,19 @@ bool key_algorithm_fits(struct slice algorithm, struct slice key);
 
 /* ---- tls_key.c, sign_tls.c ------------------------------------------------------------------ */
 
-struct tls_identity {
-    struct evp_pkey_st *key; /* owned */
-    uint8_t chain[16384];    /* certificates in DER, each an SSH string; the server's own first */
+struct tls_identities {
+    struct evp_pkey_st *keys[TLS_IDENTITIES_MAX]; /* owned; NULL behind the last */
+    uint8_t chain[16384]; /* of the first: DER, each an SSH string; the server's own first */
     size_t chain_len;
+    uint8_t further[32768]; /* such chains of the others, each an SSH string */
+    size_t further_len;
 };
 
-/* Read key and certificate, making those that are missing where they may be made. What was held
+/* Read keys and certificates, making those that are missing where they may be made. What was held
  * before stays when that fails. Returns 0, or -1 after logging why. */
-int priv_tls_identity_load(struct tls_identity *identity, const struct config *config,
-                           bool make_missing);
-void priv_tls_identity_free(struct tls_identity *identity);
+int priv_tls_identities_load(struct tls_identities *identities, const struct config *config,
+                             bool make_missing);
+void priv_tls_identities_free(struct tls_identities *identities);
 
 /* Sign a TLS handshake. signature: at least 1024 bytes. Returns its length, or -1 and why. */
 ssize_t priv_sign_tls13(struct evp_pkey_st *key, const struct sign_tls13 *request,
@@ -335,7 +337,8 @@ struct session {
     uint32_t worker_uid;           /* of the range; 0 as an ordinary user */
     struct address address, local; /* of the client, and of ours that it came to */
     char told[64];                 /* FTPS: the latter as the client is told it */
-    struct evp_pkey_st *tls_key;   /* of the certificate that its worker has; counted; or NULL */
+    /* Of the certificates that its worker has; each counted; NULL behind the last. */
+    struct evp_pkey_st *tls_keys[TLS_IDENTITIES_MAX];
     struct data_wait data;
     bool has_client, ended;
     bool counted;                  /* as one of its account's sessions */
@@ -489,7 +492,7 @@ struct monitor {
     uint32_t layers, worker_layers, agent_layers;
     int64_t started; /* seconds since 1970 */
     struct host_keys keys;
-    struct tls_identity tls;
+    struct tls_identities tls;
     struct store_link store;
     struct hashers hashers;
     struct limits *limits;

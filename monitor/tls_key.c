@@ -14,37 +14,34 @@
 #include "common/tls_files.h"
 #include "monitor/monitor.h"
 
-_Static_assert(sizeof(((struct tls_identity *)0)->chain) == CERTIFICATE_CHAIN_MAX, "one limit");
+_Static_assert(sizeof(((struct tls_identities *)0)->chain) == CERTIFICATE_CHAIN_MAX, "one limit");
 
 /* ------------------------------------------------------------------------- reading */
 
-/* The chain as worker messages have it. Returns 0, or -1 and why. */
-static int put_chain(const STACK_OF(X509) * chain, struct tls_identity *identity, char *why,
+/* The chain as worker messages have it, if it is the key's. Returns 0, or -1 and why. */
+static int put_chain(const STACK_OF(X509) * chain, EVP_PKEY *key, struct wire_out *w, char *why,
                      size_t size)
 {
-    struct wire_out w = wire_out_of(identity->chain, sizeof(identity->chain));
-
     for (int i = 0; i < sk_X509_num(chain); i++) {
         X509 *certificate = sk_X509_value(chain, i);
-        const bool fits = i > 0 || X509_check_private_key(certificate, identity->key) == 1;
+        const bool fits = i > 0 || X509_check_private_key(certificate, key) == 1;
         const bool strong = certificate_is_strong(certificate);
         unsigned char *der = NULL;
         const int len = i2d_X509(certificate, &der);
         if (len > 0)
-            wire_put_string(&w, slice_of(der, (size_t)len));
+            wire_put_string(w, slice_of(der, (size_t)len));
         OPENSSL_free(der);
-        if (len <= 0 || !fits || !strong || w.bad) {
+        if (len <= 0 || !fits || !strong || w->bad) {
             snprintf(why, size,
                      !fits     ? "its first certificate is not of the key"
                      : !strong ? "certificate %d of it has a key or a signature that is too weak"
-                     : w.bad   ? "the chain is too long"
+                     : w->bad  ? "the chain is too long"
                                : "certificate %d of it cannot be read",
                      i + 1);
             ERR_clear_error();
             return -1;
         }
     }
-    identity->chain_len = w.len;
     return 0;
 }
 
@@ -123,41 +120,82 @@ out:
     return r;
 }
 
-/* ------------------------------------------------------------------------- public */
+/* ------------------------------------------------------------------------- loading */
 
-/* The certificate that the configuration names, and its key. Returns 0, or -1 and why. */
-static int load(int folder, const struct config *c, struct tls_identity *fresh,
-                char trouble[KEYFILE_TROUBLE_MAX])
+/* A pair of files; key "": the own one of the certificate. Its chain goes to w. Returns the key, or
+ * NULL and why. */
+static EVP_PKEY *load_pair(int folder, const char *dir, const char *file, const char *key_file,
+                           struct wire_out *w, char trouble[KEYFILE_TROUBLE_MAX])
 {
-    const bool own = c->tls_certificate[0] == '\0';
-    const char *file = own ? TLS_CERTIFICATE_FILE : c->tls_certificate;
-    STACK_OF(X509) *chain = priv_tls_chain_read(folder, c->server_key_dir, file, trouble);
+    const bool own = file[0] != '/';
+    STACK_OF(X509) *chain = priv_tls_chain_read(folder, dir, file, trouble);
+    EVP_PKEY *key = NULL;
     char why[256];
-    int r = -1;
+    bool good = false;
 
     if (chain == NULL)
-        return -1;
-    fresh->key = c->tls_key[0] != '\0' ? priv_keyfile_read(folder, "", c->tls_key, trouble)
-                                       : priv_tls_key_find(folder, c->server_key_dir,
-                                                           sk_X509_value(chain, 0), trouble);
-    if (fresh->key == NULL)
+        return NULL;
+    key = key_file[0] != '\0' ? priv_keyfile_read(folder, "", key_file, trouble)
+                              : priv_tls_key_find(folder, dir, sk_X509_value(chain, 0), trouble);
+    if (key == NULL)
         goto out;
-    if (!certificate_key_usable(fresh->key))
+    if (!certificate_key_usable(key))
         tell_unusable(trouble);
-    else if (put_chain(chain, fresh, why, sizeof(why)) < 0)
-        keyfile_tell(trouble, "%s%s%s: %s", own ? c->server_key_dir : "", own ? "/" : "", file,
-                     why);
+    else if (put_chain(chain, key, w, why, sizeof(why)) < 0)
+        keyfile_tell(trouble, "%s%s%s: %s", own ? dir : "", own ? "/" : "", file, why);
     else
-        r = 0;
+        good = true;
 out:
+    if (!good) {
+        EVP_PKEY_free(key);
+        key = NULL;
+    }
     sk_X509_pop_free(chain, X509_free);
-    return r;
+    return key;
 }
 
-int priv_tls_identity_load(struct tls_identity *identity, const struct config *c, bool make_missing)
+/* The certificates for other names. Returns 0, or -1 and why. */
+static int load_further(int folder, const struct config *c, struct tls_identities *fresh,
+                        char trouble[KEYFILE_TROUBLE_MAX])
+{
+    struct wire_out all = wire_out_of(fresh->further, sizeof(fresh->further));
+    struct tls_paths paths;
+    uint8_t bytes[CERTIFICATE_CHAIN_MAX];
+    const char *list = c->tls_further;
+
+    for (size_t i = 1; tls_paths_next(&list, &paths); i++) {
+        struct wire_out w = wire_out_of(bytes, sizeof(bytes));
+        if (i == TLS_IDENTITIES_MAX)
+            return keyfile_tell(trouble, "tls.further names more than %d certificates",
+                                TLS_IDENTITIES_MAX - 1);
+        fresh->keys[i] = load_pair(folder, "", paths.certificate, paths.key, &w, trouble);
+        if (fresh->keys[i] == NULL)
+            return -1;
+        wire_put_string(&all, slice_of(bytes, w.len));
+        if (all.bad)
+            return keyfile_tell(trouble, "the chains of tls.further are too long together");
+    }
+    fresh->further_len = all.len;
+    return 0;
+}
+
+/* What the configuration names. Returns 0, or -1 and why. */
+static int load(int folder, const struct config *c, struct tls_identities *fresh,
+                char trouble[KEYFILE_TROUBLE_MAX])
+{
+    const char *file = c->tls_certificate[0] == '\0' ? TLS_CERTIFICATE_FILE : c->tls_certificate;
+    struct wire_out w = wire_out_of(fresh->chain, sizeof(fresh->chain));
+
+    fresh->keys[0] = load_pair(folder, c->server_key_dir, file, c->tls_key, &w, trouble);
+    fresh->chain_len = w.len;
+    return fresh->keys[0] == NULL ? -1 : load_further(folder, c, fresh, trouble);
+}
+
+int priv_tls_identities_load(struct tls_identities *identities, const struct config *c,
+                             bool make_missing)
 {
     char trouble[KEYFILE_TROUBLE_MAX] = "";
-    struct tls_identity fresh = {0};
+    struct tls_identities fresh = {0};
     const int folder = priv_keyfile_folder(c->server_key_dir, trouble);
     int r = -1;
 
@@ -167,16 +205,17 @@ int priv_tls_identity_load(struct tls_identity *identity, const struct config *c
         close(folder);
     if (r < 0) {
         log_error("TLS certificate: %s", trouble);
-        EVP_PKEY_free(fresh.key);
+        priv_tls_identities_free(&fresh);
         return -1;
     }
-    EVP_PKEY_free(identity->key);
-    *identity = fresh;
+    priv_tls_identities_free(identities);
+    *identities = fresh;
     return 0;
 }
 
-void priv_tls_identity_free(struct tls_identity *identity)
+void priv_tls_identities_free(struct tls_identities *identities)
 {
-    EVP_PKEY_free(identity->key);
-    explicit_bzero(identity, sizeof(*identity));
+    for (size_t i = 0; i < TLS_IDENTITIES_MAX; i++)
+        EVP_PKEY_free(identities->keys[i]);
+    explicit_bzero(identities, sizeof(*identities));
 }
