@@ -222,12 +222,7 @@ int monitor_reload(struct monitor *m, char *why, size_t size)
         m->config = next;
         next = old;
         open_log(&m->config);
-        /* Spares were set up with what was in force before. */
-        for (struct session *s = m->sessions; s != NULL; s = s->next) {
-            if (s->state == STATE_SPARE || s->state == STATE_STARTING)
-                session_end(m, s, "replaced after a reload");
-        }
-        sessions_spares(m);
+        sessions_replace_spares(m, "replaced after a reload");
         log_info("reloaded");
         r = 0;
     }
@@ -328,6 +323,7 @@ void monitor_tick(struct monitor *m, int64_t now)
     store_tick(m, now);
     hashers_tick(m, now);
     listeners_tick(m, now);
+    priv_tls_watch(m, now);
     data_tick(m, now);
     sessions_tick(m, now);
     sessions_bury(m);

@@ -10,7 +10,8 @@
  *   sign_tls.c   TLS signatures                       tls_key.c    the TLS key and certificate
  *   data.c       data connections of FTPS             host_keys.c  the SSH host keys
  *   web.c        web sessions and their tokens        tls_sessions.c  TLS sessions of HTTPS
- *   policy.c     what is enforced, printed */
+ *   policy.c     what is enforced, printed            tls_watch.c  certificates renewed by others
+ */
 #ifndef SALLYPORT_MONITOR_H
 #define SALLYPORT_MONITOR_H
 
@@ -122,6 +123,7 @@ struct tls_identities {
     size_t chain_len;
     uint8_t further[32768]; /* such chains of the others, each an SSH string */
     size_t further_len;
+    uint64_t stamp; /* how the files that the configuration names stood, just before */
 };
 
 /* Read keys and certificates, making those that are missing where they may be made. What was held
@@ -129,6 +131,17 @@ struct tls_identities {
 int priv_tls_identities_load(struct tls_identities *identities, const struct config *config,
                              bool make_missing);
 void priv_tls_identities_free(struct tls_identities *identities);
+
+/* How the files stand that the configuration names: another number when one of them changes. */
+uint64_t priv_tls_stamp(const struct config *config);
+/* Once a second: read them again when they have changed, and leave what is in force if that fails.
+ */
+void priv_tls_watch(struct monitor *m, int64_t now);
+
+struct tls_watch {
+    int64_t next_ms;
+    uint64_t seen, refused; /* stamps: of the last look; of what could not be used */
+};
 
 /* Sign a TLS handshake. signature: at least 1024 bytes. Returns its length, or -1 and why. */
 ssize_t priv_sign_tls13(struct evp_pkey_st *key, const struct sign_tls13 *request,
@@ -384,6 +397,8 @@ void session_audit(struct monitor *m, const struct session *s, const char *event
                    const char *format, ...) __attribute__((format(printf, 4, 5)));
 void sessions_tick(struct monitor *m, int64_t now);
 void sessions_spares(struct monitor *m);
+/* End the spares, which were set up with what was in force before, and start others. */
+void sessions_replace_spares(struct monitor *m, const char *why);
 void sessions_child_ended(struct monitor *m, pid_t pid, int status);
 /* Free what ended, between two rounds of events. */
 void sessions_bury(struct monitor *m);
@@ -493,6 +508,7 @@ struct monitor {
     int64_t started; /* seconds since 1970 */
     struct host_keys keys;
     struct tls_identities tls;
+    struct tls_watch tls_watch;
     struct store_link store;
     struct hashers hashers;
     struct limits *limits;

@@ -616,6 +616,15 @@ void sessions_tick(struct monitor *m, int64_t now)
     sessions_spares(m);
 }
 
+void sessions_replace_spares(struct monitor *m, const char *why)
+{
+    for (struct session *s = m->sessions; s != NULL; s = s->next) {
+        if (s->state == STATE_SPARE || s->state == STATE_STARTING)
+            session_end(m, s, why);
+    }
+    sessions_spares(m);
+}
+
 void sessions_bury(struct monitor *m)
 {
     for (struct session **at = &m->sessions; *at != NULL;) {

@@ -195,7 +195,7 @@ int priv_tls_identities_load(struct tls_identities *identities, const struct con
                              bool make_missing)
 {
     char trouble[KEYFILE_TROUBLE_MAX] = "";
-    struct tls_identities fresh = {0};
+    struct tls_identities fresh = {.stamp = priv_tls_stamp(c)};
     const int folder = priv_keyfile_folder(c->server_key_dir, trouble);
     int r = -1;
 

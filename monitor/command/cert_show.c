@@ -179,6 +179,8 @@ static const struct column columns[] = {
     {"self-signed", "self_signed"}};
 static const struct column chain_columns[] = {
     {"CHAIN", "subject"}, {"SIGNED BY", "issuer"}, {"UNTIL", "not_after"}};
+static const struct column further_columns[] = {
+    {"FURTHER", "file"}, {"NAMES", "names"}, {"UNTIL", "not_after"}, {"DAYS LEFT", "days_left"}};
 static const struct column pending_columns[] = {{"WAITS", "name"},
                                                 {"MADE", "made"},
                                                 {"KEY", "key_type"},
@@ -223,6 +225,31 @@ static int put_used(const struct context *c, int folder, json_t *all)
     return found ? 0 : -1;
 }
 
+/* Certificates for other names. Returns 0, or -1 after telling why: one cannot be read. */
+static int put_further(const struct context *c, int folder, json_t *all)
+{
+    const char *list = c->config.tls_further;
+    json_t *rows = json_array();
+    struct tls_paths paths;
+    int r = 0;
+
+    while (tls_paths_next(&list, &paths)) {
+        char trouble[KEYFILE_TROUBLE_MAX];
+        STACK_OF(X509) *read = priv_tls_chain_read(folder, "", paths.certificate, trouble);
+        if (read == NULL) {
+            tell("%s", trouble);
+            r = -1;
+            continue;
+        }
+        json_t *row = cert_json(sk_X509_value(read, 0));
+        put(row, "file", json_from(slice_text(paths.certificate)));
+        json_array_append_new(rows, row);
+        sk_X509_pop_free(read, X509_free);
+    }
+    put(all, "further", rows);
+    return r;
+}
+
 static void print_part(const struct context *c, const json_t *all, const char *key,
                        const struct column *part, size_t count, size_t least)
 {
@@ -244,7 +271,8 @@ enum result command_cert_show(struct context *c)
         json_decref(all);
         return REFUSED;
     }
-    const bool used = put_used(c, folder, all) == 0;
+    bool used = put_used(c, folder, all) == 0;
+    used &= put_further(c, folder, all) == 0;
     put(all, "pending", all_pending(c, folder));
     close(folder);
     if (c->json) {
@@ -253,6 +281,7 @@ enum result command_cert_show(struct context *c)
         if (json_is_object(json_object_get(all, "in_use")))
             print_record(c, json_incref(json_object_get(all, "in_use")), columns, COUNT(columns));
         print_part(c, all, "chain", chain_columns, COUNT(chain_columns), 2);
+        print_part(c, all, "further", further_columns, COUNT(further_columns), 1);
         print_part(c, all, "pending", pending_columns, COUNT(pending_columns), 1);
     }
     json_decref(all);

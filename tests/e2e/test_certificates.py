@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from certificates import EC, RSA, Authority, give
-from server import Trouble
+from server import Trouble, wait_for
 
 KINDS = {
     "ec": (EC, "sha256"),
@@ -115,6 +115,9 @@ def three(make_server, place):
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_the_certificate_of_the_name_that_is_asked_for(three, version):
     one, root = three
+    shown = one.json("cert", "show")
+    assert [c["names"] for c in (shown["in_use"], *shown["further"])] == [
+        ["localhost", "127.0.0.1"], ["other.example", "*.wild.example"], ["rsa.example"]]
     for port in (one.https_port, one.implicit_port):
         assert named(root, port, "other.example", version) == "other"
         assert named(root, port, "a.wild.example", version) == "other"
@@ -152,3 +155,30 @@ def test_a_reload_changes_what_others_get_and_no_connection(three, place):
     one.configure({"tls": {"further": one.place / "keys" / "none.crt"}})
     assert "not reloaded" in one.reload() and "none.crt: No such file" in one.log()
     assert named(root, one.https_port, "localhost") == "first"
+
+
+# ---- renewed by somebody else
+
+
+def test_renewals_are_picked_up(three, place):
+    """certbot's folder, whose links are turned, and lego's two files, written one after the other."""
+    one, root = three
+    renewed = root.certificate("renewed", names="DNS:rsa.example")
+    own = root.certificate("own")
+    put_pair(one.place / "keys" / "live", renewed)
+    wait_for("the renewed one", lambda: named(root, one.https_port, "rsa.example") == "renewed")
+    assert named(root, one.https_port, "localhost") == "first"
+    with context_of(root).wrap_socket(socket.create_connection(("127.0.0.1", one.https_port)), server_hostname="localhost") as tls:
+        # One of two files: what was there stays, and that is said once.
+        (one.place / "keys" / "given.crt").write_bytes(own.crt.read_bytes())
+        one.wait_log("cannot be used yet")
+        assert named(root, one.https_port, "localhost") == "first"
+        (one.place / "keys" / "given.key").write_bytes(own.key.read_bytes())
+        wait_for("its own", lambda: named(root, one.implicit_port, "localhost") == "own")
+        assert one.log().count("cannot be used yet") == 1
+        tls.sendall(b"GET /login HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert tls.recv(100).startswith(b"HTTP/1.1 200")
+    # Gone altogether: the same.
+    (one.place / "keys" / "live" / "privkey.pem").unlink()
+    wait_for("that it is missed", lambda: one.log().count("cannot be used yet") == 2)
+    assert named(root, one.https_port, "rsa.example") == "renewed"
