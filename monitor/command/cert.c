@@ -262,6 +262,9 @@ enum result command_cert_csr(struct context *c)
     int folder = -1;
     enum result result = REFUSED;
 
+    if (c->config.tls_certificate[0] != '\0' || c->config.tls_key[0] != '\0')
+        tell("warning: the configuration names files of its own (tls.certificate, tls.key): the "
+             "answer can be installed when they are taken out of it");
     if (names == NULL || (folder = cert_folder(c)) < 0 || (key = make_key(c, &usage)) == NULL)
         goto out;
     const struct certificate_wish wish = wish_of(c, names);

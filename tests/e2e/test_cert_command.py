@@ -252,6 +252,24 @@ def test_files_that_the_configuration_names_are_left_alone(down, pki, place):
     down.configure({"tls": {"certificate": place / "x.crt", "key": place / "x.key"}})
     refused(down, "cert", "self-signed", says="the configuration names")
     refused(down, "cert", "install", pki[0].crt, says="would not be served")
+    assert "warning: the configuration names" in down.command("cert", "csr", "--name", LOCALHOST).stderr
+
+
+def test_check_looks_at_it(make_server, place):
+    one = make_server(start=False, own_keys=True).serve_https()
+
+    def result():
+        rows = json.loads(one.command("--json", "check", check=False).stdout)
+        return [(row["result"], row["text"]) for row in rows if row["what"] == "certificate"]
+
+    assert result() == [("WARN", "there is none: it is made at the first start")]
+    for days, mark in ((60, "OK"), (10, "WARN")):
+        one.command("cert", "self-signed", "--days", days)
+        [(found, text)] = result()
+        assert found == mark and "is valid for" in text
+    (one.place / "keys" / "tls.crt").write_text("nothing")
+    [(found, text)] = result()
+    assert found == "FAIL" and "holds no certificate" in text
 
 
 # ---- with a server
