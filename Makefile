@@ -53,8 +53,9 @@ PROGRAMS := sallyportd sallyport-store sallyport-files sallyport-hash sallyport-
 
 CONFIG  := common/config.c common/config_print.c common/network.c
 HOSTKEY := common/hostkey.c common/keyfile.c
+TLSKEY  := common/certificate.c common/tls_files.c
 SANDBOX := common/sandbox.c common/filters.c common/filter_program.c common/log.c common/message.c common/secret.c
-SRC_sallyportd      := $(wildcard monitor/*.c) $(SANDBOX) $(CONFIG) common/spawn.c common/operations.c common/sshwire.c $(HOSTKEY)
+SRC_sallyportd      := $(wildcard monitor/*.c) $(SANDBOX) $(CONFIG) common/spawn.c common/operations.c common/sshwire.c $(HOSTKEY) $(TLSKEY)
 SRC_sallyport-store := $(wildcard monitor/store/*.c) $(SANDBOX) common/operations.c common/audit_chain.c common/sshwire.c common/utf8.c
 SRC_sallyport-files := $(wildcard monitor/files/*.c) $(SANDBOX) common/operations.c common/calendar.c
 SRC_sallyport-hash  := $(wildcard monitor/hash/*.c) $(SANDBOX)
@@ -63,7 +64,7 @@ SRC_sallyport-sftp  := $(wildcard sftp-worker/*.c) $(WORKER) common/sshwire.c
 SRC_sallyport-ftps  := $(wildcard ftps-worker/*.c) $(WORKER) common/sshwire.c common/tls.c common/tls_provider.c
 SRC_sallyport-https := $(wildcard https-worker/*.c) $(WORKER) $(addprefix common/,sshwire.c tls.c tls_provider.c operations.c base64.c utf8.c)
 SRC_sallyport       := $(wildcard monitor/command/*.c) common/message.c common/secret.c $(CONFIG) common/spawn.c \
-                       common/operations.c common/log.c common/sshwire.c $(HOSTKEY) common/sshkey.c common/audit_chain.c common/utf8.c
+                       common/operations.c common/log.c common/sshwire.c $(HOSTKEY) $(TLSKEY) common/sshkey.c common/audit_chain.c common/utf8.c
 PKG_sallyportd      := $(PKGS_monitor)
 PKG_sallyport-store := $(PKGS_store)
 PKG_sallyport-files := $(PKGS_files)
@@ -101,6 +102,10 @@ SRC_test_store_web   := $(STORE_TEST)
 PKG_test_store  := sqlite3 jansson libcrypto
 SRC_test_hostkey := $(HOSTKEY) common/sshwire.c
 PKG_test_hostkey := libcrypto
+SRC_test_tls_files := common/keyfile.c common/network.c $(TLSKEY)
+PKG_test_tls_files := libcrypto
+SRC_test_cert_input := monitor/command/cert_input.c common/network.c common/certificate.c
+PKG_test_cert_input := libcrypto
 SRC_test_store_audit := $(STORE_TEST) common/operations.c
 PKG_test_store_audit := jansson libcrypto
 SRC_test_files  := tests/unit/files_session.c common/message.c common/secret.c common/spawn.c

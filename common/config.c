@@ -38,6 +38,7 @@ _Static_assert((int)CONFIG_LOG_STDERR == LOG_TO_STDERR && (int)CONFIG_LOG_SYSLOG
 #define LIMITS_RANGE(pair)       LIMITS_PAIR pair
 #define LIMITS_ADDRESSES(pair)   LIMITS_PAIR pair
 #define LIMITS_NETWORKS(pair)    LIMITS_PAIR pair
+#define LIMITS_PATHS(pair)       LIMITS_PAIR pair
 #define LIMITS_MAPPING(pair)     LIMITS_PAIR pair
 #define LIMITS_CHOICE(choices)   0, 0, choices
 
@@ -295,7 +296,12 @@ static bool is_list_name(const char *word)
     return true;
 }
 
-/* LIST, ADDRESSES, NETWORKS: words parted by blanks or commas, each looked at, kept with one
+static bool is_absolute(const char *word)
+{
+    return word[0] == '/';
+}
+
+/* LIST, ADDRESSES, NETWORKS, PATHS: words parted by blanks or commas, each looked at, kept with one
  * separator between. An indented line adds to what stands. */
 static int set_words(struct reading *r, const struct setting *row, const char *value)
 {
@@ -307,6 +313,7 @@ static int set_words(struct reading *r, const struct setting *row, const char *v
         [SETTING_ADDRESSES] = {is_address, "is not an IPv4 or IPv6 address", " "},
         [SETTING_NETWORKS] = {is_network, "is not an address or a network (like 192.0.2.0/24)",
                               " "},
+        [SETTING_PATHS] = {is_absolute, "is not an absolute path", " "},
         [SETTING_MAPPING] = {mapping_is_good, "is neither an address nor NETWORK=ADDRESS", " "},
     };
     char *const *now = setting_value(r->config, row);
@@ -346,10 +353,11 @@ static int set_path(struct reading *r, const struct setting *row, const char *va
 typedef int (*set_function)(struct reading *r, const struct setting *row, const char *value);
 
 static const set_function set_functions[SETTING_KIND_COUNT] = {
-    [SETTING_BOOL] = set_bool,       [SETTING_NUMBER] = set_number,  [SETTING_OCTAL] = set_number,
-    [SETTING_SIZE] = set_size,       [SETTING_TEXT] = set_text,      [SETTING_LIST] = set_words,
-    [SETTING_PATH] = set_path,       [SETTING_RANGE] = set_range,    [SETTING_CHOICE] = set_choice,
-    [SETTING_ADDRESSES] = set_words, [SETTING_NETWORKS] = set_words, [SETTING_MAPPING] = set_words,
+    [SETTING_BOOL] = set_bool,     [SETTING_NUMBER] = set_number,   [SETTING_OCTAL] = set_number,
+    [SETTING_SIZE] = set_size,     [SETTING_TEXT] = set_text,       [SETTING_LIST] = set_words,
+    [SETTING_PATH] = set_path,     [SETTING_RANGE] = set_range,     [SETTING_CHOICE] = set_choice,
+    [SETTING_PATHS] = set_words,   [SETTING_ADDRESSES] = set_words, [SETTING_NETWORKS] = set_words,
+    [SETTING_MAPPING] = set_words,
 };
 
 /* ---- the file, through inih --------------------------------------------------------------- */

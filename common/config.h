@@ -20,6 +20,7 @@ struct id_range {
 #define CONFIG_TEXT      char *
 #define CONFIG_LIST      char *
 #define CONFIG_PATH      char *
+#define CONFIG_PATHS     char *
 #define CONFIG_RANGE     struct id_range
 #define CONFIG_CHOICE    uint32_t
 #define CONFIG_ADDRESSES char *

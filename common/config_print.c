@@ -114,6 +114,7 @@ static void print_value(FILE *out, const struct setting *row, const struct confi
     case SETTING_ADDRESSES:
     case SETTING_NETWORKS:
     case SETTING_MAPPING:
+    case SETTING_PATHS:
         print_words(out, *(char *const *)value, ' ', used, "    ");
         break;
     default:
@@ -166,6 +167,9 @@ static void print_allowed(FILE *out, const struct setting *row)
         break;
     case SETTING_PATH:
         fputs("a path", out);
+        break;
+    case SETTING_PATHS:
+        fputs("a list of absolute paths", out);
         break;
     case SETTING_RANGE:
         fprintf(out, "a range of ids, %" PRIu64 " to %" PRIu64, row->least, row->most);

@@ -17,6 +17,7 @@ enum setting_kind {
     SETTING_TEXT,
     SETTING_LIST,
     SETTING_PATH,
+    SETTING_PATHS,
     SETTING_RANGE,
     SETTING_CHOICE,
     SETTING_ADDRESSES,
@@ -62,7 +63,7 @@ static inline bool setting_is_text(const struct setting *row)
 {
     return row->kind == SETTING_TEXT || row->kind == SETTING_LIST || row->kind == SETTING_PATH ||
            row->kind == SETTING_ADDRESSES || row->kind == SETTING_NETWORKS ||
-           row->kind == SETTING_MAPPING;
+           row->kind == SETTING_MAPPING || row->kind == SETTING_PATHS;
 }
 
 /* The kinds that may go on on further lines, each begun with a blank. */

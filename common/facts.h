@@ -84,6 +84,10 @@ enum sandbox_layer {
     LAYER_SECCOMP = 1u << 7,
 };
 
+/* Certificates, each with its key, that one server has at most. A worker knows them by their
+ * places: the one of certificates is 0, those of further follow. */
+#define TLS_IDENTITIES_MAX 8
+
 /* struct ftps_setup.tls_least */
 enum tls_version { TLS_1_2, TLS_1_3 };
 

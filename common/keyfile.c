@@ -15,6 +15,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
+#define OLD_MOST  100   /* old files of one second */
 #define FILE_MOST 16384 /* bytes of a key's file: RSA-16384 has 13,000 */
 
 int keyfile_tell(char trouble[KEYFILE_TROUBLE_MAX], const char *format, ...)
@@ -31,11 +32,13 @@ int keyfile_tell(char trouble[KEYFILE_TROUBLE_MAX], const char *format, ...)
 
 /* ---- reading ------------------------------------------------------------------------------ */
 
-/* Open a key's file, which must be its owner's alone. */
+/* Open a key's file, which must be its owner's alone. One that the configuration names may be a
+ * link: ACME clients keep the newest of their files so. */
 static int open_private(int folder, const char *dir, const char *file,
                         char trouble[KEYFILE_TROUBLE_MAX])
 {
-    const int fd = openat(folder, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    const int follow = file[0] == '/' ? 0 : O_NOFOLLOW;
+    const int fd = openat(folder, file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | follow);
     struct stat st;
 
     if (fd < 0)
@@ -137,9 +140,10 @@ static int write_content(int fd, BIO *content)
  * second name, by rename. */
 static int publish(int folder, const char *temporary, const char *file, bool replace)
 {
-    char old[64], date[32];
+    char old[80], date[32];
     const time_t now = time(NULL);
     struct tm utc;
+    int r;
 
     if (!replace)
         return linkat(folder, temporary, folder, file, 0);
@@ -147,7 +151,13 @@ static int publish(int folder, const char *temporary, const char *file, bool rep
         return -1;
     strftime(date, sizeof(date), "%Y%m%d-%H%M%S", &utc);
     snprintf(old, sizeof(old), "%s.old-%s", file, date);
-    if (linkat(folder, file, folder, old, 0) < 0 && errno != ENOENT)
+    r = linkat(folder, file, folder, old, 0);
+    /* Several in one second are told apart by a number. */
+    for (int i = 2; r < 0 && errno == EEXIST && i < OLD_MOST; i++) {
+        snprintf(old, sizeof(old), "%s.old-%s-%d", file, date, i);
+        r = linkat(folder, file, folder, old, 0);
+    }
+    if (r < 0 && errno != ENOENT)
         return -1;
     return renameat(folder, temporary, folder, file);
 }

@@ -6,7 +6,7 @@
 
 #include <errno.h>
 #include <openssl/err.h>
-#include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,28 +47,92 @@ static X509 *read_certificate(struct wire *w)
     return certificate;
 }
 
-/* The chain, and a key that signs through the monitor for its first certificate. */
-static int use_certificates(SSL_CTX *context, struct slice certificates)
-{
-    struct wire w = wire_of(certificates);
-    X509 *certificate = read_certificate(&w);
-    EVP_PKEY *key = certificate != NULL ? tls_provider_key(X509_get0_pubkey(certificate)) : NULL;
-    int r = -1;
+/* The server's certificates, each with its chain and a key that signs through the monitor: one list
+ * a process, for all its contexts. The first is for clients that name none of them. */
+static struct {
+    struct identity {
+        X509 *certificate;
+        EVP_PKEY *key;
+        STACK_OF(X509) * chain;
+    } all[TLS_IDENTITIES_MAX];
+    size_t count;
+} identities;
 
-    if (key == NULL || SSL_CTX_use_certificate(context, certificate) != 1 ||
-        SSL_CTX_use_PrivateKey(context, key) != 1 || SSL_CTX_check_private_key(context) != 1)
-        goto out;
-    while (!wire_done(&w)) {
-        X509_free(certificate);
-        if ((certificate = read_certificate(&w)) == NULL ||
-            SSL_CTX_add1_chain_cert(context, certificate) != 1)
-            goto out;
+static void forget_identities(void)
+{
+    for (size_t i = 0; i < TLS_IDENTITIES_MAX; i++) {
+        X509_free(identities.all[i].certificate);
+        EVP_PKEY_free(identities.all[i].key);
+        sk_X509_pop_free(identities.all[i].chain, X509_free);
+        identities.all[i] = (struct identity){0};
     }
-    r = 0;
-out:
-    X509_free(certificate);
-    EVP_PKEY_free(key);
-    return r;
+    identities.count = 0;
+}
+
+/* One more, of a chain. Returns 0 or -1. */
+static int add_identity(struct slice chain)
+{
+    struct wire w = wire_of(chain);
+
+    if (identities.count == TLS_IDENTITIES_MAX)
+        return -1;
+    struct identity *one = &identities.all[identities.count];
+    if ((one->certificate = read_certificate(&w)) == NULL ||
+        (one->key = tls_provider_key(X509_get0_pubkey(one->certificate),
+                                     (uint32_t)identities.count)) == NULL ||
+        (one->chain = sk_X509_new_null()) == NULL)
+        return -1;
+    while (!wire_done(&w)) {
+        X509 *certificate = read_certificate(&w);
+        if (certificate == NULL || sk_X509_push(one->chain, certificate) <= 0) {
+            X509_free(certificate);
+            return -1;
+        }
+    }
+    identities.count++;
+    return 0;
+}
+
+/* The certificate for the name that the client asks for (RFC 6066, 3). What is not found, or cannot
+ * be used, leaves the first: the client judges it. */
+static int choose_identity(SSL *ssl, int *alert, void *argument)
+{
+    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+
+    (void)alert, (void)argument;
+    for (size_t i = 0; name != NULL && i < identities.count; i++) {
+        const struct identity *one = &identities.all[i];
+        if (X509_check_host(one->certificate, name, 0, 0, NULL) != 1)
+            continue;
+        if (i == 0)
+            return SSL_TLSEXT_ERR_OK;
+        SSL_certs_clear(ssl); /* else one of another type would stay beside it */
+        return SSL_use_cert_and_key(ssl, one->certificate, one->key, one->chain, 1) == 1
+                   ? SSL_TLSEXT_ERR_OK
+                   : SSL_TLSEXT_ERR_ALERT_FATAL;
+    }
+    return SSL_TLSEXT_ERR_NOACK;
+}
+
+/* All certificates: the first into the context, the others where they are asked for. */
+static int use_certificates(SSL_CTX *context, const struct tls_settings *settings)
+{
+    struct wire w = wire_of(settings->further);
+    const struct identity *own = &identities.all[0];
+
+    forget_identities();
+    if (add_identity(settings->certificates) < 0 ||
+        SSL_CTX_use_cert_and_key(context, own->certificate, own->key, own->chain, 1) != 1 ||
+        SSL_CTX_check_private_key(context) != 1)
+        return -1;
+    while (!wire_done(&w)) {
+        const struct slice chain = wire_string(&w);
+        if (w.bad || add_identity(chain) < 0)
+            return -1;
+    }
+    if (identities.count > 1)
+        SSL_CTX_set_tlsext_servername_callback(context, choose_identity);
+    return 0;
 }
 
 /* OpenSSL's cache drops the oldest when it is full: the sessions of the first handshake, which some
@@ -270,7 +334,7 @@ SSL_CTX *tls_context_new(const struct tls_settings *settings, struct monitor_lin
         set_list(context, set_groups, settings->groups) < 0)
         goto failed;
     step = "certificates";
-    if (use_certificates(context, settings->certificates) < 0)
+    if (use_certificates(context, settings) < 0)
         goto failed;
     ERR_clear_error();
     return context;

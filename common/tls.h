@@ -17,6 +17,7 @@
 /* What a context is made of: fields of the worker's setup message. */
 struct tls_settings {
     struct slice certificates;                 /* DER, each an SSH string; the server's own first */
+    struct slice further;                      /* such chains for other names, each an SSH string */
     struct slice ciphers12, ciphers13, groups; /* OpenSSL's names, with commas */
     enum tls_version least;
     enum tls_resumption {

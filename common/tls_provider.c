@@ -19,10 +19,12 @@
 static struct {
     struct monitor_link *monitor;
     OSSL_PROVIDER *standard, *ours; /* loaded for as long as the process runs */
+    uint32_t identity;              /* of the key that is being made */
 } state;
 
 struct keyless {
     EVP_PKEY *public; /* owned */
+    uint32_t identity;
     bool signs;
 };
 
@@ -66,6 +68,7 @@ static int import(struct keyless *key, const char *type, int selection, const OS
         EVP_PKEY_fromdata(ctx, &key->public, EVP_PKEY_PUBLIC_KEY, (OSSL_PARAM *)params) == 1;
 
     EVP_PKEY_CTX_free(ctx);
+    key->identity = state.identity;
     key->signs = ok && (selection & OSSL_KEYMGMT_SELECT_PRIVATE_KEY) != 0;
     return ok;
 }
@@ -258,7 +261,7 @@ static uint32_t scheme_of(const struct signing *s)
 }
 
 /* Take off what TLS puts around what is particular to a handshake, and ask. */
-static int ask(uint32_t scheme, struct slice tbs, struct signature *answer)
+static int ask(uint32_t identity, uint32_t scheme, struct slice tbs, struct signature *answer)
 {
     uint8_t frame[64 + sizeof(CONTEXT)];
 
@@ -266,6 +269,7 @@ static int ask(uint32_t scheme, struct slice tbs, struct signature *answer)
     memcpy(frame + 64, CONTEXT, sizeof(CONTEXT));
     if (tbs.len > sizeof(frame) && memcmp(tbs.data, frame, sizeof(frame)) == 0) {
         const struct sign_tls13 question = {
+            .identity = identity,
             .scheme = scheme,
             .hash = slice_of(tbs.data + sizeof(frame), tbs.len - sizeof(frame)),
         };
@@ -274,6 +278,7 @@ static int ask(uint32_t scheme, struct slice tbs, struct signature *answer)
     if (tbs.len <= 64)
         return -1;
     const struct sign_tls12 question = {
+        .identity = identity,
         .scheme = scheme,
         .client_random = slice_of(tbs.data, 32),
         .server_random = slice_of(tbs.data + 32, 32),
@@ -295,8 +300,8 @@ static int digest_sign(void *data, unsigned char *signature, size_t *len, size_t
         return 1;
     }
     const uint32_t scheme = scheme_of(s);
-    if (scheme == 0 || ask(scheme, slice_of(tbs, tbs_len), &answer) < 0 || answer.bytes.len == 0 ||
-        answer.bytes.len > size)
+    if (scheme == 0 || ask(s->key->identity, scheme, slice_of(tbs, tbs_len), &answer) < 0 ||
+        answer.bytes.len == 0 || answer.bytes.len > size)
         return 0;
     memcpy(signature, answer.bytes.data, answer.bytes.len);
     *len = answer.bytes.len;
@@ -380,7 +385,7 @@ int tls_provider_load(struct monitor_link *monitor)
     return state.ours != NULL ? 0 : -1;
 }
 
-EVP_PKEY *tls_provider_key(EVP_PKEY *public_key)
+EVP_PKEY *tls_provider_key(EVP_PKEY *public_key, uint32_t identity)
 {
     const char *type = EVP_PKEY_is_a(public_key, "RSA")       ? "RSA"
                        : EVP_PKEY_is_a(public_key, "EC")      ? "EC"
@@ -390,6 +395,7 @@ EVP_PKEY *tls_provider_key(EVP_PKEY *public_key)
     OSSL_PARAM *params = NULL;
     EVP_PKEY *key = NULL;
 
+    state.identity = identity;
     if (ctx == NULL || EVP_PKEY_todata(public_key, EVP_PKEY_PUBLIC_KEY, &params) != 1 ||
         EVP_PKEY_fromdata_init(ctx) != 1 ||
         EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_KEYPAIR, params) != 1)

@@ -12,7 +12,8 @@
 int tls_provider_load(struct monitor_link *monitor);
 
 /* A key that signs through the monitor, with this public part: RSA, or EC on P-256, P-384 or P-521,
- * or Ed25519. Returns NULL where that cannot be. The caller frees it. */
-EVP_PKEY *tls_provider_key(EVP_PKEY *public_key);
+ * or Ed25519. identity: which of the server's it is to the monitor. Returns NULL where that cannot
+ * be. The caller frees it. */
+EVP_PKEY *tls_provider_key(EVP_PKEY *public_key, uint32_t identity);
 
 #endif

@@ -29,6 +29,7 @@ static int prepare_tls(struct worker *w, char *why, size_t size)
 {
     const struct tls_settings settings = {
         .certificates = w->setup.certificates,
+        .further = w->setup.further,
         .ciphers12 = w->setup.ciphers12,
         .ciphers13 = w->setup.ciphers13,
         .groups = w->setup.groups,

@@ -76,27 +76,36 @@ static int on_sign_exchange(struct monitor *m, struct session *s, struct envelop
     return answer_signature(m, s, e, bytes, n, why);
 }
 
+/* The key that a worker means; NULL and why: it was given none of that number. */
+static struct evp_pkey_st *tls_key_of(const struct session *s, uint32_t identity, const char **why)
+{
+    *why = "asked for a signature by a key that it was not given";
+    return identity < TLS_IDENTITIES_MAX ? s->tls_keys[identity] : NULL;
+}
+
 static int on_sign_tls13(struct monitor *m, struct session *s, struct envelope *e, const char **why)
 {
     struct sign_tls13 request;
+    struct evp_pkey_st *key;
     uint8_t bytes[1024];
 
     *why = "sent a sign_tls13 that does not decode";
-    if (decode_sign_tls13(e, &request) < 0)
+    if (decode_sign_tls13(e, &request) < 0 || (key = tls_key_of(s, request.identity, why)) == NULL)
         return -1;
-    const ssize_t n = priv_sign_tls13(s->tls_key, &request, bytes, sizeof(bytes), why);
+    const ssize_t n = priv_sign_tls13(key, &request, bytes, sizeof(bytes), why);
     return answer_signature(m, s, e, bytes, n, why);
 }
 
 static int on_sign_tls12(struct monitor *m, struct session *s, struct envelope *e, const char **why)
 {
     struct sign_tls12 request;
+    struct evp_pkey_st *key;
     uint8_t bytes[1024];
 
     *why = "sent a sign_tls12 that does not decode";
-    if (decode_sign_tls12(e, &request) < 0)
+    if (decode_sign_tls12(e, &request) < 0 || (key = tls_key_of(s, request.identity, why)) == NULL)
         return -1;
-    const ssize_t n = priv_sign_tls12(s->tls_key, &request, bytes, sizeof(bytes), why);
+    const ssize_t n = priv_sign_tls12(key, &request, bytes, sizeof(bytes), why);
     return answer_signature(m, s, e, bytes, n, why);
 }
 

@@ -184,7 +184,7 @@ static int start(struct monitor *m)
     }
     if (make_folders(m) < 0 || priv_host_keys_load(&m->keys, m->config.server_key_dir, true) < 0 ||
         ((m->config.ftps_enabled || m->config.https_enabled) &&
-         priv_tls_identity_load(&m->tls, &m->config, true) < 0) ||
+         priv_tls_identities_load(&m->tls, &m->config, true) < 0) ||
         control_open(m) < 0 || listeners_open(m) < 0)
         return -1;
     if (sandbox_monitor(&m->layers, trouble, sizeof(trouble)) < 0) {
@@ -217,19 +217,14 @@ int monitor_reload(struct monitor *m, char *why, size_t size)
     } else if (priv_host_keys_load(&m->keys, next.server_key_dir, false) < 0) {
         snprintf(why, size, "the host keys cannot be read: see the log");
     } else if ((next.ftps_enabled || next.https_enabled) &&
-               priv_tls_identity_load(&m->tls, &next, false) < 0) {
+               priv_tls_identities_load(&m->tls, &next, false) < 0) {
         snprintf(why, size, "the TLS key or certificate cannot be read: see the log");
     } else {
         const struct config old = m->config;
         m->config = next;
         next = old;
         open_log(&m->config);
-        /* Spares were set up with what was in force before. */
-        for (struct session *s = m->sessions; s != NULL; s = s->next) {
-            if (s->state == STATE_SPARE || s->state == STATE_STARTING)
-                session_end(m, s, "replaced after a reload");
-        }
-        sessions_spares(m);
+        sessions_replace_spares(m, "replaced after a reload");
         log_info("reloaded");
         r = 0;
     }
@@ -285,7 +280,7 @@ static void finish(struct monitor *m)
     store_stop(m);
     wait_for_children();
     priv_host_keys_free(&m->keys);
-    priv_tls_identity_free(&m->tls);
+    priv_tls_identities_free(&m->tls);
     tls_sessions_free(m);
     limits_free(m->limits);
     free(m->worker_uids);
@@ -330,6 +325,7 @@ void monitor_tick(struct monitor *m, int64_t now)
     store_tick(m, now);
     hashers_tick(m, now);
     listeners_tick(m, now);
+    priv_tls_watch(m, now);
     data_tick(m, now);
     sessions_tick(m, now);
     sessions_bury(m);

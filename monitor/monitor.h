@@ -10,7 +10,8 @@
  *   sign_tls.c   TLS signatures                       tls_key.c    the TLS key and certificate
  *   data.c       data connections of FTPS             host_keys.c  the SSH host keys
  *   web.c        web sessions and their tokens        tls_sessions.c  TLS sessions of HTTPS
- *   policy.c     what is enforced, printed */
+ *   policy.c     what is enforced, printed            tls_watch.c  certificates renewed by others
+ */
 #ifndef SALLYPORT_MONITOR_H
 #define SALLYPORT_MONITOR_H
 
@@ -116,17 +117,31 @@ bool key_algorithm_fits(struct slice algorithm, struct slice key);
 
 /* ---- tls_key.c, sign_tls.c ------------------------------------------------------------------ */
 
-struct tls_identity {
-    struct evp_pkey_st *key; /* owned */
-    uint8_t chain[16384];    /* certificates in DER, each an SSH string; the server's own first */
+struct tls_identities {
+    struct evp_pkey_st *keys[TLS_IDENTITIES_MAX]; /* owned; NULL behind the last */
+    uint8_t chain[16384]; /* of the first: DER, each an SSH string; the server's own first */
     size_t chain_len;
+    uint8_t further[32768]; /* such chains of the others, each an SSH string */
+    size_t further_len;
+    uint64_t stamp; /* how the files that the configuration names stood, just before */
 };
 
-/* Read key and certificate, making those that are missing where they may be made. What was held
+/* Read keys and certificates, making those that are missing where they may be made. What was held
  * before stays when that fails. Returns 0, or -1 after logging why. */
-int priv_tls_identity_load(struct tls_identity *identity, const struct config *config,
-                           bool make_missing);
-void priv_tls_identity_free(struct tls_identity *identity);
+int priv_tls_identities_load(struct tls_identities *identities, const struct config *config,
+                             bool make_missing);
+void priv_tls_identities_free(struct tls_identities *identities);
+
+/* How the files stand that the configuration names: another number when one of them changes. */
+uint64_t priv_tls_stamp(const struct config *config);
+/* Once a second: read them again when they have changed, and leave what is in force if that fails.
+ */
+void priv_tls_watch(struct monitor *m, int64_t now);
+
+struct tls_watch {
+    int64_t next_ms;
+    uint64_t seen, refused; /* stamps: of the last look; of what could not be used */
+};
 
 /* Sign a TLS handshake. signature: at least 1024 bytes. Returns its length, or -1 and why. */
 ssize_t priv_sign_tls13(struct evp_pkey_st *key, const struct sign_tls13 *request,
@@ -335,7 +350,8 @@ struct session {
     uint32_t worker_uid;           /* of the range; 0 as an ordinary user */
     struct address address, local; /* of the client, and of ours that it came to */
     char told[64];                 /* FTPS: the latter as the client is told it */
-    struct evp_pkey_st *tls_key;   /* of the certificate that its worker has; counted; or NULL */
+    /* Of the certificates that its worker has; each counted; NULL behind the last. */
+    struct evp_pkey_st *tls_keys[TLS_IDENTITIES_MAX];
     struct data_wait data;
     bool has_client, ended;
     bool counted;                  /* as one of its account's sessions */
@@ -381,6 +397,8 @@ void session_audit(struct monitor *m, const struct session *s, const char *event
                    const char *format, ...) __attribute__((format(printf, 4, 5)));
 void sessions_tick(struct monitor *m, int64_t now);
 void sessions_spares(struct monitor *m);
+/* End the spares, which were set up with what was in force before, and start others. */
+void sessions_replace_spares(struct monitor *m, const char *why);
 void sessions_child_ended(struct monitor *m, pid_t pid, int status);
 /* Free what ended, between two rounds of events. */
 void sessions_bury(struct monitor *m);
@@ -491,7 +509,8 @@ struct monitor {
     bool library_told;
     int64_t started; /* seconds since 1970 */
     struct host_keys keys;
-    struct tls_identity tls;
+    struct tls_identities tls;
+    struct tls_watch tls_watch;
     struct store_link store;
     struct hashers hashers;
     struct limits *limits;

@@ -102,10 +102,15 @@ static int set_up_sftp(struct monitor *m, struct session *s)
     return send_worker_setup(s->worker.fd, 0, &setup);
 }
 
-/* Counted: also after a reload a worker signs for the certificate that it has. */
-static struct evp_pkey_st *tls_key_of(struct monitor *m)
+/* Counted: also after a reload a worker signs for the certificates that it has. Returns 0 or -1. */
+static int take_tls_keys(struct monitor *m, struct session *s)
 {
-    return EVP_PKEY_up_ref(m->tls.key) == 1 ? m->tls.key : NULL;
+    for (size_t i = 0; i < TLS_IDENTITIES_MAX && m->tls.keys[i] != NULL; i++) {
+        if (EVP_PKEY_up_ref(m->tls.keys[i]) != 1)
+            return -1;
+        s->tls_keys[i] = m->tls.keys[i];
+    }
+    return s->tls_keys[0] != NULL ? 0 : -1;
 }
 
 static int set_up_ftps(struct monitor *m, struct session *s)
@@ -114,6 +119,7 @@ static int set_up_ftps(struct monitor *m, struct session *s)
     const struct config *c = &m->config;
     const struct ftps_setup setup = {
         .certificates = slice_of(m->tls.chain, m->tls.chain_len),
+        .further = slice_of(m->tls.further, m->tls.further_len),
         .empty_dir = slice_text(m->empty_dir),
         .uid = s->worker_uid,
         .gid = s->worker_uid,
@@ -130,8 +136,7 @@ static int set_up_ftps(struct monitor *m, struct session *s)
         .active = c->ftps_active,
     };
 
-    s->tls_key = tls_key_of(m);
-    return s->tls_key == NULL ? -1 : send_ftps_setup(s->worker.fd, 0, &setup);
+    return take_tls_keys(m, s) < 0 ? -1 : send_ftps_setup(s->worker.fd, 0, &setup);
 }
 
 static int set_up_https(struct monitor *m, struct session *s)
@@ -142,6 +147,7 @@ static int set_up_https(struct monitor *m, struct session *s)
     const size_t len = host_keys_public(&m->keys, public_keys, sizeof(public_keys));
     const struct https_setup setup = {
         .certificates = slice_of(m->tls.chain, m->tls.chain_len),
+        .further = slice_of(m->tls.further, m->tls.further_len),
         .host_keys = slice_of(public_keys, len),
         .empty_dir = slice_text(m->empty_dir),
         .uid = s->worker_uid,
@@ -163,8 +169,7 @@ static int set_up_https(struct monitor *m, struct session *s)
         .idle_seconds = c->https_idle,
     };
 
-    s->tls_key = tls_key_of(m);
-    return s->tls_key == NULL ? -1 : send_https_setup(s->worker.fd, 0, &setup);
+    return take_tls_keys(m, s) < 0 ? -1 : send_https_setup(s->worker.fd, 0, &setup);
 }
 
 static const struct {
@@ -611,6 +616,15 @@ void sessions_tick(struct monitor *m, int64_t now)
     sessions_spares(m);
 }
 
+void sessions_replace_spares(struct monitor *m, const char *why)
+{
+    for (struct session *s = m->sessions; s != NULL; s = s->next) {
+        if (s->state == STATE_SPARE || s->state == STATE_STARTING)
+            session_end(m, s, why);
+    }
+    sessions_spares(m);
+}
+
 void sessions_bury(struct monitor *m)
 {
     for (struct session **at = &m->sessions; *at != NULL;) {
@@ -623,7 +637,8 @@ void sessions_bury(struct monitor *m)
         source_close(m, &s->worker);
         source_close(m, &s->agent);
         login_clear(&s->login);
-        EVP_PKEY_free(s->tls_key);
+        for (size_t i = 0; i < TLS_IDENTITIES_MAX; i++)
+            EVP_PKEY_free(s->tls_keys[i]);
         explicit_bzero(s, sizeof(*s));
         free(s);
     }

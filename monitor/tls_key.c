@@ -2,263 +2,220 @@
  * first start (ECDSA P-256, self-signed for this machine's names), so that clients warn and then
  * work. The certificate goes to workers as DER; the key goes nowhere. A session that began with a
  * key that was replaced since keeps it until it ends. */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <openssl/rand.h>
-#include <openssl/x509v3.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/keyfile.h"
+#include "common/certificate.h"
 #include "common/log.h"
-#include "common/network.h"
 #include "common/sshwire.h"
+#include "common/tls_files.h"
 #include "monitor/monitor.h"
 
-#define KEY_FILE         "tls.key"
-#define CERTIFICATE_FILE "tls.crt"
-#define VALID_DAYS       3650 /* clients that trusted it once need not be asked again */
-#define RSA_BITS_MIN     2048
-#define NAMES_MAX        2048
-#define SECURITY_BITS    112
+_Static_assert(sizeof(((struct tls_identities *)0)->chain) == CERTIFICATE_CHAIN_MAX, "one limit");
 
 /* ------------------------------------------------------------------------- reading */
 
-static bool is_usable(const EVP_PKEY *key)
+/* The chain as worker messages have it, if it is the key's. Returns 0, or -1 and why. */
+static int put_chain(const STACK_OF(X509) * chain, EVP_PKEY *key, struct wire_out *w, char *why,
+                     size_t size)
 {
-    if (EVP_PKEY_is_a(key, "RSA"))
-        return EVP_PKEY_get_bits(key) >= RSA_BITS_MIN;
-    return EVP_PKEY_is_a(key, "EC") || EVP_PKEY_is_a(key, "ED25519");
-}
-
-/* As libssl will judge it in every worker (SSL_CTX_set_security_level(3), level 2): one that it
- * refuses there would leave a server without workers. */
-static bool is_strong(X509 *certificate)
-{
-    EVP_PKEY *key = X509_get0_pubkey(certificate);
-    int bits = 0;
-
-    if (key == NULL || EVP_PKEY_get_security_bits(key) < SECURITY_BITS)
-        return false;
-    return (X509_get_extension_flags(certificate) & EXFLAG_SS) != 0 || /* nobody relies on it */
-           (X509_get_signature_info(certificate, NULL, NULL, &bits, NULL) == 1 &&
-            bits >= SECURITY_BITS);
-}
-
-/* The chain as worker messages have it. Returns 0, or -1 and why. */
-static int read_chain(BIO *bio, const EVP_PKEY *key, struct tls_identity *identity, char *why,
-                      size_t size)
-{
-    struct wire_out w = wire_out_of(identity->chain, sizeof(identity->chain));
-    size_t count = 0;
-    X509 *certificate;
-
-    while ((certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+    for (int i = 0; i < sk_X509_num(chain); i++) {
+        X509 *certificate = sk_X509_value(chain, i);
+        const bool fits = i > 0 || X509_check_private_key(certificate, key) == 1;
+        const bool strong = certificate_is_strong(certificate);
         unsigned char *der = NULL;
         const int len = i2d_X509(certificate, &der);
-        const bool fits = count > 0 || X509_check_private_key(certificate, key) == 1;
-        const bool strong = is_strong(certificate);
         if (len > 0)
-            wire_put_string(&w, slice_of(der, (size_t)len));
+            wire_put_string(w, slice_of(der, (size_t)len));
         OPENSSL_free(der);
-        X509_free(certificate);
-        count++;
-        if (len <= 0 || !fits || !strong || w.bad) {
+        if (len <= 0 || !fits || !strong || w->bad) {
             snprintf(why, size,
                      !fits     ? "its first certificate is not of the key"
-                     : !strong ? "certificate %zu of it has a key or a signature that is too weak"
-                     : w.bad   ? "the chain is too long"
-                               : "certificate %zu of it cannot be read",
-                     count);
+                     : !strong ? "certificate %d of it has a key or a signature that is too weak"
+                     : w->bad  ? "the chain is too long"
+                               : "certificate %d of it cannot be read",
+                     i + 1);
+            ERR_clear_error();
             return -1;
         }
     }
-    ERR_clear_error();
-    identity->chain_len = w.len;
-    snprintf(why, size, "holds no certificate in PEM form");
-    return count > 0 ? 0 : -1;
-}
-
-static BIO *open_certificate(int folder, const char *file)
-{
-    const int fd = openat(folder, file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    struct stat st;
-    FILE *stream = NULL;
-
-    if (fd < 0)
-        return NULL;
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-        stream = fdopen(fd, "r");
-    else
-        errno = EINVAL;
-    if (stream == NULL) {
-        close(fd);
-        return NULL;
-    }
-    return BIO_new_fp(stream, BIO_CLOSE);
+    return 0;
 }
 
 /* ------------------------------------------------------------------------- making */
 
-static void add_name(char *names, const char *name)
-{
-    const size_t len = strlen(names);
-    uint8_t bytes[16];
-
-    if (name[0] != '\0')
-        snprintf(names + len, NAMES_MAX - len, "%s%s:%s", len > 0 ? "," : "",
-                 address_parse(name, bytes) == 0 ? "IP" : "DNS", name);
-}
-
-/* Each word of a list, but for addresses that mean all addresses. */
-static void add_names(char *names, const char *list)
-{
-    char word[256];
-
-    while (*(list += strspn(list, " ,")) != '\0') {
-        const size_t len = strcspn(list, " ,");
-        if (slice_copy(slice_of(list, len), word, sizeof(word)) == 0 &&
-            strcmp(word, "0.0.0.0") != 0 && strcmp(word, "::") != 0)
-            add_name(names, word);
-        list += len;
-    }
-}
-
-static int add_extension(X509 *certificate, int nid, const char *value)
-{
-    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
-    const int r = extension != NULL ? X509_add_ext(certificate, extension, -1) : 0;
-
-    X509_EXTENSION_free(extension);
-    return r == 1 ? 0 : -1;
-}
-
-static int fill_certificate(X509 *certificate, EVP_PKEY *key, const struct config *c)
-{
-    char names[NAMES_MAX] = "", host[256] = "";
-    uint8_t serial[16];
-    X509_NAME *subject = X509_get_subject_name(certificate);
-    BIGNUM *number = NULL;
-    int r = -1;
-
-    if (gethostname(host, sizeof(host) - 1) < 0 || RAND_bytes(serial, sizeof(serial)) != 1)
-        return -1;
-    serial[0] &= 0x7f; /* positive (RFC 5280, 4.1.2.2) */
-    add_name(names, host);
-    add_names(names, c->tls_names);
-    add_names(names, "localhost 127.0.0.1 ::1");
-    add_names(names, c->ftps_listen);
-    add_names(names, c->https_names);
-    add_names(names, c->https_listen);
-    number = BN_bin2bn(serial, sizeof(serial), NULL);
-    host[64] = '\0'; /* the most that a common name may have */
-    if (number != NULL && X509_set_version(certificate, 2) == 1 &&
-        BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate)) != NULL &&
-        X509_gmtime_adj(X509_getm_notBefore(certificate), -86400) != NULL &&
-        X509_time_adj_ex(X509_getm_notAfter(certificate), VALID_DAYS, 0, NULL) != NULL &&
-        X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (unsigned char *)host, -1, -1,
-                                   0) == 1 &&
-        X509_set_issuer_name(certificate, subject) == 1 && X509_set_pubkey(certificate, key) == 1 &&
-        add_extension(certificate, NID_subject_alt_name, names) == 0 &&
-        add_extension(certificate, NID_basic_constraints, "critical,CA:FALSE") == 0 &&
-        add_extension(certificate, NID_key_usage, "critical,digitalSignature") == 0 &&
-        add_extension(certificate, NID_ext_key_usage, "serverAuth") == 0 &&
-        X509_sign(certificate, key, EVP_PKEY_is_a(key, "ED25519") ? NULL : EVP_sha256()) > 0)
-        r = 0;
-    BN_free(number);
-    return r;
-}
-
 static int make_certificate(int folder, const struct config *c, EVP_PKEY *key,
                             char trouble[KEYFILE_TROUBLE_MAX])
 {
-    X509 *certificate = X509_new();
+    GENERAL_NAMES *names = certificate_names_own(c);
+    const struct certificate_wish wish = {.names = names, .days = CERTIFICATE_DAYS};
+    const char *why = "there is no memory";
+    X509 *certificate = names != NULL ? certificate_self_sign(key, &wish, &why) : NULL;
     BIO *bio = BIO_new(BIO_s_mem());
     int r = -1;
 
     log_info("making a self-signed TLS certificate");
-    if (certificate == NULL || bio == NULL || fill_certificate(certificate, key, c) < 0 ||
-        PEM_write_bio_X509(bio, certificate) != 1)
-        snprintf(trouble, KEYFILE_TROUBLE_MAX, "a certificate cannot be made");
+    if (certificate == NULL || bio == NULL || PEM_write_bio_X509(bio, certificate) != 1)
+        keyfile_tell(trouble, "a certificate cannot be made: %s", why);
     else
-        r = priv_keyfile_publish(folder, c->server_key_dir, CERTIFICATE_FILE, 0644, bio, false,
+        r = priv_keyfile_publish(folder, c->server_key_dir, TLS_CERTIFICATE_FILE, 0644, bio, false,
                                  trouble);
     X509_free(certificate);
     BIO_free(bio);
+    GENERAL_NAMES_free(names);
     return r;
 }
 
-/* The key, made if it is missing and may be. */
-static EVP_PKEY *load_key(int folder, const struct config *c, bool make_missing,
-                          char trouble[KEYFILE_TROUBLE_MAX])
+static int tell_unusable(char trouble[KEYFILE_TROUBLE_MAX])
 {
-    const bool own = c->tls_key[0] == '\0';
-    EVP_PKEY *key = priv_keyfile_read(folder, own ? c->server_key_dir : "",
-                                      own ? KEY_FILE : c->tls_key, trouble);
+    return keyfile_tell(trouble, "its key is neither RSA of %d bits or more, EC nor Ed25519",
+                        CERTIFICATE_RSA_BITS_MIN);
+}
 
-    if (key != NULL || errno != ENOENT || !own || !make_missing)
-        return key;
+static EVP_PKEY *make_key(int folder, const struct config *c, char trouble[KEYFILE_TROUBLE_MAX])
+{
+    EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+
     log_info("making the TLS key");
-    key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
     if (key == NULL) {
-        snprintf(trouble, KEYFILE_TROUBLE_MAX, "a TLS key cannot be made");
-    } else if (priv_keyfile_write(folder, c->server_key_dir, KEY_FILE, key, false, trouble) < 0) {
+        keyfile_tell(trouble, "a TLS key cannot be made");
+    } else if (priv_keyfile_write(folder, c->server_key_dir, TLS_KEY_FILE, key, false, trouble) <
+               0) {
         EVP_PKEY_free(key);
         key = NULL;
     }
     return key;
 }
 
-int priv_tls_identity_load(struct tls_identity *identity, const struct config *c, bool make_missing)
+/* Make what the first start finds missing of the files that are ours: a certificate, and before it
+ * the key. Returns 0, also if nothing was, or -1 and why. */
+static int make_own(int folder, const struct config *c, char trouble[KEYFILE_TROUBLE_MAX])
 {
-    const bool own = c->tls_certificate[0] == '\0';
-    const char *file = own ? CERTIFICATE_FILE : c->tls_certificate;
-    char trouble[KEYFILE_TROUBLE_MAX] = "", why[256];
-    struct tls_identity fresh = {0};
-    BIO *bio = NULL;
+    const char *dir = c->server_key_dir;
+    STACK_OF(X509) *chain = NULL;
+    EVP_PKEY *key = NULL;
     int r = -1;
-    const int folder = priv_keyfile_folder(c->server_key_dir, trouble);
 
-    if (folder < 0 || (fresh.key = load_key(folder, c, make_missing, trouble)) == NULL)
-        goto out;
-    if ((bio = open_certificate(folder, file)) == NULL && errno == ENOENT && own && make_missing &&
-        make_certificate(folder, c, fresh.key, trouble) == 0)
-        bio = open_certificate(folder, file);
-    if (bio == NULL) {
-        if (trouble[0] == '\0')
-            snprintf(trouble, sizeof(trouble), "%s%s%s: %s", own ? c->server_key_dir : "",
-                     own ? "/" : "", file, strerror(errno));
+    if (c->tls_certificate[0] == '\0' &&
+        ((chain = priv_tls_chain_read(folder, dir, TLS_CERTIFICATE_FILE, trouble)) != NULL ||
+         errno != ENOENT)) {
+        r = chain != NULL ? 0 : -1;
         goto out;
     }
-    if (!is_usable(fresh.key)) {
-        snprintf(trouble, sizeof(trouble),
-                 "its key is neither RSA of %d bits or more, EC nor Ed25519", RSA_BITS_MIN);
-    } else if (read_chain(bio, fresh.key, &fresh, why, sizeof(why)) < 0) {
-        snprintf(trouble, sizeof(trouble), "%s%s%s: %s", own ? c->server_key_dir : "",
-                 own ? "/" : "", file, why);
-    } else {
-        r = 0;
-    }
+    key = c->tls_key[0] != '\0' ? priv_keyfile_read(folder, "", c->tls_key, trouble)
+                                : priv_keyfile_read(folder, dir, TLS_KEY_FILE, trouble);
+    if (key == NULL && errno == ENOENT && c->tls_key[0] == '\0')
+        key = make_key(folder, c, trouble);
+    if (key != NULL && c->tls_certificate[0] == '\0')
+        r = certificate_key_usable(key) ? make_certificate(folder, c, key, trouble)
+                                        : tell_unusable(trouble);
+    else
+        r = key != NULL ? 0 : -1;
 out:
-    BIO_free(bio);
+    EVP_PKEY_free(key);
+    sk_X509_pop_free(chain, X509_free);
+    return r;
+}
+
+/* ------------------------------------------------------------------------- loading */
+
+/* A pair of files; key "": the own one of the certificate. Its chain goes to w. Returns the key, or
+ * NULL and why. */
+static EVP_PKEY *load_pair(int folder, const char *dir, const char *file, const char *key_file,
+                           struct wire_out *w, char trouble[KEYFILE_TROUBLE_MAX])
+{
+    const bool own = file[0] != '/';
+    STACK_OF(X509) *chain = priv_tls_chain_read(folder, dir, file, trouble);
+    EVP_PKEY *key = NULL;
+    char why[256];
+    bool good = false;
+
+    if (chain == NULL)
+        return NULL;
+    key = key_file[0] != '\0' ? priv_keyfile_read(folder, "", key_file, trouble)
+                              : priv_tls_key_find(folder, dir, sk_X509_value(chain, 0), trouble);
+    if (key == NULL)
+        goto out;
+    if (!certificate_key_usable(key))
+        tell_unusable(trouble);
+    else if (put_chain(chain, key, w, why, sizeof(why)) < 0)
+        keyfile_tell(trouble, "%s%s%s: %s", own ? dir : "", own ? "/" : "", file, why);
+    else
+        good = true;
+out:
+    if (!good) {
+        EVP_PKEY_free(key);
+        key = NULL;
+    }
+    sk_X509_pop_free(chain, X509_free);
+    return key;
+}
+
+/* The certificates for other names. Returns 0, or -1 and why. */
+static int load_further(int folder, const struct config *c, struct tls_identities *fresh,
+                        char trouble[KEYFILE_TROUBLE_MAX])
+{
+    struct wire_out all = wire_out_of(fresh->further, sizeof(fresh->further));
+    struct tls_paths paths;
+    uint8_t bytes[CERTIFICATE_CHAIN_MAX];
+    const char *list = c->tls_further;
+
+    for (size_t i = 1; tls_paths_next(&list, &paths); i++) {
+        struct wire_out w = wire_out_of(bytes, sizeof(bytes));
+        if (i == TLS_IDENTITIES_MAX)
+            return keyfile_tell(trouble, "tls.further names more than %d certificates",
+                                TLS_IDENTITIES_MAX - 1);
+        fresh->keys[i] = load_pair(folder, "", paths.certificate, paths.key, &w, trouble);
+        if (fresh->keys[i] == NULL)
+            return -1;
+        wire_put_string(&all, slice_of(bytes, w.len));
+        if (all.bad)
+            return keyfile_tell(trouble, "the chains of tls.further are too long together");
+    }
+    fresh->further_len = all.len;
+    return 0;
+}
+
+/* What the configuration names. Returns 0, or -1 and why. */
+static int load(int folder, const struct config *c, struct tls_identities *fresh,
+                char trouble[KEYFILE_TROUBLE_MAX])
+{
+    const char *file = c->tls_certificate[0] == '\0' ? TLS_CERTIFICATE_FILE : c->tls_certificate;
+    struct wire_out w = wire_out_of(fresh->chain, sizeof(fresh->chain));
+
+    fresh->keys[0] = load_pair(folder, c->server_key_dir, file, c->tls_key, &w, trouble);
+    fresh->chain_len = w.len;
+    return fresh->keys[0] == NULL ? -1 : load_further(folder, c, fresh, trouble);
+}
+
+int priv_tls_identities_load(struct tls_identities *identities, const struct config *c,
+                             bool make_missing)
+{
+    char trouble[KEYFILE_TROUBLE_MAX] = "";
+    struct tls_identities fresh = {.stamp = priv_tls_stamp(c)};
+    const int folder = priv_keyfile_folder(c->server_key_dir, trouble);
+    int r = -1;
+
+    if (folder >= 0 && (!make_missing || make_own(folder, c, trouble) == 0))
+        r = load(folder, c, &fresh, trouble);
     if (folder >= 0)
         close(folder);
     if (r < 0) {
         log_error("TLS certificate: %s", trouble);
-        EVP_PKEY_free(fresh.key);
+        priv_tls_identities_free(&fresh);
         return -1;
     }
-    EVP_PKEY_free(identity->key);
-    *identity = fresh;
+    priv_tls_identities_free(identities);
+    *identities = fresh;
     return 0;
 }
 
-void priv_tls_identity_free(struct tls_identity *identity)
+void priv_tls_identities_free(struct tls_identities *identities)
 {
-    EVP_PKEY_free(identity->key);
-    explicit_bzero(identity, sizeof(*identity));
+    for (size_t i = 0; i < TLS_IDENTITIES_MAX; i++)
+        EVP_PKEY_free(identities->keys[i]);
+    explicit_bzero(identities, sizeof(*identities));
 }

@@ -1,19 +1,23 @@
 /* `sallyport check`: looks at everything that a server needs to start and its accounts to log in,
  * and says of each whether it is well. Changes nothing. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/audit_chain.h"
 #include "common/hostkey.h"
 #include "common/sshkey.h"
-#include "monitor/command/command.h"
+#include "monitor/command/cert.h"
 
+#define SOON_DAYS    30 /* a certificate is to be renewed */
+#define DAY_SECONDS  86400
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 enum mark { OK, WARN, FAIL };
@@ -106,6 +110,46 @@ static void check_host_keys(struct checking *k)
             say(k, FAIL, what, "%s", trouble);
         }
     }
+}
+
+/* One TLS certificate: can it be read, and for how long is it valid? */
+static void check_certificate(struct checking *k, int folder, const char *file)
+{
+    char trouble[KEYFILE_TROUBLE_MAX], subject[CERT_SUBJECT_MAX];
+    STACK_OF(X509) *chain = priv_tls_chain_read(folder, k->c->config.server_key_dir, file, trouble);
+
+    if (chain == NULL && errno == ENOENT && file[0] != '/') {
+        say(k, WARN, "certificate", "there is none: it is made at the first start");
+    } else if (chain == NULL) {
+        say(k, FAIL, "certificate", "%s", trouble);
+    } else {
+        X509 *own = sk_X509_value(chain, 0);
+        const int64_t left = cert_seconds(X509_get0_notAfter(own)) - (int64_t)time(NULL);
+        say(k,
+            left < 0                         ? FAIL
+            : left < SOON_DAYS * DAY_SECONDS ? WARN
+                                             : OK,
+            "certificate", left < 0 ? "%s has expired" : "%s is valid for %" PRId64 " days",
+            cert_subject(X509_get_subject_name(own), subject), left / DAY_SECONDS);
+    }
+    sk_X509_pop_free(chain, X509_free);
+}
+
+static void check_certificates(struct checking *k)
+{
+    const struct config *config = &k->c->config;
+    const char *file = config->tls_certificate, *list = config->tls_further;
+    const int folder = open(config->server_key_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct tls_paths paths;
+
+    if (folder < 0)
+        return; /* told by check_private */
+    if (config->ftps_enabled || config->https_enabled) {
+        check_certificate(k, folder, file[0] != '\0' ? file : TLS_CERTIFICATE_FILE);
+        while (tls_paths_next(&list, &paths))
+            check_certificate(k, folder, paths.certificate);
+    }
+    close(folder);
 }
 
 /* ---- ids ---------------------------------------------------------------------------------- */
@@ -270,8 +314,10 @@ static void check_all(struct checking *k)
     say(k, OK, "configuration", "%s", c->config_path);
     check_programs(k);
     check_ids(k);
-    if (check_private(k, "key folder", c->config.server_key_dir, geteuid()))
+    if (check_private(k, "key folder", c->config.server_key_dir, geteuid())) {
         check_host_keys(k);
+        check_certificates(k);
+    }
     const bool state = check_private(k, "state folder", c->config.server_state_dir,
                                      root ? c->config.server_store_id : geteuid());
     const int server = link_server(c);

@@ -28,7 +28,14 @@ enum option {
     OPTION_COUNT,
 };
 
-enum completion { COMPLETE_WORD, COMPLETE_FOLDER, COMPLETE_RIGHT, COMPLETE_HOSTKEY };
+enum completion {
+    COMPLETE_WORD,
+    COMPLETE_FOLDER,
+    COMPLETE_FILE,
+    COMPLETE_RIGHT,
+    COMPLETE_HOSTKEY,
+    COMPLETE_KEY,
+};
 enum need { NEEDS_NOTHING, NEEDS_CONFIG, NEEDS_STORE, NEEDS_SERVER };
 
 struct option_info {
@@ -150,6 +157,19 @@ int option_size(const struct context *c, enum option option, uint64_t *size);
 /* never: may "never" stand for 0? */
 int option_time(const struct context *c, enum option option, bool never, int64_t *seconds);
 
+/* ---- text.c: files that operators give ------------------------------------------------------ */
+
+/* A text that may turn out to be secret: wiped when it is freed. */
+struct text {
+    uint8_t *bytes;
+    size_t len, size;
+};
+
+/* Read a file by its name below folder ("-": standard input). folder_hint: what else to tell where
+ * it is a folder, or "". Returns 0, or -1 after telling why. */
+int text_read(int folder, const char *name, const char *folder_hint, struct text *t);
+void text_free(struct text *t);
+
 /* ---- password.c ---------------------------------------------------------------------------- */
 
 /* From stdin, one line; or asked for twice at the terminal. Returns 0, or -1 after telling why. */
@@ -174,6 +194,11 @@ enum home_state home_make(const char *home, uint32_t uid, uint32_t gid);
  * after telling why. */
 int account_find(struct context *c, const char *name, struct account *account);
 json_t *account_json(const struct account *account);
+
+/* ---- cert.c -------------------------------------------------------------------------------- */
+
+/* What --key may be, by its place in the list; NULL behind the last. */
+const char *cert_key_name(size_t place);
 
 /* ---- check.c, audit.c, manual.c ------------------------------------------------------------ */
 

@@ -49,6 +49,15 @@ static void print_values(enum completion completion)
     case COMPLETE_FOLDER:
         fputs("-d", stdout);
         break;
+    case COMPLETE_FILE:
+        fputs("-f", stdout);
+        break;
+    case COMPLETE_KEY:
+        fputs("-W \"", stdout);
+        for (size_t i = 0; cert_key_name(i) != NULL; i++)
+            printf("%s%s", i > 0 ? " " : "", cert_key_name(i));
+        fputs("\"", stdout);
+        break;
     case COMPLETE_RIGHT:
         fputs("-W \"all none", stdout);
         for (int bit = 0; bit < RIGHT_COUNT; bit++)

@@ -12,80 +12,8 @@
 #include "common/sshkey.h"
 #include "monitor/command/command.h"
 
-#define FILE_MOST    (16u << 20) /* bytes of a file of keys: some 30,000 keys */
+#define FOLDER_HINT  ": --folder takes every NAME.pub in it"
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-/* ---- files -------------------------------------------------------------------------------- */
-
-/* A text that may turn out to be secret: wiped when it is freed. */
-struct text {
-    uint8_t *bytes;
-    size_t len, size;
-};
-
-static void text_free(struct text *t)
-{
-    if (t->bytes != NULL)
-        explicit_bzero(t->bytes, t->size);
-    free(t->bytes);
-    *t = (struct text){0};
-}
-
-/* Room for more; the old bytes are wiped, which realloc would not do. */
-static int text_grow(struct text *t)
-{
-    const size_t size = t->size == 0 ? 65536 : t->size * 2;
-    uint8_t *bytes = size > FILE_MOST ? NULL : malloc(size);
-
-    if (bytes == NULL) {
-        errno = size > FILE_MOST ? EFBIG : ENOMEM;
-        return -1;
-    }
-    if (t->len > 0)
-        memcpy(bytes, t->bytes, t->len);
-    const size_t len = t->len;
-    text_free(t);
-    *t = (struct text){.bytes = bytes, .len = len, .size = size};
-    return 0;
-}
-
-/* All of a descriptor. Returns 0, or -1 with errno. */
-static int read_all(int fd, struct text *t)
-{
-    ssize_t n;
-
-    do {
-        if (t->len == t->size && text_grow(t) < 0)
-            return -1;
-        n = read(fd, t->bytes + t->len, t->size - t->len);
-        if (n < 0 && errno != EINTR)
-            return -1;
-        t->len += n > 0 ? (size_t)n : 0;
-    } while (n != 0);
-    return 0;
-}
-
-/* A file by its name ("-": standard input). Returns 0, or -1 after telling why. */
-static int read_file(int folder, const char *name, struct text *t)
-{
-    struct stat st;
-    const bool input = strcmp(name, "-") == 0;
-    const int fd =
-        input ? STDIN_FILENO : openat(folder, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    int r = -1;
-
-    if (fd >= 0 && !input && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
-        tell("%s is a folder: --folder takes every NAME.pub in it", name);
-    else if (fd < 0 || read_all(fd, t) < 0)
-        tell("%s: %s", name, strerror(errno));
-    else
-        r = 0;
-    if (fd >= 0 && !input)
-        close(fd);
-    if (r < 0)
-        text_free(t);
-    return r;
-}
 
 /* ---- add ---------------------------------------------------------------------------------- */
 
@@ -203,7 +131,7 @@ static int add_named_file(struct adding *a, int folder, const char *file)
             report(a, name, file, &nothing, "no such account", NULL);
         return found;
     }
-    if (read_file(folder, file, &text) < 0)
+    if (text_read(folder, file, FOLDER_HINT, &text) < 0)
         a->refused = true;
     else
         r = add_text(a, name, file, slice_of(text.bytes, text.len));
@@ -250,7 +178,7 @@ static int add_folder(struct adding *a, const char *path)
 static int add_file(struct adding *a, const char *account, const char *file)
 {
     struct text text = {0};
-    int r = read_file(AT_FDCWD, file, &text);
+    int r = text_read(AT_FDCWD, file, FOLDER_HINT, &text);
 
     if (r == 0)
         r = add_text(a, account, strcmp(file, "-") == 0 ? "standard input" : file,

@@ -4,9 +4,15 @@
     middle = root.authority("Middle")
     leaf = middle.certificate("server", names="DNS:localhost,IP:127.0.0.1")
 
-Each has `key` and `crt`, paths of PEM files.
+Each has `key` and `crt`, paths of PEM files. What an authority makes of a request (a text) has a `crt` alone:
+
+    answer = middle.answer(request, "server")
 """
 import subprocess
+from datetime import datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 
 from server import Trouble
 
@@ -49,6 +55,35 @@ class Authority(Certificate):
         made = Certificate(self.place, name, key)
         sign(made, ["-CA", self.crt, "-CAkey", self.key, "-CAcreateserial"], LEAF.format(names=names), days, digest)
         return made
+
+    def answer(self, request, name, extensions=None, days=90, digest="sha256"):
+        made = Answer(self.place, name, request)
+        sign(made, ["-CA", self.crt, "-CAkey", self.key, "-CAcreateserial"],
+             LEAF.format(names="DNS:localhost,IP:127.0.0.1") if extensions is None else extensions, days, digest)
+        return made
+
+    def answer_between(self, request, name, first, last):
+        """Valid from the first to the last of these days from today."""
+        made = Answer(self.place, name, request)
+        asked = x509.load_pem_x509_csr(request.encode())
+        mine = x509.load_pem_x509_certificate(self.crt.read_bytes())
+        key = serialization.load_pem_private_key(self.key.read_bytes(), None)
+        now = datetime.utcnow()
+        builder = x509.CertificateBuilder(mine.subject, asked.subject, asked.public_key(), x509.random_serial_number())
+        builder = builder.not_valid_before(now + timedelta(days=first)).not_valid_after(now + timedelta(days=last))
+        for extension in asked.extensions:
+            builder = builder.add_extension(extension.value, extension.critical)
+        made.crt.write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+        return made
+
+
+class Answer:
+    """What somebody signed of a key that is elsewhere."""
+
+    def __init__(self, place, name, request):
+        self.place, self.name = place, name
+        self.crt, self.csr = place / f"{name}.crt", place / f"{name}.csr"
+        self.csr.write_text(request)
 
 
 def sign(made, by, extensions, days, digest):

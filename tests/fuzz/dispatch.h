@@ -58,6 +58,7 @@ void model_say(struct monitor *m, struct child *c, enum message_type type, const
 /* What an FTPS session asked for and was told. */
 struct ftps_shown {
     enum message_type signing; /* the last request for a signature */
+    uint32_t identity;         /* ... by the key of which certificate */
     uint32_t scheme, signed_before_login;
     uint8_t tbs[256];        /* what is to be signed for it */
     size_t tbs_len;          /* 0: nothing that may be signed */

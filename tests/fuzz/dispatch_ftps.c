@@ -12,6 +12,7 @@
 #define KEYS 2
 
 static EVP_PKEY *tls_keys[KEYS]; /* before and after a reload, by turns */
+static EVP_PKEY *further_key;    /* of the second identity, always */
 static int key_now;
 static int clients; /* listens for active data connections, at every address of this machine */
 static uint16_t clients_port;
@@ -23,6 +24,7 @@ void ftps_prepare(void)
 
     for (int i = 0; i < KEYS; i++)
         must((tls_keys[i] = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256")) != NULL);
+    must((further_key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256")) != NULL);
     clients = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     must(clients >= 0 && bind(clients, (struct sockaddr *)&at, len) == 0 &&
          listen(clients, 64) == 0 && getsockname(clients, (struct sockaddr *)&at, &len) == 0);
@@ -45,7 +47,8 @@ struct address model_local(void)
 void model_reload(struct monitor *m)
 {
     key_now = (key_now + 1) % KEYS;
-    m->tls.key = tls_keys[key_now];
+    m->tls.keys[0] = tls_keys[key_now];
+    m->tls.keys[1] = further_key;
     m->tls.chain[0] = (uint8_t)(key_now + 1);
     m->tls.chain_len = 1;
 }
@@ -66,6 +69,7 @@ static void wants_tls13(struct ftps_shown *f, const struct sign_tls13 *ask)
     static const char context[] = "TLS 1.3, server CertificateVerify";
 
     f->signing = MSG_sign_tls13;
+    f->identity = ask->identity;
     f->scheme = ask->scheme;
     f->tbs_len = 0;
     if (ask->hash.len != 32 && ask->hash.len != 48)
@@ -82,6 +86,7 @@ static void wants_tls12(struct ftps_shown *f, const struct sign_tls12 *ask)
     const struct slice p = ask->params;
 
     f->signing = MSG_sign_tls12;
+    f->identity = ask->identity;
     f->scheme = ask->scheme;
     f->tbs_len = 0;
     if (ask->client_random.len != 32 || ask->server_random.len != 32 || p.len < 5 ||
@@ -118,8 +123,12 @@ void ftps_acts(struct monitor *m, struct child *c, uint8_t act, struct slice byt
     static const uint32_t schemes[] = {0x0403, 0x0503, 0x0603, 0x0401, 0x0804, 0x0807};
     const uint8_t first = bytes.len > 0 ? bytes.data[0] : 0;
     const size_t bent = bytes.len > 1 ? bytes.data[1] % 4 : 0; /* 0: as it should be */
+    /* One of its two, one that it was not given, one that nobody has. */
+    static const uint32_t identities[] = {0, 1, 2, TLS_IDENTITIES_MAX};
+    const uint32_t identity = identities[bytes.len > 2 ? bytes.data[2] % 4 : 0];
     uint8_t hash[48] = {first}, params[4 + 66] = {3, 0, bent == 1 ? 24 : 23, 65, 4};
     const struct sign_tls13 tls13 = {
+        .identity = identity,
         .scheme = schemes[first % 6],
         .hash = slice_of(hash, bent == 0   ? 32
                                : bent == 1 ? 48
@@ -127,6 +136,7 @@ void ftps_acts(struct monitor *m, struct child *c, uint8_t act, struct slice byt
                                            : 33),
     };
     const struct sign_tls12 tls12 = {
+        .identity = identity,
         .scheme = schemes[first % 6],
         .client_random = slice_of(hash, bent == 2 ? 31 : 32),
         .server_random = slice_of(hash, 32),
@@ -167,11 +177,12 @@ static void told_signature(struct ftps_shown *f, const struct session *s, const 
     const char *digest = digest_of(f->scheme);
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     struct signature answer;
+    EVP_PKEY *key = f->identity == 0 && f->key > 0 ? tls_keys[f->key - 1] : further_key;
 
     must(decode_signature(e, &answer) == 0 && f->tbs_len > 0 && digest != NULL && f->key > 0);
+    must(f->identity < 2);                                       /* the others are nobody's */
     must(s->account[0] != '\0' || f->signed_before_login++ < 2); /* one of each kind */
-    must(ctx != NULL &&
-         EVP_DigestVerifyInit_ex(ctx, NULL, digest, NULL, NULL, tls_keys[f->key - 1], NULL) == 1 &&
+    must(ctx != NULL && EVP_DigestVerifyInit_ex(ctx, NULL, digest, NULL, NULL, key, NULL) == 1 &&
          EVP_DigestVerify(ctx, answer.bytes.data, answer.bytes.len, f->tbs, f->tbs_len) == 1);
     EVP_MD_CTX_free(ctx);
     f->tbs_len = 0; /* once */
@@ -260,7 +271,7 @@ void ftps_told(struct ftps_shown *f, const struct session *s, struct envelope *e
 void ftps_check(const struct ftps_shown *f, const struct session *s, bool opened)
 {
     must(s->kind == WORKER_FTPS || s->data.port == NULL);
-    must(s->kind != WORKER_SFTP || s->tls_key == NULL);
+    must(s->kind != WORKER_SFTP || s->tls_keys[0] == NULL);
     must(s->data.port == NULL || (opened && !s->ended && f->port != 0));
     must(s->exchange.session_id_len == 0 || s->kind == WORKER_SFTP);
 }

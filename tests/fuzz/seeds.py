@@ -367,6 +367,9 @@ def dispatch():
     for scheme in range(1, 6):
         yield f"ftps-signs-13-scheme-{scheme}", login + ftps(14, bytes([scheme]))
         yield f"ftps-signs-12-scheme-{scheme}", login + ftps(16, bytes([scheme]))
+    for identity in range(1, 4):
+        yield f"ftps-signs-13-identity-{identity}", login + ftps(14, bytes([0, 0, identity]))
+        yield f"ftps-signs-12-identity-{identity}", login + ftps(16, bytes([0, 0, identity]))
     yield "ftps-signs-twice", step(2, 2) + ftps(14) + ftps(14)
     yield "ftps-before-login", step(2, 2) + passive
     yield "ftps-of-sftp", exchange + step(1, 14) + step(1, 18)

@@ -154,6 +154,10 @@ static void make_sign_tls13(struct hostile *h, struct actor *a, const char *vari
         m.scheme = 0x0807;
     if (is(variant, "no-scheme"))
         m.scheme = ECDSA_SHA256 | 1u << 16;
+    if (is(variant, "identity")) /* it was given one */
+        m.identity = 1;
+    if (is(variant, "identity-far"))
+        m.identity = UINT32_MAX;
     s->answers = true;
     encode(s, &m);
 }
@@ -190,6 +194,10 @@ static void make_sign_tls12(struct hostile *h, struct actor *a, const char *vari
         m.scheme = 0x0401;
     if (is(variant, "sha1"))
         m.scheme = 0x0203;
+    if (is(variant, "identity"))
+        m.identity = 1;
+    if (is(variant, "identity-far"))
+        m.identity = TLS_IDENTITIES_MAX;
     s->answers = true;
     encode(s, &m);
 }
@@ -546,9 +554,11 @@ static const struct {
     {MSG_worker_ready, make_worker_ready, ""},
     {MSG_sign_exchange, make_sign_exchange,
      "other-key other-server other-session disagree weak junk trailing"},
-    {MSG_sign_tls13, make_sign_tls13, "sha384 nothing short long sha1 pkcs1 pss ed25519 no-scheme"},
+    {MSG_sign_tls13, make_sign_tls13,
+     "sha384 nothing short long sha1 pkcs1 pss ed25519 no-scheme identity identity-far"},
     {MSG_sign_tls12, make_sign_tls12,
-     "p384 explicit group point client-random server-random trailing cut nothing dhe pkcs1 sha1"},
+     "p384 explicit group point client-random server-random trailing cut nothing dhe pkcs1 sha1 "
+     "identity identity-far"},
     {MSG_data_passive, make_data_passive, ""},
     {MSG_data_active, make_data_active, "nobody service nothing too-large"},
     {MSG_auth_query, make_auth_query, "unknown nobody algorithm"},
