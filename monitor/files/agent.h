@@ -34,7 +34,8 @@ struct made {
 };
 
 struct agent {
-    uint32_t flags; /* ACCOUNT_DURABLE, ACCOUNT_ATOMIC, ACCOUNT_TRASH */
+    uint32_t flags;          /* ACCOUNT_DURABLE, ACCOUNT_ATOMIC, ACCOUNT_TRASH */
+    mode_t umask, umask_now; /* as configured; of this process: a folder set leaves the group's */
     struct view view;
     int descriptors; /* /proc/self/fd where chmod needs it, else -1 */
     struct handles handles;

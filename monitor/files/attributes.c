@@ -173,12 +173,15 @@ static int change_mode(const struct agent *a, int fd, mode_t mode)
 }
 
 /* Mode and times. The mode's bits above 0777 are never set; a folder keeps those that it has. */
-static int change_rest(const struct agent *a, int fd, const struct change *c, const struct stat *st)
+static int change_rest(const struct agent *a, const struct view_folder *folder, int fd,
+                       const struct change *c, const struct stat *st)
 {
-    const mode_t kept = S_ISDIR(st->st_mode) ? st->st_mode & 07000 : 0;
+    const bool is_folder = S_ISDIR(st->st_mode);
+    const mode_t kept = is_folder ? st->st_mode & 07000 : 0;
     struct timespec times[2] = {c->times[0], c->times[1]};
 
-    if ((c->valid & ATTR_MODE) != 0 && change_mode(a, fd, (c->mode & 0777) | kept) < 0)
+    if ((c->valid & ATTR_MODE) != 0 &&
+        change_mode(a, fd, folder_mode(folder, c->mode, is_folder) | kept) < 0)
         return errno;
     if ((c->valid & (ATTR_ATIME | ATTR_MTIME)) == 0)
         return 0;
@@ -224,7 +227,7 @@ int on_setattr(struct request *r)
     if (error == 0 && (c.valid & ATTR_SIZE) != 0)
         error = change_size(r, &c, &st);
     if (error == 0)
-        error = change_rest(r->agent, fd, &c, &st);
+        error = change_rest(r->agent, r->place.folder, fd, &c, &st);
     close(fd);
     return error;
 }
@@ -246,7 +249,7 @@ int on_hsetattr(struct request *r)
         error = request_fail(r, EBADF, "the file is not open for writing");
     if (error == 0 && (c.valid & ATTR_SIZE) != 0 && ftruncate(h->fd, (off_t)c.size) < 0)
         error = errno;
-    return error != 0 ? error : change_rest(r->agent, h->fd, &c, &st);
+    return error != 0 ? error : change_rest(r->agent, h->folder, h->fd, &c, &st);
 }
 
 int on_space(struct request *r)
