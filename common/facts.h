@@ -57,6 +57,14 @@ enum open_flag {
     OPEN_EXCLUSIVE = 1u << 5,
 };
 
+/* ATTRIBUTE_FIELDS: access */
+enum access_bit {
+    ACCESS_EXECUTE = 1u << 0, /* of a folder: pass through */
+    ACCESS_WRITE = 1u << 1,
+    ACCESS_READ = 1u << 2,
+    ACCESS_FIXED = 1u << 3, /* a folder of the view itself: neither renamed nor removed */
+};
+
 /* struct file_close.whole */
 enum close_end {
     CLOSE_BROKEN = 0,  /* it broke off: an upload in parts is kept, to be gone on with */

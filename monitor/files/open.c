@@ -219,6 +219,7 @@ int on_open(struct request *r)
         made_add(&a->made, &st);
     opened.handle = h->id;
     ATTRIBUTES_SET(&opened, &st);
+    ATTRIBUTES_MAY(&opened, a, h->folder, &st, false);
     return request_answer(r, MSG_file_opened, &opened, h->fd);
 }
 

@@ -34,11 +34,6 @@
 #define REMOVE     (LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR)
 #define MAKE       (LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SYM)
 
-struct groups {
-    uint32_t gids[VIEW_FOLDERS_MAX];
-    size_t count;
-};
-
 /* What the kernel lets through below a folder. Never: execute, devices, fifos, sockets. Finer
  * differences (a new file or one that exists) are the agent's own. */
 static const struct {
@@ -243,7 +238,6 @@ static int open_descriptors(struct agent *a)
 int agent_start(struct agent *a)
 {
     char trouble[TROUBLE_SIZE] = "", missing[MISSING_SIZE] = "";
-    struct groups groups = {0};
     struct agent_ready ready = {0};
     struct agent_setup setup;
     int r = -1;
@@ -256,10 +250,12 @@ int agent_start(struct agent *a)
     log_open("sallyport-files", LOG_TO_STDERR,
              setup.log_level <= LOG_LEVEL_DEBUG ? setup.log_level : LOG_LEVEL_INFO);
     a->flags = setup.flags;
+    a->uid = geteuid() == 0 ? setup.uid : geteuid();
+    a->gid = geteuid() == 0 ? setup.gid : getegid();
     a->umask = a->umask_now = setup.umask & 0777;
     umask(a->umask);
-    take_groups(&groups, setup.folders);
-    const struct sandbox_groups shared = {.gids = groups.gids, .count = groups.count};
+    take_groups(&a->groups, setup.folders);
+    const struct sandbox_groups shared = {.gids = a->groups.gids, .count = a->groups.count};
     if (reports_open(&a->reports, FD_REPORTS) < 0 || open_descriptors(a) < 0 ||
         take_links(&a->request) < 0)
         snprintf(trouble, sizeof(trouble), "links: %s", strerror(errno));

@@ -12,7 +12,7 @@ import pytest
 import clients
 import ftps_clients
 from https_clients import Web
-from server import IS_ROOT, Trouble
+from server import IS_ROOT, Trouble, wait_for
 from test_tus import append, create
 
 
@@ -118,6 +118,7 @@ def test_taken_away(team, place):
     team.command("folder", "add", "short", path)
     for verb in ("revoke", "remove"):
         team.command("folder", "grant", "short", "carl", "+list,+write")
+        wait_for("the end of the sessions before", lambda: "carl" not in [s["account"] for s in team.sessions()])
         with clients.Paramiko(team, place, "carl").session() as sftp:
             sftp.open(f"/short/{verb}", "wb").close()
             told = team.json("folder", verb, "short", *(["carl"] if verb == "revoke" else []))
@@ -148,6 +149,11 @@ def test_the_same_view_over_all(team, three):
     assert sftp.listdir() == ["manual"] and stat.S_ISDIR(sftp.stat("/docs").st_mode)
     ftp.cwd("/docs")
     assert ftp.pwd() == "/docs" and ftp.nlst() == ["manual"] and "modify" in ftp.voidcmd("MLST manual")
+    facts = dict(ftp.mlsd("/"))
+    assert facts["docs"]["perm"] == "el" and facts["team"]["perm"] == "cmpel", "of each folder; none is removed or renamed"
+    assert dict(ftp.mlsd("/docs"))["manual"]["perm"] == "r" and "perm=r;" in ftp.voidcmd("MLST /docs/manual")
+    assert web.list("/docs").json["rights"] == ["list", "read"] and len(web.list("/team").json["rights"]) == 7
+    assert "Upload" in web.get("/plain/team").body.decode() and "type=\"file\"" not in web.get("/plain/docs").body.decode()
     ftp.cwd("..")
     assert ftp.pwd() == "/" and ftp.voidcmd("AVBL /team")[:3] == "213"
     assert web.read("/docs/manual").body == b"how to"
