@@ -38,7 +38,8 @@ struct session {
     struct envelope answer; /* to it */
     char text[256];         /* its sentence, if it was refused */
     uint32_t layers;        /* as the agent told them */
-    char trouble[256];
+    char trouble[256], missing[1001];
+    uint32_t extra_gid; /* of the second folder: its group */
     bool silent_store; /* acknowledge nothing */
     bool beside;       /* its folders are another's */
     uint64_t acknowledged;
