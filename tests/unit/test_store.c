@@ -462,10 +462,9 @@ static const char *folders_of(struct process *p, const char *name)
     assert_true(find_account(p, name, slice_of(NULL, 0), &a));
     text[0] = '\0';
     while (unnest_folder(&a.folders, &f) == 1)
-        at +=
-            (size_t)snprintf(text + at, sizeof(text) - at, "%.*s %.*s %u %u, ", (int)f.name.len,
-                             (const char *)f.name.data, (int)f.path.len, (const char *)f.path.data,
-                             f.rights, is_root() ? f.gid : f.gid - getegid());
+        at += (size_t)snprintf(text + at, sizeof(text) - at, "%.*s %.*s %u %u, ", (int)f.name.len,
+                               (const char *)f.name.data, (int)f.path.len,
+                               (const char *)f.path.data, f.rights, f.gid);
     assert_int_equal(a.folders.len, 0);
     return text;
 }
@@ -476,7 +475,6 @@ static void test_folder_sets(void **state)
     struct folder_set set;
     struct folder_member member;
     const struct folder_show show = {.name = slice_text("team")};
-    const bool root = is_root();
 
     must_start(p);
     add_account(p, "anna");
@@ -484,19 +482,15 @@ static void test_folder_sets(void **state)
     add_folder(p, "team", "/srv/team");
     add_folder(p, "docs", "/srv/docs");
     add_account(p, "carl"); /* ids of folder sets are no account's */
-    assert_true(!root || uid_of(p, "carl") == FIRST_UID + 4);
+    assert_int_equal(uid_of(p, "carl"), FIRST_UID + 4);
     grant(p, "team", "bert", RIGHTS_ALL);
     grant(p, "team", "anna", RIGHT_LIST);
     grant(p, "docs", "anna", RIGHT_LIST | RIGHT_READ);
-    assert_string_equal(folders_of(p, "anna"),
-                        root ? "docs /srv/docs 3 50003, team /srv/team 1 50002, "
-                             : "docs /srv/docs 3 0, team /srv/team 1 0, ");
+    assert_string_equal(folders_of(p, "anna"), "docs /srv/docs 3 50003, team /srv/team 1 50002, ");
     grant(p, "team", "anna", RIGHT_READ); /* in place of those before */
     process_stop(p);
     must_start(p);
-    assert_string_equal(folders_of(p, "anna"),
-                        root ? "docs /srv/docs 3 50003, team /srv/team 2 50002, "
-                             : "docs /srv/docs 3 0, team /srv/team 2 0, ");
+    assert_string_equal(folders_of(p, "anna"), "docs /srv/docs 3 50003, team /srv/team 2 50002, ");
     assert_string_equal(folders_of(p, "carl"), "");
 
     assert_int_equal(process_ask(p, MSG_folder_show, &show), MSG_folder_set);
@@ -553,10 +547,8 @@ static void test_folder_sets_that_are_none(void **state)
             .name = slice_text(bad[i].name), .path = slice_text(bad[i].path), .gid = ID_AUTOMATIC};
         process_refused(p, MSG_folder_add, &add, bad[i].error);
     }
-    if (is_root()) {
-        const struct folder_add root = {.name = slice_text("x"), .path = slice_text("/srv/x")};
-        process_refused(p, MSG_folder_add, &root, EINVAL);
-    }
+    const struct folder_add root = {.name = slice_text("x"), .path = slice_text("/srv/x")};
+    process_refused(p, MSG_folder_add, &root, EINVAL); /* gid 0 */
     for (size_t i = 0; i < 2; i++) {
         const struct folder_grant m = {.name = slice_text(names[i][0]),
                                        .account = slice_text(names[i][1]),
