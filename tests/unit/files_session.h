@@ -40,8 +40,8 @@ struct session {
     uint32_t layers;        /* as the agent told them */
     char trouble[256], missing[1001];
     uint32_t extra_gid; /* of the second folder: its group */
-    bool silent_store; /* acknowledge nothing */
-    bool beside;       /* its folders are another's */
+    bool silent_store;  /* acknowledge nothing */
+    bool beside;        /* its folders are another's */
     uint64_t acknowledged;
     struct seen *seen;
     size_t seen_count;
