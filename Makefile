@@ -17,6 +17,8 @@ PKGS_files   =
 PKGS_hash    = libcrypt libcap
 PKGS_command = libcrypto libcap inih jansson libcrypt
 PKGS_sftp    = libssh libcrypto
+# Where there is a libssl.a, the workers of TLS hold OpenSSL themselves: see docs/speed.md. STATIC_TLS= : they do not.
+STATIC_TLS  ?= $(if $(wildcard $(shell $(CC) -print-file-name=libssl.a)),1)
 PKGS_ftps    = $(if $(STATIC_TLS),,libssl libcrypto)
 PKGS_https   = $(PKGS_ftps)
 PKGS_test    = cmocka
@@ -76,11 +78,11 @@ LDLIBS_sallyport-https := $(B)/ui/ui_files.o -Wl,--gc-sections $(addprefix -l:,l
 LDLIBS_sallyport-files := -l:libcap.a
 LDLIBS_sallyport-sftp  := -l:libcap.a
 LDLIBS_sallyport-ftps  := -l:libcap.a
-# STATIC_TLS=1: the workers of TLS hold OpenSSL themselves. About a quarter more connections a second; its security updates
-# then need a new build of these two.
+# OpenSSL by itself needs others on some systems.
 ifneq ($(STATIC_TLS),)
-LDLIBS_sallyport-https += -l:libssl.a -l:libcrypto.a
-LDLIBS_sallyport-ftps  += -Wl,--gc-sections -l:libssl.a -l:libcrypto.a
+LIBS_openssl := -l:libssl.a -l:libcrypto.a $(filter-out -lssl -lcrypto,$(shell pkg-config --static --libs libssl))
+LDLIBS_sallyport-https += $(LIBS_openssl)
+LDLIBS_sallyport-ftps  += -Wl,--gc-sections $(LIBS_openssl)
 endif
 PKG_sallyport       := $(PKGS_command)
 

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "common/facts.h"
+#include "common/library.h"
 #include "common/log.h"
 #include "common/message.h"
 
@@ -58,7 +59,7 @@ int64_t worker_now_ms(void)
 int worker_enter_sandbox(enum process process, struct slice empty_dir, uint32_t uid, uint32_t gid,
                          uint32_t descriptors, uint64_t memory)
 {
-    char empty[4096], trouble[256];
+    char empty[4096], trouble[256], library[LIBRARY_MAX + 1];
     uint32_t layers;
     const struct sandbox sandbox = {
         .process = process,
@@ -78,7 +79,8 @@ int worker_enter_sandbox(enum process process, struct slice empty_dir, uint32_t 
     }
     worker_stage("sandbox");
     tell_stages();
-    const struct worker_ready ready = {.layers = layers};
+    library_text(library);
+    const struct worker_ready ready = {.layers = layers, .library = slice_text(library)};
     return send_worker_ready(FD_MONITOR, 0, &ready);
 }
 

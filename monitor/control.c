@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "common/library.h"
 #include "common/log.h"
 #include "common/sandbox.h"
 #include "monitor/monitor.h"
@@ -75,6 +76,11 @@ static void print_weaker(const struct monitor *m, char *text, size_t size)
                                "not started as root: no chroot, and one uid for all processes\n");
     if (sandbox_landlock_abi() == 0)
         at += (size_t)snprintf(text + at, size - at, "this kernel has no Landlock\n");
+    if (m->other_library[0] != '\0')
+        at += (size_t)snprintf(
+            text + at, size - at,
+            "workers have another OpenSSL (%s) than the monitor (%s): " LIBRARY_ADVICE "\n",
+            m->other_library, m->library);
     if (at > 0)
         text[at - 1] = '\0';
 }

@@ -41,6 +41,8 @@ static int on_worker_ready(struct monitor *m, struct session *s, struct envelope
         return -1;
     }
     m->worker_layers = ready.layers;
+    if (!slice_is(ready.library, m->library))
+        slice_copy(ready.library, m->other_library, sizeof(m->other_library));
     session_worker_ready(m, s);
     return 0;
 }

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/library.h"
 #include "common/log.h"
 #include "common/sandbox.h"
 #include "monitor/monitor.h"
@@ -164,6 +165,7 @@ static int start(struct monitor *m)
 
     m->root = geteuid() == 0;
     m->started = time(NULL);
+    library_text(m->library);
     m->epoll = epoll_create1(EPOLL_CLOEXEC);
     m->limits = limits_new();
     m->worker_uids = calloc(ids.last - ids.first + 1, 1);
@@ -332,6 +334,11 @@ void monitor_tick(struct monitor *m, int64_t now)
     sessions_tick(m, now);
     sessions_bury(m);
     data_bury(m);
+    if (!m->library_told && m->other_library[0] != '\0') {
+        m->library_told = true;
+        log_warning("workers have another OpenSSL (%s) than this process (%s): " LIBRARY_ADVICE,
+                    m->other_library, m->library);
+    }
     if (!m->announced && m->store.ready && m->worker_layers != 0) {
         m->announced = true;
         notify("READY=1");

@@ -489,6 +489,8 @@ struct monitor {
     struct source signals, control;
     char empty_dir[4096], control_path[108];
     uint32_t layers, worker_layers, agent_layers;
+    char library[LIBRARY_MAX + 1], other_library[LIBRARY_MAX + 1]; /* OpenSSL: ours; a worker's */
+    bool library_told;
     int64_t started; /* seconds since 1970 */
     struct host_keys keys;
     struct tls_identity tls;

@@ -58,8 +58,8 @@ def sign(made, by, extensions, days, digest):
 
 def give(server, leaf, *chain):
     """The server's certificate from its next start on."""
-    server.configure({"tls": {"certificate": server.place / "keys" / "given.crt", "key": server.place / "keys" / "given.key"}})
-    (server.place / "keys" / "given.crt").write_bytes(b"".join(c.crt.read_bytes() for c in (leaf, *chain)))
-    key = server.place / "keys" / "given.key"
+    crt, key = server.place / "given.crt", server.place / "given.key"
+    server.configure({"tls": {"certificate": crt, "key": key}})
+    crt.write_bytes(b"".join(c.crt.read_bytes() for c in (leaf, *chain)))
     key.write_bytes(leaf.key.read_bytes())
     key.chmod(0o600)

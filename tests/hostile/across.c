@@ -51,6 +51,18 @@ static enum seen send_exchange(struct hostile *h, struct actor *a, struct slice 
 }
 
 /* The first exchange a second time, before and after the login. */
+/* What a worker says it has in it: told to the operator, with no line of its own. */
+static void try_library(struct hostile *h)
+{
+    struct actor a;
+
+    actor_make(h, STAND_SPARE, &a);
+    expect(h,
+           log_soon(h, 0, "workers have another OpenSSL (OpenSSL of old\\x0a) than this process"),
+           "across: another OpenSSL in a worker is not told");
+    actor_drop(&a);
+}
+
 static void try_first_again(struct hostile *h)
 {
     const struct exchange_parts plain = {0};
@@ -166,6 +178,7 @@ static void try_outlive(struct hostile *h)
 
 void across_run(struct hostile *h)
 {
+    try_library(h);
     try_signatures(h);
     try_first_again(h);
     try_exchange(h);

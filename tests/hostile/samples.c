@@ -41,7 +41,7 @@ static bool is(const char *variant, const char *name)
 static void make_worker_ready(struct hostile *h, struct actor *a, const char *variant,
                               struct sample *s)
 {
-    const struct worker_ready m = {.layers = 0xff};
+    const struct worker_ready m = {.layers = 0xff, .library = slice_text("OpenSSL of old")};
 
     (void)h, (void)a, (void)variant;
     encode(s, &m);
