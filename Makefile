@@ -114,6 +114,7 @@ SRC_test_files_durable := $(SRC_test_files)
 SRC_test_files_trash := $(SRC_test_files)
 SRC_test_files_parts := $(SRC_test_files)
 SRC_test_files_crash := $(SRC_test_files)
+SRC_test_files_sets := $(SRC_test_files)
 SRC_test_agent_link := common/agent_link.c common/message.c common/secret.c
 SRC_test_sshkey := common/sshkey.c common/sshwire.c
 PKG_test_sshkey := libcrypto

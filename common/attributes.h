@@ -9,6 +9,8 @@ struct attributes {
     uint32_t mode, nlink, uid, gid;
     uint64_t size;
     int64_t atime_ns, mtime_ns;
+    uint32_t rights; /* RIGHT_*: the account's there */
+    uint8_t access;  /* ACCESS_*: by the modes */
 };
 
 /* From any message with ATTRIBUTE_FIELDS. */
@@ -16,7 +18,8 @@ struct attributes {
     (struct attributes)                                                                            \
     {                                                                                              \
         .mode = (m).mode, .nlink = (m).nlink, .uid = (m).uid, .gid = (m).gid, .size = (m).size,    \
-        .atime_ns = (m).atime_ns, .mtime_ns = (m).mtime_ns                                         \
+        .atime_ns = (m).atime_ns, .mtime_ns = (m).mtime_ns, .rights = (m).rights,                  \
+        .access = (m).access                                                                       \
     }
 
 #endif

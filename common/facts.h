@@ -5,7 +5,8 @@
 #include <stdint.h>
 
 #define SALLYPORT_VERSION "0.1"
-#define ID_AUTOMATIC      UINT32_MAX /* user_add: take the next uid of the range */
+#define ID_AUTOMATIC      UINT32_MAX /* user_add, folder_add: take the next id of the range */
+#define VIEW_FOLDERS_MAX  256        /* folders of an account's view, its home among them */
 
 enum account_status { ACCOUNT_ENABLED = 0, ACCOUNT_DISABLED = 1 };
 
@@ -56,6 +57,14 @@ enum open_flag {
     OPEN_EXCLUSIVE = 1u << 5,
 };
 
+/* ATTRIBUTE_FIELDS: access */
+enum access_bit {
+    ACCESS_EXECUTE = 1u << 0, /* of a folder: pass through */
+    ACCESS_WRITE = 1u << 1,
+    ACCESS_READ = 1u << 2,
+    ACCESS_FIXED = 1u << 3, /* a folder of the view itself: neither renamed nor removed */
+};
+
 /* struct file_close.whole */
 enum close_end {
     CLOSE_BROKEN = 0,  /* it broke off: an upload in parts is kept, to be gone on with */
@@ -75,7 +84,7 @@ enum attribute_flag {
 /* What of the sandbox is in force: told by each process, printed by `sallyport status`. */
 enum sandbox_layer {
     LAYER_CHROOT = 1u << 0,
-    LAYER_IDS = 1u << 1, /* uid and gid of its own, no groups */
+    LAYER_IDS = 1u << 1, /* uid and gid of its own, no groups but those of folder sets */
     LAYER_CAPABILITIES = 1u << 2,
     LAYER_NO_NEW_PRIVS = 1u << 3,
     LAYER_NOT_DUMPABLE = 1u << 4,

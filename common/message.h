@@ -18,6 +18,8 @@
 #define MESSAGE_FDS_MAX  2     /* descriptors that one message may carry */
 #define ACCOUNT_NAME_MAX 64    /* bytes of an account's name */
 #define WEB_TOKEN        32    /* bytes of the token of a web session */
+#define FOLDER_NAME_MAX  255   /* bytes of the name of a folder in a view */
+#define FOLDERS_BYTES    28000 /* of an account's folder sets in messages, beside its home */
 #define LIBRARY_MAX      160   /* bytes of which OpenSSL a worker has (library.h) */
 #define UPLOAD_ID        24    /* letters of the number of an upload in parts: 96 bits, in hex */
 

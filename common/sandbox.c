@@ -67,24 +67,53 @@ static int drop_bounding(bool (*keeps)(cap_value_t c))
     return c > 0 && errno == EINVAL ? 0 : -1;
 }
 
-static int become(uint32_t uid, uint32_t gid)
+_Static_assert(sizeof(gid_t) == sizeof(uint32_t), "groups are handed to the kernel as they are");
+
+static bool has_root(struct sandbox_groups groups)
+{
+    for (size_t i = 0; i < groups.count; i++) {
+        if (groups.gids[i] == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Are the groups in force these, in the same number? */
+static bool groups_are(struct sandbox_groups groups)
+{
+    gid_t have[SANDBOX_GROUPS_MAX];
+
+    if (getgroups(0, NULL) != (int)groups.count ||
+        getgroups(SANDBOX_GROUPS_MAX, have) != (int)groups.count)
+        return false;
+    for (size_t i = 0; i < groups.count; i++) {
+        size_t k = 0;
+        while (k < groups.count && groups.gids[k] != have[i])
+            k++;
+        if (k == groups.count)
+            return false;
+    }
+    return true;
+}
+
+static int become(uint32_t uid, uint32_t gid, struct sandbox_groups groups)
 {
     uid_t r, e, s;
     gid_t gr, ge, gs;
 
-    if (uid == 0 || gid == 0) {
+    if (uid == 0 || gid == 0 || groups.count > SANDBOX_GROUPS_MAX || has_root(groups)) {
         errno = EINVAL;
         return -1;
     }
     /* The bounding set goes first: it takes CAP_SETPCAP, which the change of ids takes away. */
-    if (geteuid() == 0 && (drop_bounding(NULL) < 0 || setgroups(0, NULL) < 0 ||
+    if (geteuid() == 0 && (drop_bounding(NULL) < 0 || setgroups(groups.count, groups.gids) < 0 ||
                            setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0))
         return -1;
     /* Believe nothing: read it back, and try to undo it. */
     if (getresuid(&r, &e, &s) < 0 || getresgid(&gr, &ge, &gs) < 0)
         return -1;
     if (r != uid || e != uid || s != uid || gr != gid || ge != gid || gs != gid ||
-        getgroups(0, NULL) != 0 || setresuid(0, 0, 0) == 0 || setresgid(0, 0, 0) == 0) {
+        !groups_are(groups) || setresuid(0, 0, 0) == 0 || setresgid(0, 0, 0) == 0) {
         errno = EPERM;
         return -1;
     }
@@ -93,7 +122,7 @@ static int become(uint32_t uid, uint32_t gid)
 
 static int take_ids(const struct sandbox *s)
 {
-    return become(s->uid, s->gid);
+    return become(s->uid, s->gid, s->groups);
 }
 
 /* At once and with an answer: libcap's way asks for each one first, and takes any error for the end
@@ -225,7 +254,7 @@ static const struct step {
     int (*take)(const struct sandbox *s);
 } steps[] = {
     {"chroot to the empty folder", LAYER_CHROOT, AS_ROOT_WITH_EMPTY, enter_root},
-    {"uid, gid, no groups, and back refused", LAYER_IDS, AS_ROOT, take_ids},
+    {"uid, gid, groups, and back refused", LAYER_IDS, AS_ROOT, take_ids},
     {"capabilities cleared", LAYER_CAPABILITIES, ALWAYS, clear_capabilities},
     {"no_new_privs", LAYER_NO_NEW_PRIVS, ALWAYS, no_new_privileges},
     {"not dumpable, ends with its parent", LAYER_NOT_DUMPABLE, ALWAYS, not_dumpable},
@@ -255,7 +284,7 @@ int sandbox_become(uint32_t uid, uint32_t gid, char *trouble, size_t size)
 {
     if (geteuid() != 0)
         return 0;
-    if (become(uid, gid) < 0) {
+    if (become(uid, gid, (struct sandbox_groups){0}) < 0) {
         snprintf(trouble, size, "becoming uid %u: %s", uid, strerror(errno));
         return -1;
     }
@@ -263,13 +292,14 @@ int sandbox_become(uint32_t uid, uint32_t gid, char *trouble, size_t size)
     return 0;
 }
 
-int sandbox_act_as(uint32_t uid, uint32_t gid, char *trouble, size_t size)
+int sandbox_act_as(uint32_t uid, uint32_t gid, struct sandbox_groups groups, char *trouble,
+                   size_t size)
 {
     if (geteuid() != 0)
         return 0;
     errno = EINVAL;
-    if (uid != 0 && gid != 0 && setgroups(0, NULL) == 0 && setegid(gid) == 0 && seteuid(uid) == 0 &&
-        geteuid() == uid && getegid() == gid)
+    if (uid != 0 && gid != 0 && !has_root(groups) && setgroups(groups.count, groups.gids) == 0 &&
+        setegid(gid) == 0 && seteuid(uid) == 0 && geteuid() == uid && getegid() == gid)
         return 0;
     snprintf(trouble, size, "acting as uid %u: %s", uid, strerror(errno));
     return -1;

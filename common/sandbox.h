@@ -24,10 +24,19 @@ struct sandbox_folder {
     uint64_t access;
 };
 
+#define SANDBOX_GROUPS_MAX 256
+
+/* Supplementary groups: by them an account shares its folder sets with others. Never 0. */
+struct sandbox_groups {
+    const uint32_t *gids;
+    size_t count;
+};
+
 struct sandbox {
     enum process process;
     const char *empty_dir; /* chroot here; NULL: no chroot (the store reaches its folder by path) */
     uint32_t uid, gid;     /* to become; looked at only when started as root */
+    struct sandbox_groups groups; /* the supplementary ones, of an agent; else none */
     const struct sandbox_folder *folders;
     size_t folder_count;
     uint32_t descriptors; /* RLIMIT_NOFILE */
@@ -46,7 +55,8 @@ int sandbox_become(uint32_t uid, uint32_t gid, char *trouble, size_t size);
 /* Open as another user, and be root again, for the agent: an account's folders are opened with the
  * account's own permissions before the empty folder becomes the root. Nothing happens without root.
  */
-int sandbox_act_as(uint32_t uid, uint32_t gid, char *trouble, size_t size);
+int sandbox_act_as(uint32_t uid, uint32_t gid, struct sandbox_groups groups, char *trouble,
+                   size_t size);
 int sandbox_act_no_more(char *trouble, size_t size);
 
 /* The monitor's own reduction: capabilities to the few it names, its filter. */

@@ -47,7 +47,7 @@ void on_mlst(struct worker *w, const struct command *c)
     char line[LINE_MOST];
     struct path above;
     struct attributes seen, folder;
-    struct facts_of of = {.name = path_slice(&c->path), .uid = w->uid, .gid = w->gid};
+    struct facts_of of = {.name = path_slice(&c->path)};
     const int result = agent_look(&w->agent, path_slice(&c->path), false, &seen);
 
     if (result != 0) {
@@ -56,7 +56,7 @@ void on_mlst(struct worker *w, const struct command *c)
     }
     if (path_join(&above, path_slice(&c->path), slice_text("..")) == 0 &&
         agent_look(&w->agent, path_slice(&above), true, &folder) == 0)
-        of.above = facts_access(&folder, w->uid, w->gid);
+        of.above = folder.access;
     if (S_ISLNK(seen.mode))
         of.target = listing_target(w, &c->path);
     const size_t len = listing_facts(w, &seen, &of, of.name, line);

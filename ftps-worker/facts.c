@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 
 #include "common/calendar.h"
+#include "common/facts.h"
+#include "common/operations.h"
 
 /* A line being written. The widths of numbers keep it below FACTS_MAX. */
 struct line {
@@ -82,29 +84,32 @@ static void put_modify(struct line *l)
     put(l, text);
 }
 
-uint32_t facts_access(const struct attributes *a, uint32_t uid, uint32_t gid)
-{
-    return (a->uid == uid ? a->mode >> 6 : a->gid == gid ? a->mode >> 3 : a->mode) & 7;
-}
-
-/* What the modes allow; the account's rights may allow less (RFC 3659, 7.5.5: advice only). */
+/* What rights and modes together allow (RFC 3659, 7.5.5: advice only). */
 static void put_perm(struct line *l)
 {
-    const uint32_t access = facts_access(l->a, l->of->uid, l->of->gid);
-    const bool folder = S_ISDIR(l->a->mode), top = slice_is(l->of->name, "/");
+    static const struct {
+        const char *letter;
+        bool folder;
+        unsigned access; /* of the modes */
+        uint32_t right;  /* 0: none is needed */
+    } letters[] = {
+        {"c", true, ACCESS_WRITE, RIGHT_WRITE},      {"m", true, ACCESS_WRITE, RIGHT_MKDIR},
+        {"p", true, ACCESS_WRITE, RIGHT_DELETE},     {"e", true, ACCESS_EXECUTE, 0},
+        {"l", true, ACCESS_READ, RIGHT_LIST},        {"a", false, ACCESS_WRITE, RIGHT_OVERWRITE},
+        {"w", false, ACCESS_WRITE, RIGHT_OVERWRITE}, {"r", false, ACCESS_READ, RIGHT_READ},
+    };
+    const struct attributes *a = l->a;
+    const bool changes = (l->of->above & ACCESS_WRITE) != 0 && (a->access & ACCESS_FIXED) == 0;
 
-    if (folder && (access & 2))
-        put(l, "cmp");
-    if (folder && (access & 1))
-        put(l, "e");
-    if (folder && (access & 4))
-        put(l, "l");
-    if (!folder && (access & 2))
-        put(l, "aw");
-    if (!folder && (access & 4))
-        put(l, "r");
-    if ((l->of->above & 2) && !top)
-        put(l, "df");
+    for (size_t i = 0; i < sizeof(letters) / sizeof(letters[0]); i++) {
+        if (S_ISDIR(a->mode) == letters[i].folder && (a->access & letters[i].access) != 0 &&
+            (letters[i].right == 0 || (a->rights & letters[i].right) != 0))
+            put(l, letters[i].letter);
+    }
+    if (changes && (a->rights & RIGHT_DELETE) != 0)
+        put(l, "d");
+    if (changes && (a->rights & RIGHT_RENAME) != 0)
+        put(l, "f");
 }
 
 static void put_mode(struct line *l)

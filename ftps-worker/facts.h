@@ -26,8 +26,7 @@ enum fact {
 struct facts_of {
     struct slice name;   /* "." and ".." of a listing are cdir and pdir */
     bool listed;         /* a line of MLSD */
-    uint32_t uid, gid;   /* the account's: perm is what the modes give it */
-    uint32_t above;      /* mode bits r, w, x (4, 2, 1) that the account has on the folder above */
+    uint32_t above;      /* ACCESS_* of the folder above */
     struct slice target; /* of a symbolic link; empty: not known */
 };
 
@@ -35,9 +34,6 @@ struct facts_of {
  * target.len. Returns the length. */
 size_t facts_write(char *text, uint32_t facts, const struct attributes *a,
                    const struct facts_of *of);
-
-/* Mode bits r, w, x (4, 2, 1) that the account has. */
-uint32_t facts_access(const struct attributes *a, uint32_t uid, uint32_t gid);
 
 /* "type*;size*;": of all facts, with a star after those that are on (FEAT); or only those that are
  * on, without stars (OPTS MLST). Returns the length; text: FACTS_MAX bytes. */

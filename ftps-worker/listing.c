@@ -32,6 +32,8 @@ static int list_one(struct worker *w, const struct path *path, struct slice text
         .size = seen.size,
         .atime_ns = seen.atime_ns,
         .mtime_ns = seen.mtime_ns,
+        .rights = seen.rights,
+        .access = seen.access,
     };
     const ssize_t len = nest_directory_entry(&entry, l->entries.bytes, 0, sizeof(l->entries.bytes));
     if (len < 0)
@@ -81,7 +83,7 @@ int listing_open(struct worker *w, const struct path *path, struct slice text)
     } else if (result == ENOENT) {
         result = list_pattern(w, path, text);
     }
-    l->above = w->work.file.open ? facts_access(&w->work.file.seen, w->uid, w->gid) : 0;
+    l->above = w->work.file.open ? w->work.file.seen.access : 0;
     return result;
 }
 
@@ -137,8 +139,6 @@ static size_t write_facts(struct worker *w, const struct directory_entry *entry,
     const struct facts_of of = {
         .name = entry->name,
         .listed = true,
-        .uid = w->uid,
-        .gid = w->gid,
         .above = dots ? 0 : w->work.listing.above,
         .target = w->facts & FACT_TYPE ? target_of(w, entry) : slice_of(NULL, 0),
     };

@@ -83,8 +83,10 @@ void on_rmd(struct worker *w, const struct command *c)
 void on_rnfr(struct worker *w, const struct command *c)
 {
     struct attributes seen;
-    const int result = agent_look(&w->agent, path_slice(&c->path), false, &seen);
+    int result = agent_look(&w->agent, path_slice(&c->path), false, &seen);
 
+    if (result == EACCES) /* what may not be looked at may be renamed all the same: RNTO says so */
+        result = 0;
     if (result == 0) {
         w->rename_from = c->path;
         w->renaming = true;

@@ -170,6 +170,7 @@ static void write_begin(struct worker *w, struct json_out *j)
 
     json_open(j, '{');
     json_name(j, "path", slice_of(l->path, l->path_len));
+    write_rights(j, l->rights);
     json_key(j, "entries");
     json_open(j, '[');
     writer_text(j->writer, "\n");
@@ -258,6 +259,7 @@ int listing_open(struct worker *w, struct slice path)
     int result = agent_folder_open(&w->agent, path, &w->file);
     if (result != 0)
         return result;
+    l->rights = w->file.seen.rights;
     /* Its first names at once: a folder that cannot be read is answered with an error alone. */
     result = agent_entries_next(&w->agent, w->file.handle, false, &l->entries);
     if (result > 0)

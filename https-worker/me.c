@@ -31,12 +31,12 @@ static void write_space(struct worker *w, struct json_out *j)
     json_close(j, '}');
 }
 
-static void write_rights(struct worker *w, struct json_out *j)
+void write_rights(struct json_out *j, uint32_t rights)
 {
     json_key(j, "rights");
     json_open(j, '[');
     for (unsigned i = 0; i < RIGHT_COUNT; i++) {
-        if ((w->rights & 1u << i) != 0)
+        if ((rights & 1u << i) != 0)
             json_text(j, slice_text(right_info((enum right_bit)i)->name));
     }
     json_close(j, ']');
@@ -162,7 +162,7 @@ static void begin_me(struct worker *w)
     json_text(&j, w->setup.organisation);
     json_key(&j, "csrf");
     json_text(&j, slice_text(w->csrf));
-    write_rights(w, &j);
+    write_rights(&j, w->rights);
     json_key(&j, "trash");
     json_bool(&j, (w->flags & ACCOUNT_TRASH) != 0);
     write_space(w, &j);

@@ -184,7 +184,7 @@ static void put_end(struct worker *w, struct writer *out)
     put_part(w, out, "end", NULL, 0);
     if (w->plain.count == 0)
         put_part(w, out, "empty", NULL, 0);
-    if ((w->rights & RIGHT_WRITE) != 0) {
+    if ((w->listing.rights & RIGHT_WRITE) != 0) {
         writer_text(&here, "/plain");
         writer_path(&here, slice_of(w->listing.path, w->listing.path_len));
         const struct value value = {"here",

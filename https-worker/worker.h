@@ -84,6 +84,7 @@ struct listing {
     bool search, first, ending;
     int error;
     uint64_t count;
+    uint32_t rights;  /* the account's in the folder that it began in: RIGHT_* */
     size_t root_len;  /* search: of the folder that it began in, with its slash */
     char needle[512]; /* in lower case */
     size_t path_len;  /* of the folder in hand */
@@ -366,6 +367,10 @@ int deletion_step(struct worker *w);
 int digests_prepare(struct worker *w);
 
 /* ---- folder.c -------------------------------------------------------------------------------- */
+/* "rights": [...], of RIGHT_*. */
+struct json_out;
+void write_rights(struct json_out *j, uint32_t rights);
+
 /* Begin w->listing of a folder and read its first names. As agent_ask. */
 int listing_open(struct worker *w, struct slice path);
 /* Its next entry: 1; 0: there is none left; 2: not found yet, a search takes its time; -1: the

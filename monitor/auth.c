@@ -19,6 +19,7 @@ void login_clear(struct login *l)
 {
     if (l->request != NULL)
         OPENSSL_clear_free(l->request, l->request_len);
+    OPENSSL_free(l->folders);
     explicit_bzero(l, sizeof(*l));
 }
 
@@ -225,9 +226,15 @@ static bool is_ours(const struct config *c, uint32_t id)
  * whatever the store says. */
 static const char *account_trouble(const struct monitor *m, const struct login *l)
 {
+    struct slice folders = slice_of(l->folders, l->folders_len);
+    struct folder folder;
+
     if (!l->found)
         return "no such account";
-    if (m->root && (is_ours(&m->config, l->uid) || is_ours(&m->config, l->gid)))
+    bool ours = is_ours(&m->config, l->uid) || is_ours(&m->config, l->gid);
+    while (unnest_folder(&folders, &folder) == 1)
+        ours = ours || is_ours(&m->config, folder.gid);
+    if (m->root && ours)
         return "the account has an id of the server's own";
     if (l->status != ACCOUNT_ENABLED)
         return "the account is disabled";
@@ -251,6 +258,12 @@ static int take_account(struct login *l, bool by_token, struct envelope *answer)
                   : !slice_is(a.name, l->name)) ||
         secret_set(&l->hash, a.password) < 0 || slice_copy(a.home, l->home, sizeof(l->home)) < 0)
         return -1;
+    OPENSSL_free(l->folders);
+    l->folders = OPENSSL_malloc(a.folders.len + 1);
+    if (l->folders == NULL)
+        return -1;
+    memcpy(l->folders, a.folders.data, a.folders.len);
+    l->folders_len = a.folders.len;
     l->found = true;
     l->key_known = a.key_known == 1;
     l->uid = a.uid;

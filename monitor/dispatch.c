@@ -256,7 +256,7 @@ void dispatch_agent(struct monitor *m, struct source *source, uint32_t events)
     struct session *s = source->owner;
     struct envelope *e = &m->envelope;
     struct agent_ready ready;
-    char trouble[256];
+    char trouble[256], missing[1001];
     const int r = message_receive_bare(source->fd, e, MSG_DONTWAIT);
 
     (void)events;
@@ -280,6 +280,12 @@ void dispatch_agent(struct monitor *m, struct source *source, uint32_t events)
     } else if (s->state == STATE_CHECKING) { /* else it got ready after the session had ended */
         slice_copy(ready.trouble, trouble, sizeof(trouble));
         m->agent_layers = ready.layers;
+        slice_copy(ready.missing, missing, sizeof(missing));
+        if (missing[0] != '\0') {
+            log_warning("session %llu: account %s: %s", (unsigned long long)s->number, s->account,
+                        missing);
+            session_audit(m, s, "folder-missing", "%s", missing);
+        }
         auth_agent_ready(m, s, trouble[0] != '\0' ? trouble : NULL);
     }
     envelope_clear(e);

@@ -326,6 +326,8 @@ struct login {
     int64_t expires;
     uint64_t bandwidth;
     char home[4096];
+    uint8_t *folders; /* of its folder sets, as the store encoded them; owned */
+    size_t folders_len;
     uint8_t mac[32];          /* of name and password: web_remembers */
     uint8_t token[WEB_TOKEN]; /* a fresh one */
     uint8_t *request;         /* the auth_key message in hand, encoded; owned */

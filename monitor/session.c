@@ -319,19 +319,25 @@ void sessions_spares(struct monitor *m)
 
 /* ------------------------------------------------------------------------- the agent */
 
-/* The view: for now the home alone; folder sets add rows here. */
+/* The view: the home, then the account's folder sets as the store encoded them. */
 static ssize_t view(const struct session *s, uint8_t *blob, size_t size)
 {
     const struct folder home = {
         .name = slice_text("/"), .path = slice_text(s->login.home), .rights = s->login.rights};
+    const size_t sets = s->login.folders_len;
+    const ssize_t len = nest_folder(&home, blob, 0, size);
 
-    return nest_folder(&home, blob, 0, size);
+    if (len < 0 || sets > size - (size_t)len)
+        return -1;
+    if (sets > 0)
+        memcpy(blob + len, s->login.folders, sets);
+    return len + (ssize_t)sets;
 }
 
 /* Spawn the agent for a login that succeeded. Returns 0 or -1. */
 static int priv_session_agent(struct monitor *m, struct session *s)
 {
-    uint8_t folders[8192];
+    uint8_t folders[32768]; /* as many as agent_setup takes */
     const ssize_t len = view(s, folders, sizeof(folders));
     int pair[2] = {-1, -1}, report = -1, link = -1, r = -1;
 

@@ -118,15 +118,15 @@ export async function firstBytes(address, count, signal) {
 
 /* Of a folder, or those below it whose names hold a text, in batches as they come, with addresses;
  * throws where the server breaks off. An address needs no escaping in a query. */
-export async function* entries(folder, text, signal) {
+export async function* entries(folder, text, signal, begin = () => {}) {
   const answer = await request(text ? `/api/search?path=${folder}&text=${encodeURIComponent(text)}` : `/api/list?path=${folder}`, () => ({ signal }));
   const prefix = folder === '/' ? '/' : folder + '/';
-  let begun = false;
+  let begun = null;
   let batch = [];
   for await (const part of lines(answer.body)) {
     for (const padded of part) {
       const line = padded.trim();  /* blanks come while nothing is found */
-      if (!begun) begun = parse(line + ']}');
+      if (!begun) begin(begun = parse(line + ']}'));
       else if (line[0] === ']') {
         yield batch;
         const { error } = parse('{"entries": [' + line);

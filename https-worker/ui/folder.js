@@ -25,6 +25,7 @@ class Folder extends EventTarget {
   draft = null;  /* a new folder that is being named */
   state = 'loading';  /* or ready, broken */
   trouble = null;
+  rights = null;  /* in this folder, once it is known: a folder set has its own */
   seen = 0;  /* entries that have come */
   loadedAt = 0;
   column = 'name';
@@ -48,7 +49,7 @@ class Folder extends EventTarget {
   async load(address, search = '', quietly = false) {
     this.#abort?.abort();
     const { signal } = this.#abort = new AbortController();
-    Object.assign(this, { address, search, trouble: null, seen: 0, state: 'loading' });
+    Object.assign(this, { address, search, trouble: null, rights: null, seen: 0, state: 'loading' });
     this.#meanwhile.clear();
     if (!quietly) this.draft = null;
     this.#tell('state');
@@ -57,7 +58,7 @@ class Folder extends EventTarget {
     const known = new Map();
     let next = 1;
     try {
-      for await (const batch of api.entries(address, search, signal)) {
+      for await (const batch of api.entries(address, search, signal, ({ rights }) => { this.rights = rights; })) {
         this.seen += batch.length;
         for (const entry of batch) known.set(entry.address, Object.assign(entry, { at: -1, rank: undefined }));
         await sorter.add(batch);
@@ -194,7 +195,7 @@ class Folder extends EventTarget {
 
 export const folder = new Folder();
 
-export const may = right => api.me().rights.includes(right);
+export const may = right => (folder.rights ?? api.me().rights).includes(right);
 
 /* What the page itself has changed: 'made' (entries), 'gone' (addresses, with all below), 'moved' ({entry, after}). */
 export const changes = new EventTarget();

@@ -276,6 +276,44 @@ static void check_accounts(struct checking *k)
         say(k, OK, "accounts", "%u of %u are well", good, all);
 }
 
+/* ---- folder sets -------------------------------------------------------------------------- */
+
+struct folders_checked {
+    struct checking *k;
+    unsigned good, all;
+};
+
+static void check_folder(const struct folder_set *folder, void *context)
+{
+    struct folders_checked *f = context;
+    char path[4096], part[4096], what[FOLDER_NAME_MAX + 16];
+    struct stat st;
+
+    f->all++;
+    snprintf(what, sizeof(what), "folder set %.*s", (int)folder->name.len,
+             (const char *)folder->name.data);
+    const char *trouble = slice_copy(folder->path, path, sizeof(path)) < 0 || stat(path, &st) < 0
+                              ? strerror(errno)
+                              : folder_unshared(&st, folder->gid);
+    if (trouble != NULL)
+        say(f->k, WARN, what, "%s: %s (gid %" PRIu32 ", mode 2770 are expected)", path, trouble,
+            folder->gid);
+    else if (closed_above(path, ID_AUTOMATIC, folder->gid, part, sizeof(part)))
+        say(f->k, WARN, what, "%s: who has it may not be able to pass through %s", path, part);
+    else
+        f->good++;
+}
+
+static void check_folders(struct checking *k)
+{
+    struct folders_checked f = {.k = k};
+
+    if (folders_each(k->c, check_folder, &f) < 0)
+        say(k, FAIL, "folder sets", "cannot be read");
+    else if (f.all > 0)
+        say(k, OK, "folder sets", "%u of %u are well", f.good, f.all);
+}
+
 /* ---- the audit log ------------------------------------------------------------------------ */
 
 static void check_audit(struct checking *k)
@@ -330,8 +368,10 @@ static void check_all(struct checking *k)
         return;
     if (server < 0 || (server == 0 && link_store(c) < 0))
         say(k, FAIL, "store", "cannot be asked");
-    else
+    else {
         check_accounts(k);
+        check_folders(k);
+    }
     check_audit(k);
 }
 

@@ -154,6 +154,8 @@ size_t shown_character(struct slice text);
 int option_number(const struct context *c, enum option option, uint64_t least, uint64_t most,
                   uint64_t *number);
 int option_size(const struct context *c, enum option option, uint64_t *size);
+/* Rights as rights_parse has them. what: the option or argument. */
+int rights_given(const char *what, const char *text, uint32_t now, uint32_t *rights);
 /* never: may "never" stand for 0? */
 int option_time(const struct context *c, enum option option, bool never, int64_t *seconds);
 
@@ -194,6 +196,19 @@ enum home_state home_make(const char *home, uint32_t uid, uint32_t gid);
  * after telling why. */
 int account_find(struct context *c, const char *name, struct account *account);
 json_t *account_json(const struct account *account);
+json_t *rights_json(uint32_t rights);
+
+/* ---- folder.c ------------------------------------------------------------------------------- */
+
+#define FOLDER_MODE 02770 /* of a folder set's folder: what is made in it gets its group */
+
+/* Each folder set, in order. Returns 0, or -1 after telling why. */
+typedef void (*folder_seen)(const struct folder_set *folder, void *context);
+int folders_each(struct context *c, folder_seen seen, void *context);
+
+/* Why a folder is not one that accounts can share by this group, or NULL. */
+struct stat;
+const char *folder_unshared(const struct stat *st, uint32_t gid);
 
 /* ---- cert.c -------------------------------------------------------------------------------- */
 

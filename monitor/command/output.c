@@ -69,7 +69,8 @@ void put(json_t *object, const char *key, json_t *value)
 
 /* ---- cells -------------------------------------------------------------------------------- */
 
-/* A list of texts with commas; "none" where it is empty. Allocated. */
+/* A list of texts with commas, or of things with rights: "name (list,read), ..."; "none" where it
+ * is empty. Allocated. */
 static char *list_text(const json_t *list)
 {
     char *text = NULL;
@@ -80,7 +81,15 @@ static char *list_text(const json_t *list)
     if (out == NULL)
         return NULL;
     json_array_foreach((json_t *)list, i, item)
-        fprintf(out, "%s%s", i > 0 ? "," : "", json_string_value(item));
+    {
+        char *rights = json_is_object(item) ? list_text(json_object_get(item, "rights")) : NULL;
+        if (rights != NULL)
+            fprintf(out, "%s%s (%s)", i > 0 ? ", " : "",
+                    json_string_value(json_object_get(item, "name")), rights);
+        else
+            fprintf(out, "%s%s", i > 0 ? "," : "", json_string_value(item));
+        free(rights);
+    }
     if (json_array_size(list) == 0)
         fputs("none", out);
     if (fclose(out) != 0) {

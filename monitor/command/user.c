@@ -39,13 +39,29 @@ none:
     return 0;
 }
 
-static json_t *rights_json(uint32_t rights)
+json_t *rights_json(uint32_t rights)
 {
     json_t *list = json_array();
 
     for (int bit = 0; bit < RIGHT_COUNT; bit++) {
         if ((rights & (1u << bit)) != 0)
             json_array_append_new(list, json_string(right_info((enum right_bit)bit)->name));
+    }
+    return list;
+}
+
+/* Its folder sets: name, path, rights. */
+static json_t *folders_json(struct slice rest)
+{
+    json_t *list = json_array();
+    struct folder folder;
+
+    while (unnest_folder(&rest, &folder) == 1) {
+        json_t *o = json_object();
+        put(o, "name", json_from(folder.name));
+        put(o, "path", json_from(folder.path));
+        put(o, "rights", rights_json(folder.rights));
+        json_array_append_new(list, o);
     }
     return list;
 }
@@ -68,6 +84,7 @@ json_t *account_json(const struct account *a)
     put(o, "password", json_boolean(a->password.len > 0));
     put(o, "keys", json_integer(a->key_count));
     put(o, "rights", rights_json(a->rights));
+    put(o, "folders", folders_json(a->folders));
     put(o, "durable", json_boolean((a->flags & ACCOUNT_DURABLE) != 0));
     put(o, "atomic", json_boolean((a->flags & ACCOUNT_ATOMIC) != 0));
     put(o, "trash", json_boolean((a->flags & ACCOUNT_TRASH) != 0));
@@ -92,6 +109,7 @@ static const struct column show_columns[] = {
     {"Password", "password"},
     {"Keys", "keys"},
     {"Rights", "rights"},
+    {"Folder sets", "folders"},
     {"Durable", "durable"},
     {"Atomic", "atomic"},
     {"Trash", "trash"},
@@ -220,16 +238,8 @@ static int want_home(const struct context *c, struct wanted *w)
 
 static int want_rights(const struct context *c, struct wanted *w)
 {
-    char all[256];
-
-    if (rights_parse(c->options[OPTION_RIGHTS], w->set.rights, &w->set.rights) < 0) {
-        size_t at = 0;
-        for (int bit = 0; bit < RIGHT_COUNT; bit++)
-            at += (size_t)snprintf(all + at, sizeof(all) - at, "%s%s", bit > 0 ? ", " : "",
-                                   right_info((enum right_bit)bit)->name);
-        tell("--rights: \"%s\" is not all, none or a list of: %s", c->options[OPTION_RIGHTS], all);
+    if (rights_given("--rights", c->options[OPTION_RIGHTS], w->set.rights, &w->set.rights) < 0)
         return -1;
-    }
     w->set.valid |= ACCOUNT_SET_RIGHTS;
     return 0;
 }

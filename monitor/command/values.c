@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/operations.h"
 #include "monitor/command/command.h"
 
 static int parse_number(const char *text, uint64_t *number, const char **end)
@@ -31,6 +32,20 @@ int option_number(const struct context *c, enum option option, uint64_t least, u
         return 0;
     tell("--%s: \"%s\" is not a number from %" PRIu64 " to %" PRIu64, option_infos[option].name,
          text, least, most);
+    return -1;
+}
+
+int rights_given(const char *what, const char *text, uint32_t now, uint32_t *rights)
+{
+    char all[256];
+    size_t at = 0;
+
+    if (rights_parse(text, now, rights) == 0)
+        return 0;
+    for (int bit = 0; bit < RIGHT_COUNT; bit++)
+        at += (size_t)snprintf(all + at, sizeof(all) - at, "%s%s", bit > 0 ? ", " : "",
+                               right_info((enum right_bit)bit)->name);
+    tell("%s: \"%s\" is not all, none or a list of: %s", what, text, all);
     return -1;
 }
 

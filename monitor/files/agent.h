@@ -33,8 +33,17 @@ struct made {
     size_t count; /* ever */
 };
 
+/* The groups of an account's folder sets. */
+struct groups {
+    uint32_t gids[VIEW_FOLDERS_MAX];
+    size_t count;
+};
+
 struct agent {
-    uint32_t flags; /* ACCOUNT_DURABLE, ACCOUNT_ATOMIC, ACCOUNT_TRASH */
+    uint32_t flags;    /* ACCOUNT_DURABLE, ACCOUNT_ATOMIC, ACCOUNT_TRASH */
+    uint32_t uid, gid; /* the account's */
+    struct groups groups;
+    mode_t umask, umask_now; /* as configured; of this process: a folder set leaves the group's */
     struct view view;
     int descriptors; /* /proc/self/fd where chmod needs it, else -1 */
     struct handles handles;
@@ -181,6 +190,14 @@ int trash_put(struct request *r, int parent, const char *name, bool folder);
         (m)->atime_ns = time_ns(&(st)->st_atim);                                                   \
         (m)->mtime_ns = time_ns(&(st)->st_mtim);                                                   \
     } while (0)
+/* What the account may do with that: ATTRIBUTES_SET does not know. folder: NULL for the top of a
+ * view without a home. fixed: it is a folder of the view itself. */
+#define ATTRIBUTES_MAY(m, a, folder_of, st, fixed)                                                 \
+    do {                                                                                           \
+        (m)->rights = (folder_of) != NULL ? (folder_of)->rights : (uint32_t)RIGHT_LIST;            \
+        (m)->access = (uint8_t)(access_of(a, st) | ((fixed) ? ACCESS_FIXED : 0u));                 \
+    } while (0)
+unsigned access_of(const struct agent *a, const struct stat *st);
 int64_t time_ns(const struct timespec *t);
 struct timespec timespec_of(int64_t ns);
 void made_add(struct made *made, const struct stat *st);

@@ -64,11 +64,24 @@ void top_attributes(struct stat *st)
         .st_mode = S_IFDIR | 0555, .st_nlink = 2, .st_uid = geteuid(), .st_gid = getegid()};
 }
 
-static int answer_attributes(struct request *r, const struct stat *st)
+unsigned access_of(const struct agent *a, const struct stat *st)
+{
+    size_t i = 0;
+
+    if (st->st_uid == a->uid)
+        return st->st_mode >> 6 & 7;
+    while (st->st_gid != a->gid && i < a->groups.count && a->groups.gids[i] != st->st_gid)
+        i++;
+    return (st->st_gid == a->gid || i < a->groups.count ? st->st_mode >> 3 : st->st_mode) & 7;
+}
+
+static int answer_attributes(struct request *r, const struct view_folder *folder,
+                             const struct stat *st, bool fixed)
 {
     struct file_attributes attributes;
 
     ATTRIBUTES_SET(&attributes, st);
+    ATTRIBUTES_MAY(&attributes, r->agent, folder, st, fixed);
     return request_answer(r, MSG_file_attributes, &attributes, -1);
 }
 
@@ -82,14 +95,15 @@ int on_stat(struct request *r)
         return error;
     if (r->place.folder == NULL) {
         top_attributes(&st);
-        return answer_attributes(r, &st);
+        return answer_attributes(r, NULL, &st, true);
     }
     const int fd = place_open(&r->place, O_PATH | (m->follow != 0 ? 0 : O_NOFOLLOW));
     if (fd < 0)
         return errno;
     error = fstat(fd, &st) < 0 ? errno : 0;
     close(fd);
-    return error != 0 ? error : answer_attributes(r, &st);
+    return error != 0 ? error
+                      : answer_attributes(r, r->place.folder, &st, r->place.below[0] == '\0');
 }
 
 int on_hstat(struct request *r)
@@ -104,7 +118,7 @@ int on_hstat(struct request *r)
         top_attributes(&st);
     else if (fstat(h->fd, &st) < 0)
         return errno;
-    return answer_attributes(r, &st);
+    return answer_attributes(r, h->folder, &st, false);
 }
 
 /* What setattr and hsetattr ask for. */
@@ -173,12 +187,15 @@ static int change_mode(const struct agent *a, int fd, mode_t mode)
 }
 
 /* Mode and times. The mode's bits above 0777 are never set; a folder keeps those that it has. */
-static int change_rest(const struct agent *a, int fd, const struct change *c, const struct stat *st)
+static int change_rest(const struct agent *a, const struct view_folder *folder, int fd,
+                       const struct change *c, const struct stat *st)
 {
-    const mode_t kept = S_ISDIR(st->st_mode) ? st->st_mode & 07000 : 0;
+    const bool is_folder = S_ISDIR(st->st_mode);
+    const mode_t kept = is_folder ? st->st_mode & 07000 : 0;
     struct timespec times[2] = {c->times[0], c->times[1]};
 
-    if ((c->valid & ATTR_MODE) != 0 && change_mode(a, fd, (c->mode & 0777) | kept) < 0)
+    if ((c->valid & ATTR_MODE) != 0 &&
+        change_mode(a, fd, folder_mode(folder, c->mode, is_folder) | kept) < 0)
         return errno;
     if ((c->valid & (ATTR_ATIME | ATTR_MTIME)) == 0)
         return 0;
@@ -224,7 +241,7 @@ int on_setattr(struct request *r)
     if (error == 0 && (c.valid & ATTR_SIZE) != 0)
         error = change_size(r, &c, &st);
     if (error == 0)
-        error = change_rest(r->agent, fd, &c, &st);
+        error = change_rest(r->agent, r->place.folder, fd, &c, &st);
     close(fd);
     return error;
 }
@@ -246,7 +263,7 @@ int on_hsetattr(struct request *r)
         error = request_fail(r, EBADF, "the file is not open for writing");
     if (error == 0 && (c.valid & ATTR_SIZE) != 0 && ftruncate(h->fd, (off_t)c.size) < 0)
         error = errno;
-    return error != 0 ? error : change_rest(r->agent, h->fd, &c, &st);
+    return error != 0 ? error : change_rest(r->agent, h->folder, h->fd, &c, &st);
 }
 
 int on_space(struct request *r)

@@ -103,6 +103,16 @@ int request_refuse(struct request *r, enum operation operation)
     return request_fail(r, EACCES, refusals[operation]);
 }
 
+/* For what may be made there. */
+static void take_umask(struct agent *a, const struct view_folder *folder)
+{
+    const mode_t wanted = folder->shared ? a->umask & ~(mode_t)S_IRWXG : a->umask;
+
+    if (wanted != a->umask_now)
+        umask(wanted);
+    a->umask_now = wanted;
+}
+
 int request_place(struct request *r, struct slice path, struct place *place, uint32_t rights)
 {
     const int found = view_find(&r->agent->view, path, place);
@@ -116,6 +126,8 @@ int request_place(struct request *r, struct slice path, struct place *place, uin
         return error == EINVAL ? request_fail(r, error, "the path is not absolute") : error;
     if (rights != 0 && (place_rights(place) & rights) == 0)
         return request_refuse(r, r->operation);
+    if (place->folder != NULL)
+        take_umask(r->agent, place->folder);
     return 0;
 }
 

@@ -45,16 +45,21 @@ int on_opendir(struct request *r)
     }
     opened.handle = h->id;
     ATTRIBUTES_SET(&opened, &st);
+    ATTRIBUTES_MAY(&opened, a, h->folder, &st, r->place.below[0] == '\0');
     return request_answer(r, MSG_file_opened, &opened, -1);
 }
 
-/* False: the part is full, the entry comes with the next. */
-static bool put(struct part *p, const char *name, const struct stat *st)
+/* False: the part is full, the entry comes with the next. fixed: a folder of the view, or NULL. */
+static bool put(struct part *p, const char *name, const struct stat *st,
+                const struct view_folder *fixed)
 {
     struct directory_entry entry = {.name = slice_text(name)};
+    const struct view_folder *folder = fixed != NULL ? fixed : p->handle->folder;
 
-    if (!p->names_only)
+    if (!p->names_only) {
         ATTRIBUTES_SET(&entry, st);
+        ATTRIBUTES_MAY(&entry, p->agent, folder, st, fixed != NULL);
+    }
     const ssize_t n = nest_directory_entry(&entry, p->agent->blob, p->len, sizeof(p->agent->blob));
     if (n < 0)
         return false;
@@ -78,7 +83,7 @@ static bool put_dots(struct part *p)
             top_attributes(&st);
         if (opened >= 0)
             close(opened);
-        if (!put(p, l->step == 0 ? "." : "..", &st))
+        if (!put(p, l->step == 0 ? "." : "..", &st, NULL))
             return false;
     }
     l->step = 0;
@@ -97,7 +102,7 @@ static bool put_folders(struct part *p)
         const struct view_folder *f = &v->folders[l->step];
         if (f == v->home || fstat(f->fd, &st) < 0)
             continue;
-        if (!put(p, f->name, &st))
+        if (!put(p, f->name, &st, f))
             return false;
     }
     l->stage = p->handle->fd >= 0 ? LISTING_NAMES : LISTING_END;
@@ -138,7 +143,7 @@ static bool put_buffer(struct part *p)
 
     while (l->at < l->end) {
         const struct dirent64 *d = (const struct dirent64 *)(const void *)(l->buffer + l->at);
-        if (!left_out(p, d->d_name) && look_at(p, d, &st) && !put(p, d->d_name, &st))
+        if (!left_out(p, d->d_name) && look_at(p, d, &st) && !put(p, d->d_name, &st, NULL))
             return false;
         l->at += d->d_reclen;
     }

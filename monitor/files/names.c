@@ -75,7 +75,7 @@ int on_mkdir(struct request *r)
 
     if (parent < 0)
         return error == EBUSY ? EEXIST : error;
-    const int done = mkdirat(parent, name, m->mode & 0777);
+    const int done = mkdirat(parent, name, folder_mode(r->place.folder, m->mode, true));
     const int failure = errno;
     if (done == 0 && fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
         made_add(&r->agent->made, &st);

@@ -119,7 +119,7 @@ static int open_existing(struct request *r, struct handle *h, int flags, const s
 static int open_new(struct request *r, struct handle *h, int flags)
 {
     const struct file_open *m = r->message;
-    const mode_t mode = m->mode & 0777;
+    const mode_t mode = folder_mode(r->place.folder, m->mode, false);
     const char *name;
     struct stat st;
 
@@ -219,6 +219,7 @@ int on_open(struct request *r)
         made_add(&a->made, &st);
     opened.handle = h->id;
     ATTRIBUTES_SET(&opened, &st);
+    ATTRIBUTES_MAY(&opened, a, h->folder, &st, false);
     return request_answer(r, MSG_file_opened, &opened, h->fd);
 }
 

@@ -24,6 +24,7 @@
 #endif
 
 #define TROUBLE_SIZE 256
+#define MISSING_SIZE 1001 /* of agent_ready's text, and a NUL */
 /* Each handle has its file and perhaps its folder; a few for a moment. */
 #define DESCRIPTORS (2 * HANDLES_MAX + VIEW_FOLDERS_MAX + 64)
 
@@ -114,6 +115,20 @@ static int try_folder(int fd, uint32_t rights)
     return 0;
 }
 
+/* The groups of the account's folder sets, each once. The home's group is none of them. */
+static void take_groups(struct groups *groups, struct slice rest)
+{
+    struct folder from;
+
+    while (geteuid() == 0 && unnest_folder(&rest, &from) == 1) {
+        size_t i = 0;
+        while (i < groups->count && groups->gids[i] != from.gid)
+            i++;
+        if (from.gid != 0 && i == groups->count && i < VIEW_FOLDERS_MAX)
+            groups->gids[groups->count++] = from.gid;
+    }
+}
+
 /* Open one folder by the path that the operator wrote: links in that are the operator's. */
 static int open_folder(struct view_folder *f, const struct folder *from, char *trouble)
 {
@@ -123,6 +138,7 @@ static int open_folder(struct view_folder *f, const struct folder *from, char *t
                        slice_copy(from->path, path, sizeof(path)) == 0;
     const bool named = strcmp(f->name, "/") == 0 || strchr(f->name, '/') == NULL;
     f->rights = from->rights & RIGHTS_ALL;
+    f->shared = from->gid != 0 && getuid() == 0; /* without root all is one user's */
     f->fd = -1;
     errno = EINVAL;
     if (texts && named && f->name[0] != '\0' && path[0] == '/')
@@ -130,6 +146,8 @@ static int open_folder(struct view_folder *f, const struct folder *from, char *t
     if (f->fd >= 0 && try_folder(f->fd, f->rights) == 0)
         return 0;
     const int error = errno;
+    if (f->fd >= 0)
+        close(f->fd);
     if (strcmp(f->name, "/") == 0)
         snprintf(trouble, TROUBLE_SIZE, "home %.180s: %s", path, strerror(error));
     else
@@ -137,7 +155,17 @@ static int open_folder(struct view_folder *f, const struct folder *from, char *t
     return -1;
 }
 
-static int open_folders(struct agent *a, struct slice rest, char *trouble)
+/* A folder set that cannot be opened is missing from the view, and nothing else is. */
+static void note_missing(char missing[MISSING_SIZE], const char *trouble)
+{
+    const size_t at = strlen(missing);
+
+    snprintf(missing + at, MISSING_SIZE - at, "%s%s", at > 0 ? "; " : "", trouble);
+}
+
+/* Into the view. -1: the home cannot be opened, or these are no folders, and trouble says why. */
+static int open_folders(struct agent *a, struct slice rest, char missing[MISSING_SIZE],
+                        char *trouble)
 {
     struct folder from;
     int r;
@@ -148,8 +176,13 @@ static int open_folders(struct agent *a, struct slice rest, char *trouble)
             return -1;
         }
         struct view_folder *f = &a->view.folders[a->view.count];
-        if (open_folder(f, &from, trouble) < 0)
-            return -1;
+        if (open_folder(f, &from, trouble) < 0) {
+            if (strcmp(f->name, "/") == 0)
+                return -1;
+            note_missing(missing, trouble);
+            trouble[0] = '\0';
+            continue;
+        }
         if (strcmp(f->name, "/") == 0)
             a->view.home = f;
         a->view.count++;
@@ -159,7 +192,8 @@ static int open_folders(struct agent *a, struct slice rest, char *trouble)
     return r;
 }
 
-static int enter(struct agent *a, const struct agent_setup *setup, uint32_t *layers, char *trouble)
+static int enter(struct agent *a, const struct agent_setup *setup, struct sandbox_groups groups,
+                 uint32_t *layers, char *trouble)
 {
     struct sandbox_folder folders[VIEW_FOLDERS_MAX];
     struct rlimit files = {0};
@@ -182,6 +216,7 @@ static int enter(struct agent *a, const struct agent_setup *setup, uint32_t *lay
         .empty_dir = empty,
         .uid = setup->uid,
         .gid = setup->gid,
+        .groups = groups,
         .folders = folders,
         .folder_count = a->view.count,
         .descriptors = files.rlim_max < DESCRIPTORS ? (uint32_t)files.rlim_max : DESCRIPTORS,
@@ -202,7 +237,7 @@ static int open_descriptors(struct agent *a)
 
 int agent_start(struct agent *a)
 {
-    char trouble[TROUBLE_SIZE] = "";
+    char trouble[TROUBLE_SIZE] = "", missing[MISSING_SIZE] = "";
     struct agent_ready ready = {0};
     struct agent_setup setup;
     int r = -1;
@@ -215,17 +250,23 @@ int agent_start(struct agent *a)
     log_open("sallyport-files", LOG_TO_STDERR,
              setup.log_level <= LOG_LEVEL_DEBUG ? setup.log_level : LOG_LEVEL_INFO);
     a->flags = setup.flags;
-    umask(setup.umask & 0777);
+    a->uid = geteuid() == 0 ? setup.uid : geteuid();
+    a->gid = geteuid() == 0 ? setup.gid : getegid();
+    a->umask = a->umask_now = setup.umask & 0777;
+    umask(a->umask);
+    take_groups(&a->groups, setup.folders);
+    const struct sandbox_groups shared = {.gids = a->groups.gids, .count = a->groups.count};
     if (reports_open(&a->reports, FD_REPORTS) < 0 || open_descriptors(a) < 0 ||
         take_links(&a->request) < 0)
         snprintf(trouble, sizeof(trouble), "links: %s", strerror(errno));
-    else if (sandbox_act_as(setup.uid, setup.gid, trouble, sizeof(trouble)) == 0 &&
-             open_folders(a, setup.folders, trouble) == 0 &&
+    else if (sandbox_act_as(setup.uid, setup.gid, shared, trouble, sizeof(trouble)) == 0 &&
+             open_folders(a, setup.folders, missing, trouble) == 0 &&
              sandbox_act_no_more(trouble, sizeof(trouble)) == 0 &&
-             enter(a, &setup, &ready.layers, trouble) == 0)
+             enter(a, &setup, shared, &ready.layers, trouble) == 0)
         r = 0;
     trouble[TROUBLE_SIZE - 1] = '\0';
     ready.trouble = slice_text(trouble);
+    ready.missing = slice_text(missing);
     if (send_agent_ready(FD_MONITOR, 0, &ready) < 0)
         r = -1;
 out:

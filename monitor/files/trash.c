@@ -1,7 +1,8 @@
-/* The trash of an account that has one: what is removed is moved into /.trash of its folder of the
- * view, under a name that says when. Called by names.c for what the account may remove. Must never
- * replace what is there, nor remove for good what the account believes to be kept: what cannot be
- * moved stays where it is. */
+/* The trash of an account that has one: what is removed is moved into .trash of its folder of the
+ * view, under a name that says when: of a folder set into the set's own, which all share who have
+ * the set, and never into one account's home. Called by names.c for what the account may remove.
+ * Must never replace what is there, nor remove for good what the account believes to be kept: what
+ * cannot be moved stays where it is. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -110,7 +111,7 @@ static int open_trash(struct request *r, bool *made, int *error)
     int fd = name_open(top, TRASH, O_PATH | O_DIRECTORY, 0);
 
     if (fd < 0 && errno == ENOENT) {
-        *made = mkdirat(top, TRASH, TRASH_MODE) == 0;
+        *made = mkdirat(top, TRASH, folder_mode(r->place.folder, TRASH_MODE, true)) == 0;
         if (!*made && errno != EEXIST) {
             *error =
                 request_fail(r, errno, "the folder " TRASH " cannot be made: it is not removed");

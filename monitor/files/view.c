@@ -112,6 +112,13 @@ int view_find(const struct view *view, struct slice path, struct place *place)
     return 0;
 }
 
+mode_t folder_mode(const struct view_folder *folder, mode_t mode, bool is_folder)
+{
+    const mode_t shared = is_folder ? S_IRWXG : S_IRGRP | S_IWGRP;
+
+    return (mode & 0777) | (folder->shared ? shared : 0);
+}
+
 uint32_t place_rights(const struct place *place)
 {
     return place->folder != NULL ? place->folder->rights : RIGHT_LIST;

@@ -9,11 +9,11 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+#include "common/facts.h"
 #include "common/slice.h"
 
-#define VIEW_PATH_SIZE   4096 /* bytes of a path in the view, its NUL included */
-#define VIEW_FOLDERS_MAX 256
-#define VIEW_LINKS_MAX   40 /* symbolic links followed in one path, as the kernel has it */
+#define VIEW_PATH_SIZE 4096 /* bytes of a path in the view, its NUL included */
+#define VIEW_LINKS_MAX 40   /* symbolic links followed in one path, as the kernel has it */
 
 /* Uploads that appear only when whole are written under names that begin so. No path of the view
  * may hold one: to the account they do not exist. */
@@ -27,6 +27,7 @@ struct view_folder {
     char name[256]; /* "/" is the home; any other appears at the top and shadows */
     int fd;         /* O_PATH */
     uint32_t rights;
+    bool shared; /* a folder set of a group: what is made there is the group's to read and write */
 };
 
 struct view {
@@ -48,6 +49,9 @@ int view_find(const struct view *view, struct slice path, struct place *place);
 
 /* What the account may do there, RIGHT_*. */
 uint32_t place_rights(const struct place *place);
+
+/* The mode of something new, or one that is set: what is shared stays so. */
+mode_t folder_mode(const struct view_folder *folder, mode_t mode, bool is_folder);
 
 /* The folder of this name at the top of the view, or NULL. */
 const struct view_folder *view_find_folder(const struct view *view, const char *name, size_t len);

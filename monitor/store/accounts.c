@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/facts.h"
+#include "monitor/store/folders.h"
 #include "monitor/store/validate.h"
 
 #define WEB_SESSIONS 100 /* of one account; one more, and the longest unused ends */
@@ -111,7 +112,8 @@ int accounts_open(struct accounts *a, const struct store_setup *setup, struct re
     if (slice_copy(setup->state_dir, state_dir, sizeof(state_dir)) < 0)
         return refuse(why, ENAMETOOLONG, "the name of the state folder is too long");
     if (database_open(&a->database, state_dir, why) < 0 ||
-        database_prepare(&a->database, statements, STATEMENT_COUNT, why) < 0) {
+        database_prepare(&a->database, statements, STATEMENT_COUNT, why) < 0 ||
+        folders_prepare(a, STATEMENT_COUNT, why) < 0) {
         accounts_close(a);
         return -1;
     }
@@ -133,8 +135,11 @@ void accounts_done(struct accounts *a)
     a->row = NULL;
 }
 
-static void read_account(sqlite3_stmt *row, struct account *account)
+/* With its folder sets. Returns 0, or -1 and why is filled. */
+static int read_account(struct accounts *a, struct account *account, struct refusal *why)
 {
+    sqlite3_stmt *row = a->row;
+
     *account = (struct account){
         .name = database_bytes(row, 1),
         .email = database_bytes(row, 2),
@@ -152,6 +157,7 @@ static void read_account(sqlite3_stmt *row, struct account *account)
         .last_login = sqlite3_column_int64(row, 14),
         .key_count = (uint32_t)sqlite3_column_int64(row, 15),
     };
+    return folders_of(a, sqlite3_column_int64(row, 0), &account->folders, why);
 }
 
 /* A key is looked up by its hash; 32 bytes. */
@@ -179,8 +185,8 @@ int accounts_find(struct accounts *a, const struct store_find *q, struct account
         q->token.len > 0
             ? ASK(&a->database, ACCOUNT_BY_TOKEN, &a->row, why, BLOB(q->token), NUMBER(time(NULL)))
             : ASK(&a->database, ACCOUNT_BY_NAME, &a->row, why, TEXT(q->name));
-    if (found > 0)
-        read_account(a->row, answer);
+    if (found > 0 && read_account(a, answer, why) < 0)
+        return -1;
     /* A name that nobody has costs the same: its key is looked for too, with no account. */
     if (found >= 0 && q->key.len > 0) {
         const int64_t number = found > 0 ? sqlite3_column_int64(a->row, 0) : -1;
@@ -198,10 +204,11 @@ int accounts_find(struct accounts *a, const struct store_find *q, struct account
 }
 
 /* For people: whether there is a password, never its hash. */
-static int tell_account(struct accounts *a, int found, struct account *answer)
+static int tell_account(struct accounts *a, int found, struct account *answer, struct refusal *why)
 {
     if (found > 0) {
-        read_account(a->row, answer);
+        if (read_account(a, answer, why) < 0)
+            return -1;
         answer->password = slice_text(answer->password.len > 0 ? "set" : "");
     }
     return found;
@@ -210,13 +217,17 @@ static int tell_account(struct accounts *a, int found, struct account *answer)
 int accounts_show(struct accounts *a, const struct user_show *q, struct account *answer,
                   struct refusal *why)
 {
-    return tell_account(a, ASK(&a->database, ACCOUNT_BY_NAME, &a->row, why, TEXT(q->name)), answer);
+    const int found = ASK(&a->database, ACCOUNT_BY_NAME, &a->row, why, TEXT(q->name));
+
+    return tell_account(a, found, answer, why);
 }
 
 int accounts_next(struct accounts *a, const struct user_next *q, struct account *answer,
                   struct refusal *why)
 {
-    return tell_account(a, ASK(&a->database, ACCOUNT_AFTER, &a->row, why, TEXT(q->after)), answer);
+    const int found = ASK(&a->database, ACCOUNT_AFTER, &a->row, why, TEXT(q->after));
+
+    return tell_account(a, found, answer, why);
 }
 
 int accounts_key_next(struct accounts *a, const struct key_next *q, struct key *answer,
@@ -267,8 +278,7 @@ static int no_account(struct refusal *why)
     return refuse(why, ENOENT, "there is no account of this name");
 }
 
-/* The number of an account, or -1 and why is filled. */
-static int64_t account_number(struct accounts *a, struct slice name, struct refusal *why)
+int64_t accounts_number(struct accounts *a, struct slice name, struct refusal *why)
 {
     sqlite3_stmt *row;
     const int found = ASK(&a->database, ACCOUNT_NUMBER, &row, why, TEXT(name));
@@ -332,6 +342,14 @@ static int uid_automatic(struct accounts *a, uint32_t *uid, struct refusal *why)
     return 0;
 }
 
+int accounts_take_id(struct accounts *a, uint32_t named, uint32_t *id, struct refusal *why)
+{
+    *id = named;
+    if (named == ID_AUTOMATIC && uid_automatic(a, id, why) < 0)
+        return -1;
+    return CHANGE(&a->database, UID_TAKE, why, NUMBER(*id)) < 0 ? -1 : 0;
+}
+
 /* uid and gid of a new account. */
 static int choose_ids(struct accounts *a, const struct user_add *m, uint32_t *uid, uint32_t *gid,
                       struct refusal *why)
@@ -345,11 +363,11 @@ static int choose_ids(struct accounts *a, const struct user_add *m, uint32_t *ui
     }
     if (m->uid == 0 || m->gid == 0)
         return refuse(why, EINVAL, "uid and gid 0 are root's: no account may have them");
-    if (m->uid == ID_AUTOMATIC && uid_automatic(a, uid, why) < 0)
+    if (accounts_take_id(a, m->uid, uid, why) < 0)
         return -1;
     if (m->gid == ID_AUTOMATIC)
         *gid = *uid;
-    return CHANGE(&a->database, UID_TAKE, why, NUMBER(*uid)) < 0 ? -1 : 0;
+    return 0;
 }
 
 int accounts_user_add(struct accounts *a, const void *message, uint64_t *number,
@@ -372,7 +390,7 @@ int accounts_user_add(struct accounts *a, const void *message, uint64_t *number,
     (void)number;
     if (trouble != NULL)
         return refuse(why, EINVAL, "%s", trouble);
-    if (account_number(a, m->name, why) >= 0)
+    if (accounts_number(a, m->name, why) >= 0)
         return refuse(why, EEXIST, "there is an account of this name already");
     if (why->error != ENOENT || choose_ids(a, m, &uid, &gid, why) < 0)
         return -1;
@@ -426,7 +444,7 @@ int accounts_key_add(struct accounts *a, const void *message, uint64_t *number, 
         trouble = validate_comment(m->comment);
     if (trouble != NULL)
         return refuse(why, EINVAL, "%s", trouble);
-    const int64_t account = account_number(a, m->name, why);
+    const int64_t account = accounts_number(a, m->name, why);
     if (account < 0 || hash_key(m->key, hash, why) < 0)
         return -1;
     const int added =
@@ -481,7 +499,7 @@ int accounts_web_add(struct accounts *a, const void *message, uint64_t *number, 
     (void)number;
     if (m->token.len != WEB_TOKEN)
         return refuse(why, EINVAL, "the hash of a web session's token has %d bytes", WEB_TOKEN);
-    const int64_t account = account_number(a, m->name, why);
+    const int64_t account = accounts_number(a, m->name, why);
     if (account < 0 || CHANGE(d, WEB_REMOVE_ENDED, why, NUMBER(now)) < 0 ||
         CHANGE(d, WEB_REMOVE_OLDEST, why, NUMBER(account), NUMBER(WEB_SESSIONS - 1)) < 0)
         return -1;

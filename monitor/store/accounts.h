@@ -1,5 +1,5 @@
-/* The accounts, their keys and web sessions. Called by serve.c for each message; answers point into
- * a row that stays until accounts_done. */
+/* The accounts, their keys and web sessions; what of them folders.c needs. Called by serve.c for
+ * each message; answers point into a row that stays until accounts_done. */
 #ifndef SALLYPORT_STORE_ACCOUNTS_H
 #define SALLYPORT_STORE_ACCOUNTS_H
 
@@ -10,8 +10,10 @@ struct accounts {
     struct database database;
     uint32_t first, last; /* uids given to new accounts; first 0: none, they run as `own` */
     uint32_t own_uid, own_gid;
-    uint32_t given;    /* the uid given last, to begin looking from; 0: none yet */
-    sqlite3_stmt *row; /* that the last answer points into */
+    uint32_t given;                 /* the uid given last, to begin looking from; 0: none yet */
+    sqlite3_stmt *row;              /* that the last answer points into */
+    size_t folder_statements;       /* where those of folders.c begin in the database's */
+    uint8_t folders[FOLDERS_BYTES]; /* of the account in the last answer, as messages */
 };
 
 /* setup: state_dir and the range of ids are read. Returns 0, or -1 and why is filled. */
@@ -55,5 +57,12 @@ int accounts_web_remove(struct accounts *a, const void *store_web_remove, uint64
                         struct refusal *why);
 int accounts_login(struct accounts *a, const void *store_login, uint64_t *number,
                    struct refusal *why);
+
+/* The number of an account, or -1 and why is filled (ENOENT: there is none). */
+int64_t accounts_number(struct accounts *a, struct slice name, struct refusal *why);
+
+/* An id that nobody ever had, or the one that is named: from now on no account gets it by itself.
+ * Returns 0, or -1 and why is filled. */
+int accounts_take_id(struct accounts *a, uint32_t named, uint32_t *id, struct refusal *why);
 
 #endif

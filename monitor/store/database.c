@@ -49,6 +49,21 @@ static const char *const migrations[] = {
     ") STRICT, WITHOUT ROWID;"
     "CREATE INDEX web_sessions_by_account ON web_sessions (account);"
     "PRAGMA user_version = 3;",
+
+    /* 4: folder sets and who has them; a path is any bytes, a gid is in uids, so that no account
+     * gets it */
+    "CREATE TABLE folders ("
+    "  number INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  name TEXT NOT NULL COLLATE BINARY UNIQUE, path BLOB NOT NULL UNIQUE,"
+    "  gid INTEGER NOT NULL, created INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE TABLE folder_members ("
+    "  account INTEGER NOT NULL REFERENCES accounts (number) ON DELETE CASCADE,"
+    "  folder INTEGER NOT NULL REFERENCES folders (number) ON DELETE CASCADE,"
+    "  rights INTEGER NOT NULL, PRIMARY KEY (account, folder)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX folder_members_by_folder ON folder_members (folder);"
+    "PRAGMA user_version = 4;",
 };
 #define SCHEMA_VERSION (sizeof(migrations) / sizeof(migrations[0]))
 
@@ -225,11 +240,13 @@ int database_open(struct database *d, const char *state_dir, struct refusal *why
 int database_prepare(struct database *d, const char *const *texts, size_t count,
                      struct refusal *why)
 {
-    d->statements = calloc(count, sizeof(d->statements[0]));
-    if (d->statements == NULL)
+    sqlite3_stmt **all = reallocarray(d->statements, d->count + count, sizeof(all[0]));
+
+    if (all == NULL)
         return refuse(why, ENOMEM, "no memory");
-    for (d->count = 0; d->count < count; d->count++) {
-        if (sqlite3_prepare_v3(d->db, texts[d->count], -1, SQLITE_PREPARE_PERSISTENT,
+    d->statements = all;
+    for (size_t i = 0; i < count; i++, d->count++) {
+        if (sqlite3_prepare_v3(d->db, texts[i], -1, SQLITE_PREPARE_PERSISTENT,
                                &d->statements[d->count], NULL) != SQLITE_OK)
             return refuse_fault(d, why);
     }
@@ -286,6 +303,18 @@ failed:
     refuse_fault(d, why);
     database_done(s);
     return -1;
+}
+
+int database_next(struct database *d, sqlite3_stmt *row, struct refusal *why)
+{
+    const int r = sqlite3_step(row);
+
+    if (r == SQLITE_ROW)
+        return 1;
+    if (r != SQLITE_DONE)
+        refuse_fault(d, why);
+    database_done(row);
+    return r == SQLITE_DONE ? 0 : -1;
 }
 
 int database_change(struct database *d, size_t statement, const struct value *values, size_t count,

@@ -1,6 +1,6 @@
 /* SQLite behind a small front: opening, the schema and its versions, prepared statements with bound
- * values, transactions, and SQLite's errors as an errno and a sentence. Used by accounts.c alone;
- * no SQL text is ever put together at run time. */
+ * values, transactions, and SQLite's errors as an errno and a sentence. Used by accounts.c and
+ * folders.c; no SQL text is ever put together at run time. */
 #ifndef SALLYPORT_STORE_DATABASE_H
 #define SALLYPORT_STORE_DATABASE_H
 
@@ -23,7 +23,8 @@ int refuse(struct refusal *why, int error, const char *format, ...)
 
 struct database {
     sqlite3 *db;
-    sqlite3_stmt **statements; /* in the order of the texts given to database_prepare */
+    sqlite3_stmt *
+        *statements; /* in the order of the texts given to database_prepare, call by call */
     size_t count;
 };
 
@@ -51,6 +52,8 @@ struct value {
  * and why is filled. */
 int database_ask(struct database *d, size_t statement, const struct value *values, size_t count,
                  sqlite3_stmt **row, struct refusal *why);
+/* The next row of the same: 1, 0 there is none and it is done, or -1 and why is filled. */
+int database_next(struct database *d, sqlite3_stmt *row, struct refusal *why);
 void database_done(sqlite3_stmt *row);
 #define ASK(d, statement, row, why, ...)                                                           \
     database_ask(d, statement, (const struct value[]){__VA_ARGS__},                                \

@@ -9,6 +9,7 @@
 
 #include "common/facts.h"
 #include "common/log.h"
+#include "monitor/store/folders.h"
 
 /* ------------------------------------------------------------------------------- answers */
 
@@ -113,6 +114,51 @@ static void on_key_next(struct store *s, uint32_t id, const void *message)
     accounts_done(&s->accounts);
 }
 
+static void on_folder_member_next(struct store *s, uint32_t id, const void *message)
+{
+    struct folder_member member;
+    struct refusal why;
+    const int found = folders_member_next(&s->accounts, message, &member, &why);
+
+    if (found < 0)
+        answer_refused(s, id, &why);
+    else if (found == 0)
+        answer_nothing(s, id);
+    else
+        sent(s, send_folder_member(FD_MONITOR, id, &member));
+    accounts_done(&s->accounts);
+}
+
+static void answer_folder(struct store *s, uint32_t id, int found, const struct folder_set *folder,
+                          const struct refusal *why)
+{
+    if (found < 0)
+        answer_refused(s, id, why);
+    else if (found == 0)
+        answer_nothing(s, id);
+    else
+        sent(s, send_folder_set(FD_MONITOR, id, folder));
+    accounts_done(&s->accounts);
+}
+
+static void on_folder_show(struct store *s, uint32_t id, const void *message)
+{
+    struct folder_set folder;
+    struct refusal why;
+    const int found = folders_show(&s->accounts, message, &folder, &why);
+
+    answer_folder(s, id, found, &folder, &why);
+}
+
+static void on_folder_next(struct store *s, uint32_t id, const void *message)
+{
+    struct folder_set folder;
+    struct refusal why;
+    const int found = folders_next(&s->accounts, message, &folder, &why);
+
+    answer_folder(s, id, found, &folder, &why);
+}
+
 /* The transaction that is open, with the logins in it, goes to the disk. */
 static int commit(struct store *s, struct refusal *why)
 {
@@ -208,6 +254,13 @@ static const struct {
     [MSG_key_add] = {.change = accounts_key_add},
     [MSG_key_next] = {.handle = on_key_next},
     [MSG_key_remove] = {.change = accounts_key_remove},
+    [MSG_folder_add] = {.change = folders_add},
+    [MSG_folder_remove] = {.change = folders_remove},
+    [MSG_folder_show] = {.handle = on_folder_show},
+    [MSG_folder_next] = {.handle = on_folder_next},
+    [MSG_folder_grant] = {.change = folders_grant},
+    [MSG_folder_revoke] = {.change = folders_revoke},
+    [MSG_folder_member_next] = {.handle = on_folder_member_next},
     [MSG_store_web_add] = {.change = accounts_web_add},
     [MSG_store_web_remove] = {.change = accounts_web_remove},
 };
@@ -227,6 +280,13 @@ union any_message {
     struct key_add key_add;
     struct key_next key_next;
     struct key_remove key_remove;
+    struct folder_add folder_add;
+    struct folder_remove folder_remove;
+    struct folder_show folder_show;
+    struct folder_next folder_next;
+    struct folder_grant folder_grant;
+    struct folder_revoke folder_revoke;
+    struct folder_member_next folder_member_next;
     struct store_web_add web_add;
     struct store_web_remove web_remove;
 };

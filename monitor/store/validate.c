@@ -52,6 +52,40 @@ const char *validate_name(struct slice name)
     return NULL;
 }
 
+const char *validate_folder(struct slice name, struct slice path)
+{
+    if (name.len == 0 || name.len > FOLDER_NAME_MAX)
+        return "the name of a folder set has 1 to 255 bytes";
+    switch (text_check(name, "/:\\")) {
+    case TEXT_NOT_UTF8:
+        return "the name of a folder set must be UTF-8";
+    case TEXT_CONTROL:
+        return "the name of a folder set must not hold control characters";
+    case TEXT_FORBIDDEN:
+        return "the name of a folder set is one name, not a path: it must not hold any of / : \\";
+    case TEXT_GOOD:
+        break;
+    }
+    /* ".", "..", the trash and the temporaries of uploads begin with a dot */
+    if (name.data[0] == '-' || name.data[0] == '.')
+        return "the name of a folder set must not begin with - or .";
+    if (name.data[0] == ' ' || name.data[name.len - 1] == ' ')
+        return "the name of a folder set must not begin or end with a blank";
+    if (path.len == 0 || path.data[0] != '/')
+        return "the path of a folder set is absolute: it begins with /";
+    if (path.len == 1)
+        return "the whole file system is no folder set";
+    return NULL;
+}
+
+const char *validate_grant(uint32_t rights)
+{
+    if ((rights & ~(uint32_t)RIGHTS_ALL) != 0)
+        return "unknown right";
+    return rights == 0 ? "no rights: an account that is to have none does not have the folder set"
+                       : NULL;
+}
+
 static const char *check_email(const struct user_set *a)
 {
     const struct slice email = a->email;

@@ -15,4 +15,10 @@ const char *validate_name(struct slice name);
 const char *validate_key(struct slice blob);
 const char *validate_comment(struct slice comment);
 
+/* The name and path of a folder set. */
+const char *validate_folder(struct slice name, struct slice path);
+
+/* The rights of an account in a folder set: at least one. */
+const char *validate_grant(uint32_t rights);
+
 #endif

@@ -131,7 +131,7 @@ def test_add_show_list(down):
     assert created.startswith("20") and created.endswith("Z")
     assert account == {
         "name": "Bob", "status": "enabled", "email": "bob@example.org", "uid": uid, "gid": account["gid"],
-        "expires": "2030-01-31T12:00:00Z", "password": True, "keys": 0, "rights": ["list", "read"], "durable": True,
+        "expires": "2030-01-31T12:00:00Z", "password": True, "keys": 0, "rights": ["list", "read"], "folders": [], "durable": True,
         "atomic": False, "trash": False, "both": True, "data_fresh": False, "lax_close": False, "max_sessions": 2, "bandwidth": 3 << 20,
         "last_login": None,
     }  # fmt: skip

@@ -57,7 +57,8 @@ static void try_library(struct hostile *h)
     struct actor a;
 
     actor_make(h, STAND_SPARE, &a);
-    expect(h, log_soon(h, 0, "workers have another OpenSSL (OpenSSL of old\\x0a) than this process"),
+    expect(h,
+           log_soon(h, 0, "workers have another OpenSSL (OpenSSL of old\\x0a) than this process"),
            "across: another OpenSSL in a worker is not told");
     actor_drop(&a);
 }

@@ -16,6 +16,7 @@
 #define PENDING_KB 4096 /* STORE_PENDING_BYTES of the monitor */
 #define RIGHTS     127
 #define NOWHERE    UINT32_C(0x7fffffff) /* no question's number */
+#define OUR_GROUP  39001                /* the store's: see server.store_id */
 
 static const char *const columns[] = {"starting", "idle", "asked"};
 enum { AT_STARTING, AT_IDLE, AT_ASKED };
@@ -31,7 +32,8 @@ static bool known(enum message_type type, const char *variant)
     } variants[] = {{MSG_store_ready, "trouble"}, {MSG_account, "right"},
                     {MSG_account, "other-name"},  {MSG_account, "other-number"},
                     {MSG_account, "cut"},         {MSG_account, "no-key"},
-                    {MSG_account, "root"}};
+                    {MSG_account, "root"},        {MSG_account, "root-group"},
+                    {MSG_account, "our-group"},   {MSG_account, "no-folders"}};
 
     for (size_t i = 0; i < sizeof(variants) / sizeof(variants[0]); i++) {
         if (variants[i].type == type && strcmp(variants[i].name, variant) == 0)
@@ -119,8 +121,20 @@ static void make_sample(struct hostile *h, struct actor *a, const struct row *ro
         .schema_version = 1, .trouble = slice_text(row->variant[0] != '\0' ? "hostile" : "")};
     const char *variant = row->variant;
     struct account account = account_of(h, strcmp(variant, "other-name") == 0 ? BOTH : ACCOUNT);
-    ssize_t n = -1;
+    struct folder folder = {.name = slice_text("team"),
+                            .path = slice_text(h->home),
+                            .rights = RIGHTS,
+                            .gid = strcmp(variant, "our-group") == 0 ? OUR_GROUP : 0};
+    uint8_t folders[8192];
+    ssize_t n = nest_folder(&folder, folders, 0, sizeof(folders));
 
+    if (n < 0)
+        give_up("a folder that does not encode");
+    if (strstr(variant, "-group") != NULL)
+        account.folders = slice_of(folders, (size_t)n);
+    if (strcmp(variant, "no-folders") == 0)
+        account.folders = slice_of(folders, (size_t)n - 1);
+    n = -1;
     if (strcmp(variant, "no-key") == 0)
         account.key_known = 2;
     if (strcmp(variant, "root") == 0)
@@ -177,7 +191,9 @@ static const char *judge(struct hostile *h, struct actor *a, const struct child 
     if (cell == CELL_NONE &&
         (raw_receive(h, a->link, 0) == 1 || send_nothing_more(store->link, id, &nothing) < 0))
         return "the login does not wait any more";
-    return actor_verdict(h, a) == (cell == CELL_OK ? VERDICT_OPEN : VERDICT_DENIED)
+    return actor_verdict(h, a) == (cell == CELL_OK    ? VERDICT_OPEN
+                                   : cell == CELL_BYE ? VERDICT_ENOUGH
+                                                      : VERDICT_DENIED)
                ? NULL
                : "another verdict";
 }
@@ -224,7 +240,8 @@ static void run_matrix(struct hostile *h, struct child *store)
             const struct row *row = &from_store.rows[i];
             if (!row_due(h, &from_store, i, c))
                 continue;
-            if (strcmp(row->variant, "root") == 0 && !h->root)
+            if (!h->root &&
+                (strcmp(row->variant, "root") == 0 || strstr(row->variant, "-group") != NULL))
                 printf("skipped: an ordinary user's agents have one uid\n");
             else
                 run_row(h, store, &at, row, c);

@@ -72,6 +72,24 @@ def test_without_deleting_and_renaming(server, browser):
     assert browser.row("notes.txt").get_attribute("draggable") != "true"
 
 
+@pytest.mark.check
+def test_a_folder_set_has_rights_of_its_own(server, browser):
+    """Fewer than the home has, and the home's again behind it."""
+    account = server.account()
+    samples.furnish(account.root)
+    shared = server.server.place / f"set-of-{account.name}"
+    server.server.command("folder", "add", account.name, shared)
+    server.server.command("folder", "grant", account.name, account.name, "list,read")
+    (shared / "read.txt").write_text("read me")
+    browser.sign_in(server, account)
+    ActionChains(browser.driver).double_click(browser.row(account.name)).perform()
+    browser.row("read.txt").click()
+    assert offered(browser) == {"preview", "download"}
+    browser.driver.back()
+    browser.row("notes.txt").click()
+    assert offered(browser) == {"preview", "download", "rename", "cut", "delete"}
+
+
 def test_without_overwriting_nothing_is_replaced(server, browser, tmp_path):
     account = signed_in(server, browser, ["list", "read", "write"])
     (tmp_path / "notes.txt").write_text("new")

@@ -1,5 +1,6 @@
 /* The child process behind fake_agent.h: a table of messages, each done with one system call below
  * the folder. Ends when its link does. */
+#include "common/operations.h"
 #include "tests/unit/fake_agent.h"
 
 #include <dirent.h>
@@ -71,7 +72,7 @@ static int64_t nanoseconds(struct timespec t)
 #define SEEN(st)                                                                                   \
     .mode = (st).st_mode, .nlink = (uint32_t)(st).st_nlink, .uid = (st).st_uid,                    \
     .gid = (st).st_gid, .size = (uint64_t)(st).st_size, .atime_ns = nanoseconds((st).st_atim),     \
-    .mtime_ns = nanoseconds((st).st_mtim)
+    .mtime_ns = nanoseconds((st).st_mtim), .rights = RIGHTS_ALL, .access = (st).st_mode >> 6 & 7
 
 static uint32_t free_handle(void)
 {

@@ -128,8 +128,10 @@ bool session_try(struct session *s, const char *home, uint32_t rights, uint32_t 
     }
     if (extra[0] != '\0') {
         at_base(s, extra, path, sizeof(path));
-        const struct folder f = {
-            .name = slice_text(extra), .path = slice_text(path), .rights = extra_rights};
+        const struct folder f = {.name = slice_text(extra),
+                                 .path = slice_text(path),
+                                 .rights = extra_rights,
+                                 .gid = s->extra_gid};
         assert_true((len = nest_folder(&f, folders, (size_t)len, sizeof(folders))) > 0);
     }
     const struct agent_setup setup = {
@@ -157,6 +159,7 @@ bool session_try(struct session *s, const char *home, uint32_t rights, uint32_t 
     assert_int_equal(message_receive(s->monitor, &s->answer, 0), 1);
     assert_int_equal(decode_agent_ready(&s->answer, &ready), 0);
     assert_int_equal(slice_copy(ready.trouble, s->trouble, sizeof(s->trouble)), 0);
+    assert_int_equal(slice_copy(ready.missing, s->missing, sizeof(s->missing)), 0);
     s->layers = ready.layers;
     return s->trouble[0] == '\0';
 }

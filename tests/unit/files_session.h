@@ -38,9 +38,10 @@ struct session {
     struct envelope answer; /* to it */
     char text[256];         /* its sentence, if it was refused */
     uint32_t layers;        /* as the agent told them */
-    char trouble[256];
-    bool silent_store; /* acknowledge nothing */
-    bool beside;       /* its folders are another's */
+    char trouble[256], missing[1001];
+    uint32_t extra_gid; /* of the second folder: its group */
+    bool silent_store;  /* acknowledge nothing */
+    bool beside;        /* its folders are another's */
     uint64_t acknowledged;
     struct seen *seen;
     size_t seen_count;

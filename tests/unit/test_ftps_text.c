@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "common/operations.h"
+#include "common/facts.h"
 #include "common/calendar.h"
 #include "common/ls_line.h"
 #include "ftps-worker/address.h"
@@ -332,7 +334,9 @@ static const struct attributes a_file = {.mode = S_IFREG | 0640,
                                          .uid = 7,
                                          .gid = 8,
                                          .size = 18446744073709551615u,
-                                         .mtime_ns = 1763740800 * NANO};
+                                         .mtime_ns = 1763740800 * NANO,
+                                         .rights = RIGHTS_ALL,
+                                         .access = ACCESS_READ | ACCESS_WRITE};
 
 static void assert_facts(uint32_t facts, const struct attributes *a, const struct facts_of *of,
                          const char *expected)
@@ -347,9 +351,13 @@ static void assert_facts(uint32_t facts, const struct attributes *a, const struc
 
 static void test_facts(void **state)
 {
-    const struct attributes folder = {.mode = S_IFDIR | 01755, .uid = 9, .gid = 8};
+    const struct attributes folder = {.mode = S_IFDIR | 01755,
+                                      .uid = 9,
+                                      .gid = 8,
+                                      .rights = RIGHTS_ALL,
+                                      .access = ACCESS_READ | ACCESS_EXECUTE};
     const struct attributes link = {.mode = S_IFLNK | 0777, .uid = 9, .gid = 9};
-    struct facts_of of = {.name = slice_text("x"), .uid = 7, .gid = 8, .above = 7};
+    struct facts_of of = {.name = slice_text("x"), .above = 7};
 
     (void)state;
     assert_facts(
@@ -361,6 +369,20 @@ static void test_facts(void **state)
     assert_facts(FACT_SIZE | FACT_TYPE, &folder, &of, "type=dir; ");
     assert_facts(FACT_PERM | FACT_MODE, &folder, &of, "perm=el;UNIX.mode=0755; ");
     assert_facts(0, &folder, &of, " ");
+    /* rights and modes, both */
+    struct attributes some = a_file;
+    of.above = 7;
+    some.rights = RIGHT_READ | RIGHT_RENAME;
+    assert_facts(FACT_PERM, &some, &of, "perm=rf; ");
+    some.access = ACCESS_WRITE | ACCESS_FIXED;
+    assert_facts(FACT_PERM, &some, &of, "perm=; ");
+    some = folder;
+    some.access = ACCESS_READ | ACCESS_WRITE | ACCESS_EXECUTE;
+    assert_facts(FACT_PERM, &some, &of, "perm=cmpeldf; ");
+    some.rights = RIGHT_LIST | RIGHT_MKDIR | RIGHT_DELETE;
+    some.access |= ACCESS_FIXED;
+    assert_facts(FACT_PERM, &some, &of, "perm=mpel; ");
+    of.above = 5;
     of.listed = true;
     of.name = slice_text(".");
     assert_facts(FACT_TYPE, &folder, &of, "type=cdir; ");

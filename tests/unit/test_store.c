@@ -433,13 +433,197 @@ static void test_many(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, process_new, process_free)
 
+/* ------------------------------------------------------------------------------- folder sets */
+
+static uint64_t grant(struct process *p, const char *name, const char *account, uint32_t rights)
+{
+    const struct folder_grant m = {
+        .name = slice_text(name), .account = slice_text(account), .rights = rights};
+
+    return process_done(p, MSG_folder_grant, &m);
+}
+
+static void add_folder(struct process *p, const char *name, const char *path)
+{
+    const struct folder_add m = {
+        .name = slice_text(name), .path = slice_text(path), .gid = ID_AUTOMATIC};
+
+    process_done(p, MSG_folder_add, &m);
+}
+
+/* The folder sets of an account, "name path rights gid, ...", as a login gets them. */
+static const char *folders_of(struct process *p, const char *name)
+{
+    static char text[1024];
+    struct account a;
+    struct folder f;
+    size_t at = 0;
+
+    assert_true(find_account(p, name, slice_of(NULL, 0), &a));
+    text[0] = '\0';
+    while (unnest_folder(&a.folders, &f) == 1)
+        at += (size_t)snprintf(text + at, sizeof(text) - at, "%.*s %.*s %u %u, ", (int)f.name.len,
+                               (const char *)f.name.data, (int)f.path.len,
+                               (const char *)f.path.data, f.rights, f.gid);
+    assert_int_equal(a.folders.len, 0);
+    return text;
+}
+
+static void test_folder_sets(void **state)
+{
+    struct process *p = *state;
+    struct folder_set set;
+    struct folder_member member;
+    const struct folder_show show = {.name = slice_text("team")};
+
+    must_start(p);
+    add_account(p, "anna");
+    add_account(p, "bert");
+    add_folder(p, "team", "/srv/team");
+    add_folder(p, "docs", "/srv/docs");
+    add_account(p, "carl"); /* ids of folder sets are no account's */
+    assert_int_equal(uid_of(p, "carl"), FIRST_UID + 4);
+    grant(p, "team", "bert", RIGHTS_ALL);
+    grant(p, "team", "anna", RIGHT_LIST);
+    grant(p, "docs", "anna", RIGHT_LIST | RIGHT_READ);
+    assert_string_equal(folders_of(p, "anna"), "docs /srv/docs 3 50003, team /srv/team 1 50002, ");
+    grant(p, "team", "anna", RIGHT_READ); /* in place of those before */
+    process_stop(p);
+    must_start(p);
+    assert_string_equal(folders_of(p, "anna"), "docs /srv/docs 3 50003, team /srv/team 2 50002, ");
+    assert_string_equal(folders_of(p, "carl"), "");
+
+    assert_int_equal(process_ask(p, MSG_folder_show, &show), MSG_folder_set);
+    assert_int_equal(decode_folder_set(&p->envelope, &set), 0);
+    assert_true(slice_is(set.name, "team") && slice_is(set.path, "/srv/team"));
+    assert_true(set.members == 2 && set.created > 0);
+    struct folder_next next = {.after = slice_text("")};
+    assert_int_equal(process_ask(p, MSG_folder_next, &next), MSG_folder_set);
+    assert_true(decode_folder_set(&p->envelope, &set) == 0 && slice_is(set.name, "docs"));
+    next.after = slice_text("team");
+    assert_int_equal(process_ask(p, MSG_folder_next, &next), MSG_nothing_more);
+    struct folder_member_next who = {.name = slice_text("team"), .after = slice_text("anna")};
+    assert_int_equal(process_ask(p, MSG_folder_member_next, &who), MSG_folder_member);
+    assert_int_equal(decode_folder_member(&p->envelope, &member), 0);
+    assert_true(slice_is(member.account, "bert") && member.rights == RIGHTS_ALL);
+
+    const struct folder_revoke away = {.name = slice_text("team"), .account = slice_text("anna")};
+    process_done(p, MSG_folder_revoke, &away);
+    process_refused(p, MSG_folder_revoke, &away, ENOENT);
+    const struct user_delete gone = {.name = slice_text("bert")};
+    process_done(p, MSG_user_delete, &gone); /* and what it had */
+    assert_int_equal(process_ask(p, MSG_folder_show, &show), MSG_folder_set);
+    assert_true(decode_folder_set(&p->envelope, &set) == 0 && set.members == 0);
+    const struct folder_remove removed = {.name = slice_text("docs")};
+    process_done(p, MSG_folder_remove, &removed); /* and who had it */
+    process_refused(p, MSG_folder_remove, &removed, ENOENT);
+    assert_string_equal(folders_of(p, "anna"), "");
+    process_stop(p);
+}
+
+static void test_folder_sets_that_are_none(void **state)
+{
+    static const struct {
+        const char *name, *path;
+        int error;
+    } bad[] = {
+        {"", "/srv/x", EINVAL},         {".", "/srv/x", EINVAL},
+        {"..", "/srv/x", EINVAL},       {"a/b", "/srv/x", EINVAL},
+        {".trash", "/srv/x", EINVAL},   {".sallyport-upload.x", "/srv/x", EINVAL},
+        {"-x", "/srv/x", EINVAL},       {" x", "/srv/x", EINVAL},
+        {"x ", "/srv/x", EINVAL},       {"a\nb", "/srv/x", EINVAL},
+        {"\xff", "/srv/x", EINVAL},     {"x", "", EINVAL},
+        {"x", "srv/x", EINVAL},         {"x", "/", EINVAL},
+        {"team", "/srv/other", EEXIST}, {"x", "/srv/team", EEXIST},
+    };
+    struct process *p = *state;
+    const char *const names[][2] = {{"team", "nobody"}, {"nothing", "anna"}};
+
+    must_start(p);
+    add_account(p, "anna");
+    add_folder(p, "team", "/srv/team");
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        const struct folder_add add = {
+            .name = slice_text(bad[i].name), .path = slice_text(bad[i].path), .gid = ID_AUTOMATIC};
+        process_refused(p, MSG_folder_add, &add, bad[i].error);
+    }
+    const struct folder_add root = {.name = slice_text("x"), .path = slice_text("/srv/x")};
+    process_refused(p, MSG_folder_add, &root, EINVAL); /* gid 0 */
+    for (size_t i = 0; i < 2; i++) {
+        const struct folder_grant m = {.name = slice_text(names[i][0]),
+                                       .account = slice_text(names[i][1]),
+                                       .rights = RIGHT_LIST};
+        process_refused(p, MSG_folder_grant, &m, ENOENT);
+    }
+    struct folder_grant m = {.name = slice_text("team"), .account = slice_text("anna")};
+    process_refused(p, MSG_folder_grant, &m, EINVAL); /* no rights */
+    m.rights = RIGHTS_ALL + 1;
+    process_refused(p, MSG_folder_grant, &m, EINVAL);
+    assert_string_equal(folders_of(p, "anna"), "");
+    process_stop(p);
+}
+
+/* As many as fit into a view and a message; one more is refused, and nothing else is lost. */
+static void test_folder_sets_are_bounded(void **state)
+{
+    struct process *p = *state;
+    char name[16], path[4096];
+    struct account a;
+    struct folder f;
+    size_t count = 0;
+
+    must_start(p);
+    add_account(p, "anna");
+    add_account(p, "bert");
+    for (int i = 0; i < VIEW_FOLDERS_MAX; i++) {
+        snprintf(name, sizeof(name), "f%03d", i);
+        snprintf(path, sizeof(path), "/srv/%03d", i);
+        add_folder(p, name, path);
+        if (i < VIEW_FOLDERS_MAX - 1)
+            grant(p, name, "anna", RIGHT_LIST);
+    }
+    struct folder_grant m = {
+        .name = slice_text(name), .account = slice_text("anna"), .rights = RIGHT_LIST};
+    process_refused(p, MSG_folder_grant, &m, ENOSPC);
+    assert_true(find_account(p, "anna", slice_of(NULL, 0), &a));
+    for (; unnest_folder(&a.folders, &f) == 1; count++)
+        assert_false(slice_is(f.name, name));
+    assert_int_equal(count, VIEW_FOLDERS_MAX - 1);
+
+    memset(path, 'x', sizeof(path));
+    path[0] = '/';
+    path[4095] = '\0';
+    for (int i = 0; i < FOLDERS_BYTES / 4095; i++) {
+        snprintf(name, sizeof(name), "long%d", i);
+        path[1] = (char)('a' + i);
+        add_folder(p, name, path);
+        if (i < FOLDERS_BYTES / 4200)
+            grant(p, name, "bert", RIGHT_LIST);
+    }
+    add_folder(p, "last", "/srv/last");
+    path[1] = 'z';
+    add_folder(p, "longer", path);
+    m = (struct folder_grant){
+        .name = slice_text("longer"), .account = slice_text("bert"), .rights = RIGHT_LIST};
+    process_refused(p, MSG_folder_grant, &m, ENOSPC);
+    grant(p, "last", "bert", RIGHT_LIST); /* what has room still comes in */
+    process_stop(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_account),      TEST(test_names_are_exact),
-        TEST(test_set),          TEST(test_validation),
-        TEST(test_uids),         TEST(test_keys),
-        TEST(test_keys_refused), TEST(test_many),
+        TEST(test_account),
+        TEST(test_names_are_exact),
+        TEST(test_set),
+        TEST(test_validation),
+        TEST(test_uids),
+        TEST(test_keys),
+        TEST(test_keys_refused),
+        TEST(test_many),
+        TEST(test_folder_sets),
+        TEST(test_folder_sets_that_are_none),
+        TEST(test_folder_sets_are_bounded),
     };
 
     return cmocka_run_group_tests_name("store", tests, NULL, NULL);

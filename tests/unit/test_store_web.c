@@ -263,7 +263,7 @@ static void test_schema_2(void **state)
 
     fill_database(p, version_2);
     must_start(p);
-    assert_int_equal(p->schema, 3);
+    assert_true(p->schema > 2);
     assert_true(find_account(p, "old", slice_of(NULL, 0), &a));
     assert_true(slice_is(a.home, "/h") && slice_is(a.password, HASH) && a.uid == FIRST_UID);
     assert_true(slice_is(a.email, "o@example.org") && a.created == 100 && a.last_login == 200);
@@ -274,6 +274,9 @@ static void test_schema_2(void **state)
     assert_int_equal(uid_of(p, "next"), FIRST_UID + 2); /* 50001 was another's once */
     sign_in(p, "old", 1);
     assert_true(is_of(p, 1, "old"));
+    const struct folder_add set = {
+        .name = slice_text("team"), .path = slice_text("/srv"), .gid = ID_AUTOMATIC};
+    process_done(p, MSG_folder_add, &set); /* as version 4 has them */
     process_stop(p);
 }
 

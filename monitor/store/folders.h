@@ -1,0 +1,33 @@
+/* Folder sets: a name, a path and a group each, and which accounts have them with what rights.
+ * Called by serve.c for each message and by accounts.c for an account's own; they live in the
+ * accounts' database and change as accounts do. */
+#ifndef SALLYPORT_STORE_FOLDERS_H
+#define SALLYPORT_STORE_FOLDERS_H
+
+#include "monitor/store/accounts.h"
+
+/* Prepare the statements, behind those that are there. Returns 0, or -1 and why is filled. */
+int folders_prepare(struct accounts *a, size_t before, struct refusal *why);
+
+/* The folder sets of an account, as folder messages in a->folders. Returns 0, or -1 and why is
+ * filled: ENOSPC, they do not fit. */
+int folders_of(struct accounts *a, int64_t account, struct slice *folders, struct refusal *why);
+
+/* Questions: as those of accounts.h. */
+int folders_show(struct accounts *a, const struct folder_show *q, struct folder_set *answer,
+                 struct refusal *why);
+int folders_next(struct accounts *a, const struct folder_next *q, struct folder_set *answer,
+                 struct refusal *why);
+int folders_member_next(struct accounts *a, const struct folder_member_next *q,
+                        struct folder_member *answer, struct refusal *why);
+
+/* Changes: as those of accounts.h. */
+int folders_add(struct accounts *a, const void *folder_add, uint64_t *number, struct refusal *why);
+int folders_remove(struct accounts *a, const void *folder_remove, uint64_t *number,
+                   struct refusal *why);
+int folders_grant(struct accounts *a, const void *folder_grant, uint64_t *number,
+                  struct refusal *why);
+int folders_revoke(struct accounts *a, const void *folder_revoke, uint64_t *number,
+                   struct refusal *why);
+
+#endif
