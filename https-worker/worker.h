@@ -366,17 +366,17 @@ int deletion_step(struct worker *w);
 /* Before the sandbox. Returns 0 or -1. */
 int digests_prepare(struct worker *w);
 
-/* ---- folder.c -------------------------------------------------------------------------------- */
-/* "rights": [...], of RIGHT_*. */
+/* ---- me.c ------------------------------------------------------------------------------------ */
 struct json_out;
+/* "rights": [...], of RIGHT_*. */
 void write_rights(struct json_out *j, uint32_t rights);
 
+/* ---- folder.c -------------------------------------------------------------------------------- */
 /* Begin w->listing of a folder and read its first names. As agent_ask. */
 int listing_open(struct worker *w, struct slice path);
 /* Its next entry: 1; 0: there is none left; 2: not found yet, a search takes its time; -1: the
  * agent is gone. */
 int listing_next(struct worker *w, struct directory_entry *entry);
-struct json_out;
 /* "file", "folder", "link" or "other". */
 const char *entry_type(uint32_t mode);
 /* What a link in a folder leads to, where that is in the view; else the link itself. */
