@@ -170,10 +170,10 @@ def test_renewals_are_picked_up(three, place):
     assert named(root, one.https_port, "localhost") == "first"
     with context_of(root).wrap_socket(socket.create_connection(("127.0.0.1", one.https_port)), server_hostname="localhost") as tls:
         # One of two files: what was there stays, and that is said once.
-        (one.place / "keys" / "given.crt").write_bytes(own.crt.read_bytes())
+        (one.place / "given.crt").write_bytes(own.crt.read_bytes())
         one.wait_log("cannot be used yet")
         assert named(root, one.https_port, "localhost") == "first"
-        (one.place / "keys" / "given.key").write_bytes(own.key.read_bytes())
+        (one.place / "given.key").write_bytes(own.key.read_bytes())
         wait_for("its own", lambda: named(root, one.implicit_port, "localhost") == "own")
         assert one.log().count("cannot be used yet") == 1
         tls.sendall(b"GET /login HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")

@@ -7,6 +7,7 @@ import os
 import stat
 import zipfile
 
+import paramiko
 import pytest
 
 import clients
@@ -123,7 +124,7 @@ def test_taken_away(team, place):
             sftp.open(f"/short/{verb}", "wb").close()
             told = team.json("folder", verb, "short", *(["carl"] if verb == "revoke" else []))
             assert told["sessions_ended"] == 1
-            with pytest.raises((OSError, EOFError)):
+            with pytest.raises((OSError, EOFError, paramiko.SSHException)):
                 sftp.listdir("/short")
         with clients.Paramiko(team, place, "carl").session() as sftp:
             assert "short" not in sftp.listdir("/")

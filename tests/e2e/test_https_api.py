@@ -104,7 +104,7 @@ def test_a_large_folder(https, web, folder):
     answer = web.list(f"/{folder}")
     assert answer.json["count"] == count == len({entry["name"] for entry in answer.json["entries"]})
     lines = answer.body.decode().splitlines()
-    assert json.loads(lines[0] + "]}") == {"path": f"/{folder}", "entries": []}
+    assert json.loads(lines[0] + "]}") == {"path": f"/{folder}", "rights": web.get("/api/me").json["rights"], "entries": []}
     parsed = [json.loads(line.removesuffix(",")) for line in lines[1:-1]]
     assert all(line.endswith(",") for line in lines[1:-2]) and not lines[-2].endswith(",")
     assert parsed == answer.json["entries"]
@@ -118,7 +118,7 @@ def test_a_large_folder(https, web, folder):
 
 
 def test_an_empty_folder(web, folder):
-    assert web.list(f"/{folder}").json == {"path": f"/{folder}", "entries": [], "count": 0}
+    assert web.list(f"/{folder}").json == {"path": f"/{folder}", "rights": web.get("/api/me").json["rights"], "entries": [], "count": 0}
     assert web.get(f"/plain/{folder}/").status == 200
 
 

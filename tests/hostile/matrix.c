@@ -145,7 +145,9 @@ void matrix_check(struct hostile *h)
         matrix_read(h, &kinds[k]);
         for (size_t i = 0; i < m->count; i++) {
             for (size_t s = 0; s < m->column_count; s++)
-                h->lets[k][m->rows[i].type] |= s != STAND_AGENT && m->rows[i].cells[s] == CELL_OK;
+                h->lets[k][m->rows[i].type] |=
+                    s != STAND_AGENT &&
+                    (m->rows[i].cells[s] == CELL_OK || m->rows[i].cells[s] == CELL_DENY);
         }
     }
 }

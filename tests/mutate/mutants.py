@@ -34,11 +34,9 @@ EQUAL = {
     **{f"sign_exchange while {state}: from {kind}": "its handler refuses it: such a worker is told no nonce, without which no exchange fits"
        for state in ("GREETED", "OPEN") for kind in ("FTPS", "HTTPS")},
     **{f"{row}: at most 1: {most}": "in ENDING nothing is heard"
-       for row in ("worker_end while GREETED|KNOWN|OPEN", "sign_out while KNOWN|OPEN") for most in ("2", "UNBOUNDED")},
+       for row in ("worker_end while GREETED|KNOWN|OPEN",) for most in ("2", "UNBOUNDED")},
     **{f"agent_wanted while KNOWN: at most 1: {most}": "KNOWN is left by the first one, and nothing leads back" for most in ("2", "UNBOUNDED")},
     **{f"agent_wanted while KNOWN: from {kind}": "no session of this kind is ever KNOWN" for kind in ("SFTP", "FTPS")},
-    **{f"sign_out while KNOWN|OPEN: then {state}, not STATE_ENDING": "its handler ends the session, as every goodbye does"
-       for state in ("STAY", *(f"STATE_{s}" for s in ("STARTING", "SPARE", "GREETED", "CHECKING", "KNOWN", "OPEN")))},
     **{f"{message}: heard while STARTING|SPARE|GREETED|CHECKING|KNOWN|OPEN (each)": "it carries a descriptor, which nobody may send to the monitor: it is refused before"
        for message in ("client", "agent_setup", "agent_report_link", "upload_opened", "store_audit_source")},
 }
