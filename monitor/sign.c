@@ -97,11 +97,26 @@ static bool keep_session_id(struct exchange *x, const uint8_t inits[32], const u
     return true;
 }
 
+/* Without memory at the first use of a kind of algorithm libcrypto takes the kind for missing, for
+ * good: what would be signed with later is looked up here, where a failure ends the start. */
+static bool has_signatures(void)
+{
+    static const char *const names[] = {"ED25519", "ECDSA", "RSA"};
+    bool has = true;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        EVP_SIGNATURE *one = EVP_SIGNATURE_fetch(NULL, names[i], NULL);
+        has = has && one != NULL;
+        EVP_SIGNATURE_free(one);
+    }
+    return has;
+}
+
 int sign_prepare(void)
 {
     uint8_t byte;
 
-    return RAND_bytes(&byte, 1) == 1 && RAND_priv_bytes(&byte, 1) == 1 ? 0 : -1;
+    return RAND_bytes(&byte, 1) == 1 && RAND_priv_bytes(&byte, 1) == 1 && has_signatures() ? 0 : -1;
 }
 
 int exchange_begin(struct exchange *exchange)

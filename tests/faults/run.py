@@ -286,7 +286,7 @@ class Lane:
         """The fault at a start: a clear line and an end, or a server that works."""
         server = self.make_again()
         scenario.reset(server)
-        audit_from = os.path.getsize(server.place / "state/audit.log")
+        audit_from = scenario.audit_end(server)
         self.orders.arm(point)
         wrong = []
         try:
