@@ -179,7 +179,7 @@ static int start(struct monitor *m)
     if (sandbox_landlock_abi() == 0)
         log_warning("this kernel has no Landlock: file access is bounded by uid and seccomp only");
     if (sign_prepare() < 0 || web_prepare(m) < 0) {
-        log_error("libcrypto gives no random bytes");
+        log_error("libcrypto gives no random bytes or no signature algorithms");
         return -1;
     }
     if (make_folders(m) < 0 || priv_host_keys_load(&m->keys, m->config.server_key_dir, true) < 0 ||
