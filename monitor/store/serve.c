@@ -46,15 +46,16 @@ static void answer_nothing(struct store *s, uint32_t id)
     sent(s, send_nothing_more(FD_MONITOR, id, &nothing));
 }
 
-static void answer_account(struct store *s, uint32_t id, int found, const struct account *account,
-                           const struct refusal *why)
+/* What was found, a message of this type; or that there is none, or why it cannot be told. */
+static void answer_found(struct store *s, uint32_t id, int found, enum message_type type,
+                         const void *answer, const struct refusal *why)
 {
     if (found < 0)
         answer_refused(s, id, why);
     else if (found == 0)
         answer_nothing(s, id);
     else
-        sent(s, send_account(FD_MONITOR, id, account));
+        sent(s, message_send(FD_MONITOR, type, id, answer, NULL, 0));
     accounts_done(&s->accounts);
 }
 
@@ -78,7 +79,7 @@ static void on_find(struct store *s, uint32_t id, const void *message)
     struct refusal why;
     const int found = accounts_find(&s->accounts, message, &account, &why);
 
-    answer_account(s, id, found, &account, &why);
+    answer_found(s, id, found, MSG_account, &account, &why);
 }
 
 static void on_show(struct store *s, uint32_t id, const void *message)
@@ -87,7 +88,7 @@ static void on_show(struct store *s, uint32_t id, const void *message)
     struct refusal why;
     const int found = accounts_show(&s->accounts, message, &account, &why);
 
-    answer_account(s, id, found, &account, &why);
+    answer_found(s, id, found, MSG_account, &account, &why);
 }
 
 static void on_next(struct store *s, uint32_t id, const void *message)
@@ -96,7 +97,7 @@ static void on_next(struct store *s, uint32_t id, const void *message)
     struct refusal why;
     const int found = accounts_next(&s->accounts, message, &account, &why);
 
-    answer_account(s, id, found, &account, &why);
+    answer_found(s, id, found, MSG_account, &account, &why);
 }
 
 static void on_key_next(struct store *s, uint32_t id, const void *message)
@@ -105,13 +106,7 @@ static void on_key_next(struct store *s, uint32_t id, const void *message)
     struct refusal why;
     const int found = accounts_key_next(&s->accounts, message, &key, &why);
 
-    if (found < 0)
-        answer_refused(s, id, &why);
-    else if (found == 0)
-        answer_nothing(s, id);
-    else
-        sent(s, send_key(FD_MONITOR, id, &key));
-    accounts_done(&s->accounts);
+    answer_found(s, id, found, MSG_key, &key, &why);
 }
 
 static void on_folder_member_next(struct store *s, uint32_t id, const void *message)
@@ -120,25 +115,7 @@ static void on_folder_member_next(struct store *s, uint32_t id, const void *mess
     struct refusal why;
     const int found = folders_member_next(&s->accounts, message, &member, &why);
 
-    if (found < 0)
-        answer_refused(s, id, &why);
-    else if (found == 0)
-        answer_nothing(s, id);
-    else
-        sent(s, send_folder_member(FD_MONITOR, id, &member));
-    accounts_done(&s->accounts);
-}
-
-static void answer_folder(struct store *s, uint32_t id, int found, const struct folder_set *folder,
-                          const struct refusal *why)
-{
-    if (found < 0)
-        answer_refused(s, id, why);
-    else if (found == 0)
-        answer_nothing(s, id);
-    else
-        sent(s, send_folder_set(FD_MONITOR, id, folder));
-    accounts_done(&s->accounts);
+    answer_found(s, id, found, MSG_folder_member, &member, &why);
 }
 
 static void on_folder_show(struct store *s, uint32_t id, const void *message)
@@ -147,7 +124,7 @@ static void on_folder_show(struct store *s, uint32_t id, const void *message)
     struct refusal why;
     const int found = folders_show(&s->accounts, message, &folder, &why);
 
-    answer_folder(s, id, found, &folder, &why);
+    answer_found(s, id, found, MSG_folder_set, &folder, &why);
 }
 
 static void on_folder_next(struct store *s, uint32_t id, const void *message)
@@ -156,7 +133,7 @@ static void on_folder_next(struct store *s, uint32_t id, const void *message)
     struct refusal why;
     const int found = folders_next(&s->accounts, message, &folder, &why);
 
-    answer_folder(s, id, found, &folder, &why);
+    answer_found(s, id, found, MSG_folder_set, &folder, &why);
 }
 
 /* The transaction that is open, with the logins in it, goes to the disk. */
