@@ -61,8 +61,8 @@ SRC_sallyport-files := $(wildcard monitor/files/*.c) $(SANDBOX) common/operation
 SRC_sallyport-hash  := $(wildcard monitor/hash/*.c) $(SANDBOX)
 WORKER  := $(SANDBOX) $(addprefix common/,agent_file.c agent_link.c monitor_link.c calendar.c ls_line.c pace.c worker_life.c)
 SRC_sallyport-sftp  := $(wildcard sftp-worker/*.c) $(WORKER) common/sshwire.c
-SRC_sallyport-ftps  := $(wildcard ftps-worker/*.c) $(WORKER) common/sshwire.c common/tls.c common/tls_provider.c
-SRC_sallyport-https := $(wildcard https-worker/*.c) $(WORKER) $(addprefix common/,sshwire.c tls.c tls_provider.c operations.c base64.c utf8.c)
+SRC_sallyport-ftps  := $(wildcard ftps-worker/*.c) $(WORKER) common/sshwire.c common/tls.c common/tls_algorithms.c common/tls_provider.c
+SRC_sallyport-https := $(wildcard https-worker/*.c) $(WORKER) $(addprefix common/,sshwire.c tls.c tls_algorithms.c tls_provider.c operations.c base64.c utf8.c)
 SRC_sallyport       := $(wildcard monitor/command/*.c) common/message.c common/secret.c $(CONFIG) common/spawn.c \
                        common/operations.c common/log.c common/sshwire.c $(HOSTKEY) $(TLSKEY) common/sshkey.c common/audit_chain.c common/utf8.c
 PKG_sallyportd      := $(PKGS_monitor)
@@ -165,7 +165,7 @@ SRC_test_web    := monitor/web.c monitor/tls_sessions.c common/message.c common/
 PKG_test_web    := libcrypto
 SRC_test_sign   := monitor/sign.c $(SRC_test_preimage)
 PKG_test_sign   := libcrypto
-SRC_test_tls    := common/tls.c common/log.c common/tls_provider.c common/monitor_link.c monitor/sign_tls.c common/message.c common/secret.c common/sshwire.c
+SRC_test_tls    := common/tls.c common/tls_algorithms.c common/log.c common/tls_provider.c common/monitor_link.c monitor/sign_tls.c common/message.c common/secret.c common/sshwire.c
 PKG_test_tls    := libssl libcrypto
 
 # The boundary under attack: `hostile` plays the workers, agents, stores and hashers of real servers,

@@ -15,6 +15,7 @@
 
 #include "common/log.h"
 #include "common/sshwire.h"
+#include "common/tls_algorithms.h"
 #include "common/tls_provider.h"
 
 #define OVERHEAD        256    /* most that encryption adds to a record (RFC 8446, 5.2) */
@@ -288,15 +289,36 @@ static int set_list(SSL_CTX *context, int (*set)(SSL_CTX *, const char *), struc
     return len > 0 && set(context, known) == 1 ? 0 : -1;
 }
 
+/* Is there a suite with another cipher than tls_algorithms.c passes on? */
+static bool needs_more(struct slice list)
+{
+    static const char *const ciphers[] = {"AES128-GCM", "AES256-GCM", "CHACHA20", "AES_128_GCM",
+                                          "AES_256_GCM"};
+
+    while (list.len > 0) {
+        const uint8_t *comma = memchr(list.data, ',', list.len);
+        const size_t n = comma != NULL ? (size_t)(comma - list.data) : list.len;
+        bool known = false;
+        for (size_t i = 0; i < sizeof(ciphers) / sizeof(ciphers[0]) && !known; i++)
+            known = memmem(list.data, n, ciphers[i], strlen(ciphers[i])) != NULL;
+        if (!known)
+            return true;
+        const size_t used = comma != NULL ? n + 1 : n;
+        list = slice_of(list.data + used, list.len - used);
+    }
+    return false;
+}
+
 /* Without the tables of every name, as what is used is fetched; but a chain's signatures are looked
- * up there, and judged too weak where they are not found. */
+ * up there, and judged too weak where they are not found. Without libcrypto's words for its errors:
+ * what is told of a client are libssl's. */
 static int start_libcrypto(void)
 {
     const EVP_MD *const signed_by[] = {EVP_sha1(), EVP_sha224(), EVP_sha256(), EVP_sha384(),
                                        EVP_sha512()};
 
-    if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ADD_ALL_CIPHERS |
-                                OPENSSL_INIT_NO_ADD_ALL_DIGESTS,
+    if (OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS |
+                                OPENSSL_INIT_NO_ADD_ALL_CIPHERS | OPENSSL_INIT_NO_ADD_ALL_DIGESTS,
                             NULL) != 1)
         return -1;
     for (size_t i = 0; i < sizeof(signed_by) / sizeof(signed_by[0]); i++) {
@@ -313,6 +335,9 @@ SSL_CTX *tls_context_new(const struct tls_settings *settings, struct monitor_lin
     SSL_CTX *context = NULL;
 
     if (start_libcrypto() < 0)
+        goto failed;
+    step = "the algorithms";
+    if (tls_algorithms_load(needs_more(settings->ciphers12) || needs_more(settings->ciphers13)) < 0)
         goto failed;
     step = "the key-less provider";
     if (tls_provider_load(monitor) < 0)

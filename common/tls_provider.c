@@ -18,8 +18,8 @@
 
 static struct {
     struct monitor_link *monitor;
-    OSSL_PROVIDER *standard, *ours; /* loaded for as long as the process runs */
-    uint32_t identity;              /* of the key that is being made */
+    OSSL_PROVIDER *ours; /* loaded for as long as the process runs */
+    uint32_t identity;   /* of the key that is being made */
 } state;
 
 struct keyless {
@@ -378,9 +378,7 @@ int tls_provider_load(struct monitor_link *monitor)
     state.monitor = monitor;
     if (state.ours != NULL)
         return 0;
-    /* The default provider first: what both have is then fetched from it unless asked by name. */
-    state.standard = OSSL_PROVIDER_load(NULL, "default");
-    if (state.standard != NULL && OSSL_PROVIDER_add_builtin(NULL, NAME, provider_init) == 1)
+    if (OSSL_PROVIDER_add_builtin(NULL, NAME, provider_init) == 1)
         state.ours = OSSL_PROVIDER_load(NULL, NAME);
     return state.ours != NULL ? 0 : -1;
 }

@@ -307,6 +307,20 @@ def test_sessions_are_resumed_by_another_worker(https, tls, resumed):
         assert second.alive() and second.socket.session_reused == resumed
 
 
+@pytest.mark.parametrize("suites, spoken", [
+    ("ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256"),
+    ("ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-ECDSA-CHACHA20-POLY1305"),
+    ("ECDHE-ECDSA-ARIA256-GCM-SHA384,ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-ARIA256-GCM-SHA384"),
+    ("ECDHE-ECDSA-AES256-CCM", "ECDHE-ECDSA-AES256-CCM"), ("ECDHE-ECDSA-AES128-SHA256", "ECDHE-ECDSA-AES128-SHA256")])
+def test_suites_that_the_operator_names(make_server, suites, spoken):
+    """Those too whose ciphers are not in the worker's ordinary choice."""
+    server = make_server({"tls": {"ciphers": suites}}, start=False).serve_https().start()
+    context = context_of(server, "1.2")
+    context.set_ciphers("ALL")
+    with Wire(server, context=context) as wire:
+        assert wire.alive() and wire.socket.cipher()[0] == spoken
+
+
 def test_the_end_of_a_connection_is_said(wire):
     """close_notify: nobody takes what was cut for whole."""
     wire.ask("GET /login HTTP/1.1", "Connection: close")

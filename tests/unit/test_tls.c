@@ -22,6 +22,7 @@
 
 #include "common/sshwire.h"
 #include "common/tls.h"
+#include "common/tls_algorithms.h"
 #include "monitor/monitor.h"
 
 #define BUFFER ((size_t)16 * (TLS_RECORD + 512))
@@ -421,6 +422,9 @@ int main(void)
         cmocka_unit_test(test_refused_signatures),
     };
 
+    /* Before libcrypto's first use here: this process is the signer and the client too. */
+    if (tls_algorithms_load(false) < 0)
+        return EXIT_FAILURE;
     for (int kind = 0; kind < KINDS; kind++) {
         if ((keys[kind] = make_key((enum kind)kind)) == NULL)
             return EXIT_FAILURE;
