@@ -142,6 +142,11 @@ def download(packages, target):
     return root
 
 
+def in_turns(servers, run):
+    """In another order each run, so that none is always after the same."""
+    return servers[run % len(servers):] + servers[:run % len(servers)]
+
+
 class Table:
     """figures: speed (more is better), cpu (seconds) and memory (bytes): less is better."""
 
@@ -152,6 +157,7 @@ class Table:
         self.runs.setdefault((work, figure), {}).setdefault(server, []).append(value)
 
     def finish(self, ours):
+        """Figures are medians; a ratio is the median of those of each run, whose works were side by side."""
         width = max(len(work) for work, _ in self.runs)
         print(f"{'work':{width}}  figure   peer           ours        theirs      ratio  runs")
         for (work, figure), by_server in self.runs.items():
@@ -160,7 +166,8 @@ class Table:
                 if peer == ours:
                     continue
                 theirs = statistics.median(values)
-                ratio = mine / theirs if theirs else float("nan")
+                ratios = [a / b for a, b in zip(by_server[ours], values) if b]
+                ratio = statistics.median(ratios) if ratios else float("nan")
                 self.rows.append({"work": work, "peer": peer, "figure": figure, "ours": mine, "theirs": theirs,
                                   "ratio": round(ratio, 3), "runs": len(values)})
                 print(f"{work:{width}}  {figure:7}  {peer:13}  {mine:10.4g}  {theirs:10.4g}  {ratio:6.2f}  {len(values):4}")

@@ -150,7 +150,7 @@ def main():
             fill(one, source)
         for run in range(RUNS):
             bench.note(f"run {run + 1} of {RUNS}")
-            for one in servers:
+            for one in bench.in_turns(servers, run):
                 works(table, one, source)
         table.finish("sallyport")
     finally:
