@@ -548,7 +548,7 @@ static void worker_ended(struct monitor *m, struct session *s, int status)
     } else if (s->state == STATE_ENDING) {
         session_end(m, s, s->end_reason[0] != '\0' ? s->end_reason : how);
     } else if (s->state == STATE_STARTING || s->state == STATE_SPARE) {
-        log_error("a spare worker (%s): %s", workers[s->kind].program, how);
+        log_error("a spare %s worker: %s", worker_kind_names[s->kind], how);
         spare_failed(m);
         session_end(m, s, how);
     } else if (!WIFSIGNALED(status) && WEXITSTATUS(status) == 0) {
