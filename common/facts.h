@@ -18,7 +18,9 @@ enum account_flag {
     ACCOUNT_DATA_FRESH = 1u << 3, /* FTPS: data connections need not resume the control's session */
     ACCOUNT_LAX_CLOSE = 1u << 4,  /* FTPS: an upload may end without close_notify */
     ACCOUNT_TRASH = 1u << 5,      /* what is removed goes to /.trash */
-    ACCOUNT_PARTS = 1u << 31, /* never stored: of an agent whose worker takes uploads in parts */
+    ACCOUNT_CODES = 1u << 6,    /* the operator wants a second step: without one, only a browser */
+    ACCOUNT_CODE_ON = 1u << 30, /* said by the store: codes are asked for after the first step */
+    ACCOUNT_PARTS = 1u << 31,   /* never stored: of an agent whose worker takes uploads in parts */
 };
 
 /* struct user_set.valid: which fields to change */
@@ -45,7 +47,35 @@ enum verdict_outcome {
     VERDICT_TOKEN = 6,   /* HTTPS: right; the token is for other connections, not for this one */
     VERDICT_OUT = 7,     /* HTTPS: the web session is forgotten; nothing more will be heard */
 };
-enum auth_method { AUTH_PASSWORD = 1u << 0, AUTH_PUBLICKEY = 1u << 1 };
+enum auth_method { AUTH_PASSWORD = 1u << 0, AUTH_PUBLICKEY = 1u << 1, AUTH_CODE = 1u << 2 };
+
+/* struct auth_password.purpose: what is done once the password (and the code) was right. All but
+ * the first are the HTTPS worker's; what the store answers to the last three goes back as it is. */
+enum login_purpose {
+    PURPOSE_SESSION = 0,  /* this connection is the account's */
+    PURPOSE_SIGN_IN = 1,  /* a token for other connections */
+    PURPOSE_PASSWORD = 2, /* another password */
+    PURPOSE_ADDRESS = 3,  /* another address, which must be confirmed */
+    PURPOSE_CODES = 4,    /* a secret for codes */
+};
+
+/* struct link_is.kind */
+enum link_kind {
+    LINK_INVITE = 1,  /* the first password of an account */
+    LINK_LOST = 2,    /* another one, as it was forgotten */
+    LINK_ADDRESS = 3, /* a new address is its owner's */
+};
+
+/* struct own_is.codes */
+enum codes_state { CODES_OFF = 0, CODES_BEGUN = 1, CODES_ON = 2 };
+
+/* struct notice_wanted.outcome */
+enum notice_outcome {
+    NOTICE_NONE = 0,      /* there was none before */
+    NOTICE_DELIVERED = 1, /* taken by the command; it is forgotten */
+    NOTICE_LATER = 2,     /* not now: tried again, later each time, for some days */
+    NOTICE_REFUSED = 3,   /* never: forgotten, and said in the log */
+};
 
 /* struct file_open.flags */
 enum open_flag {

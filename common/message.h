@@ -36,6 +36,10 @@ enum message_link {
     FROM_STORE,
     TO_HASHER,
     FROM_HASHER,
+    TO_NOTIFY,
+    FROM_NOTIFY,
+    NOTIFY_TO_STORE,
+    STORE_TO_NOTIFY,
     CONTROL_TO_MONITOR,
     MONITOR_TO_CONTROL,
     NESTED, /* travels inside another message's blob */

@@ -105,7 +105,8 @@ static int ask_by_token(struct worker *w, struct slice shown, struct verdict *v)
 static int ask_by_password(struct worker *w, struct slice user, struct slice password, bool sign_in,
                            struct verdict *v)
 {
-    const struct auth_password question = {.user = user, .password = password, .sign_in = sign_in};
+    const struct auth_password question = {
+        .user = user, .password = password, .purpose = sign_in ? PURPOSE_SIGN_IN : PURPOSE_SESSION};
 
     *v = (struct verdict){.outcome = VERDICT_DENIED};
     if (user.len == 0 || user.len > ACCOUNT_NAME_MAX || password.len > SECRET_MAX ||

@@ -465,7 +465,7 @@ int on_auth_password(struct monitor *m, struct session *s, struct envelope *e, c
     if (decode_auth_password(e, &claim) < 0 ||
         begin(s, e, claim.user, AUTH_PASSWORD, false, why) < 0)
         return -1;
-    s->login.sign_in = s->kind == WORKER_HTTPS && claim.sign_in != 0;
+    s->login.sign_in = s->kind == WORKER_HTTPS && claim.purpose == PURPOSE_SIGN_IN;
     if (memchr(claim.password.data, 0, claim.password.len) != NULL ||
         secret_set(&s->login.password, claim.password) < 0) {
         deny(m, s, "a password with a NUL byte", NULL);

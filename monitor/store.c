@@ -285,6 +285,11 @@ int store_start(struct monitor *m)
         .account_id_last = m->root ? c->server_account_ids.last : 0,
         .rotate_bytes = c->audit_rotate_bytes,
         .rotate_keep = c->audit_rotate_keep,
+        .link_seconds = c->accounts_link_seconds,
+        .links_an_hour = c->accounts_links_an_hour,
+        .gather_seconds = c->mail_gather,
+        .mail = c->mail_enabled,
+        .organisation = slice_text(c->https_organisation),
         .log_level = (uint8_t)c->server_log_level,
     };
 
