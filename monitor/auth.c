@@ -277,11 +277,12 @@ static int take_account(struct login *l, bool by_token, struct envelope *answer)
     return 0;
 }
 
-static void on_hash(struct monitor *m, uint64_t number, struct slice hash)
+static void on_hash(struct monitor *m, uint64_t number, struct slice hash, struct slice weak)
 {
     struct session *s = session_find(m, number);
     struct login *l = s != NULL ? &s->login : NULL;
 
+    (void)weak; /* what is there already is not judged */
     if (s == NULL || s->state != STATE_CHECKING)
         return;
     secret_clear(&l->password);
@@ -344,7 +345,7 @@ static void on_account_for_password(struct monitor *m, uint64_t number, uint32_t
     }
     /* No account, or one without a password: an empty setting, and the hasher makes a new hash at
      * the same cost, which nothing equals. */
-    if (hash_ask(m, secret_slice(&l->password), setting_of(&l->hash), number, on_hash) < 0)
+    if (hash_ask(m, secret_slice(&l->password), setting_of(&l->hash), false, number, on_hash) < 0)
         deny(m, s, "too many passwords wait to be hashed", "try again later");
 }
 

@@ -199,7 +199,9 @@ void store_stop(struct monitor *m);
 
 /* ---- hashers.c ---------------------------------------------------------------------------- */
 
-typedef void (*hash_answer)(struct monitor *m, uint64_t session, struct slice hash);
+/* weak: why a new password was not hashed, for people; else empty. */
+typedef void (*hash_answer)(struct monitor *m, uint64_t session, struct slice hash,
+                            struct slice weak);
 
 #define HASHERS_MAX    16
 #define HASH_QUEUE_MAX 256
@@ -208,6 +210,7 @@ struct hash_job {
     struct hash_job *next;
     uint64_t session;
     hash_answer answer;
+    bool judge;
     struct secret password, setting;
 };
 
@@ -228,9 +231,10 @@ struct hashers {
 
 int hashers_start(struct monitor *m);
 void hasher_heard(struct monitor *m, struct source *source, uint32_t events);
-/* Hash; answer is called with an empty hash when it cannot be done. Returns 0, or -1: busy. */
-int hash_ask(struct monitor *m, struct slice password, struct slice setting, uint64_t session,
-             hash_answer answer);
+/* Hash; judge: a new password, which is not hashed if it is easily guessed. answer is called with
+ * an empty hash when it cannot be done or was not. Returns 0, or -1: busy. */
+int hash_ask(struct monitor *m, struct slice password, struct slice setting, bool judge,
+             uint64_t session, hash_answer answer);
 void hashers_tick(struct monitor *m, int64_t now);
 bool hashers_gone(struct monitor *m, pid_t pid);
 void hashers_stop(struct monitor *m);
