@@ -171,8 +171,8 @@ PKG_test_tls    := libssl libcrypto
 # The boundary under attack: `hostile` plays the workers, agents, stores and hashers of real servers,
 # whose programs' folder has hostile-child in their place. Neither is installed.
 HOSTILE := hostile hostile-child
-SRC_hostile        := $(filter-out tests/hostile/child.c,$(wildcard tests/hostile/*.c)) common/message.c common/secret.c common/sshwire.c
-PKG_hostile        := libcrypto libcrypt libseccomp jansson
+SRC_hostile        := $(filter-out tests/hostile/child.c,$(wildcard tests/hostile/*.c)) common/message.c common/secret.c common/sshwire.c common/base64.c
+PKG_hostile        := libcrypto libcrypt libseccomp jansson liboath
 SRC_hostile-child  := tests/hostile/child.c
 
 # Faults: the privileged side's programs, of the same objects as ever, linked with what makes one call

@@ -161,7 +161,7 @@ static void try_changes(struct hostile *h)
 static void try_race(struct hostile *h)
 {
     const struct auth_password claim = {
-        .user = slice_text(OTHER), .password = slice_text(PASSWORD), .sign_in = 1};
+        .user = slice_text(OTHER), .password = slice_text(PASSWORD), .purpose = PURPOSE_SIGN_IN};
     struct actor a;
 
     server_password(h, OTHER, PASSWORD);

@@ -21,7 +21,8 @@
 const char *const stand_names[STAND_COUNT] = {
     [STAND_STARTING] = "starting", [STAND_SPARE] = "spare",       [STAND_GREETED] = "greeted",
     [STAND_KEYED] = "keyed",       [STAND_CHECKING] = "checking", [STAND_OPEN] = "open",
-    [STAND_ENDING] = "ending",     [STAND_AGENT] = "agent",       [STAND_KNOWN] = "known",
+    [STAND_ENDING] = "ending",     [STAND_AGENT] = "agent",       [STAND_CODED] = "coded",
+    [STAND_KNOWN] = "known",
 };
 const char *const seen_names[] = {
     [SEEN_QUIET] = "quiet",
@@ -262,6 +263,17 @@ void login_begin(struct hostile *h, struct actor *a)
     ask_by_key(h, a, ACCOUNT, signature, len);
 }
 
+/* The first step of a login that needs a code. */
+static void log_in_half(struct hostile *h, struct actor *a)
+{
+    uint8_t signature[128];
+    const size_t len = login_sign(h, CODED, a->session_id, signature, sizeof(signature));
+
+    if ((a->kind == ROLE_SFTP ? login_by_key(h, a, CODED, signature, len)
+                              : login_by_password(h, a, CODED, PASSWORD)) != VERDICT_PARTIAL)
+        give_up("no code is asked for: see %s/log", h->place);
+}
+
 static void log_in(struct hostile *h, struct actor *a, enum stand stand)
 {
     enum verdict_outcome outcome;
@@ -319,6 +331,8 @@ void actor_make(struct hostile *h, enum stand stand, struct actor *a)
     }
     if (stand == STAND_OPEN || stand == STAND_AGENT || stand == STAND_KNOWN)
         log_in(h, a, stand);
+    if (stand == STAND_CODED)
+        log_in_half(h, a);
     if (stand == STAND_CHECKING)
         ask_in_vain(h, a);
     if (stand == STAND_ENDING)
@@ -335,6 +349,7 @@ static enum seen judge(struct hostile *h, uint32_t id, enum seen so_far)
     struct file_status status;
     struct data_port port;
     struct tls_found found;
+    struct control_done done;
 
     if (e->type == MSG_worker_stop || e->type == MSG_client)
         return so_far;
@@ -355,6 +370,10 @@ static enum seen judge(struct hostile *h, uint32_t id, enum seen so_far)
         return decode_data_port(e, &port) == 0 && port.port != 0 ? SEEN_GOOD : SEEN_DENIED;
     if (e->type == MSG_tls_found)
         return decode_tls_found(e, &found) == 0 && found.session.len > 0 ? SEEN_GOOD : SEEN_DENIED;
+    if (e->type == MSG_control_done)
+        return decode_control_done(e, &done) == 0 && done.count > 0 ? SEEN_GOOD : SEEN_DENIED;
+    if (e->type == MSG_store_refused)
+        return SEEN_DENIED;
     if (e->type == MSG_data_connection)
         return e->fd_count == 1 ? SEEN_GOOD : SEEN_DENIED;
     return SEEN_GOOD;

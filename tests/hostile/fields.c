@@ -33,6 +33,13 @@ static const struct {
     {MSG_data_active,   ROLE_FTPS, STAND_OPEN},     {MSG_tls_keep,     ROLE_HTTPS, STAND_GREETED},
     {MSG_tls_find,     ROLE_HTTPS, STAND_GREETED},  {MSG_auth_token,   ROLE_HTTPS, STAND_GREETED},
     {MSG_agent_wanted, ROLE_HTTPS, STAND_KNOWN},    {MSG_sign_out,     ROLE_HTTPS, STAND_KNOWN},
+    {MSG_auth_code,    ROLE_HTTPS, STAND_CODED},    {MSG_auth_link,    ROLE_HTTPS, STAND_GREETED},
+    {MSG_lost_password, ROLE_HTTPS, STAND_GREETED}, {MSG_own_show,     ROLE_HTTPS, STAND_KNOWN},
+    {MSG_key_next,     ROLE_HTTPS, STAND_KNOWN},    {MSG_key_add,      ROLE_HTTPS, STAND_KNOWN},
+    {MSG_key_remove,   ROLE_HTTPS, STAND_KNOWN},    {MSG_web_next,     ROLE_HTTPS, STAND_KNOWN},
+    {MSG_web_end,      ROLE_HTTPS, STAND_KNOWN},    {MSG_totp_confirm, ROLE_HTTPS, STAND_KNOWN},
+    {MSG_totp_remove,  ROLE_HTTPS, STAND_KNOWN},    {MSG_session_next, ROLE_HTTPS, STAND_KNOWN},
+    {MSG_session_kill, ROLE_HTTPS, STAND_KNOWN},
     // clang-format on
 };
 
@@ -374,10 +381,11 @@ void fields_run(struct hostile *h)
             run_subject(h, (enum message_type)t, STAND_AGENT);
             h->kind = ROLE_SFTP;
         }
-        if (link != WORKER_TO_MONITOR)
-            continue;
         while (i < sizeof(allowed) / sizeof(allowed[0]) && allowed[i].type != (enum message_type)t)
             i++;
+        if (i == sizeof(allowed) / sizeof(allowed[0]) && link != WORKER_TO_MONITOR &&
+            !h->lets[ROLE_HTTPS][t])
+            continue;
         if (i == sizeof(allowed) / sizeof(allowed[0]))
             give_up("fields: where is %s allowed? Add it to the table",
                     message_info((enum message_type)t)->name);

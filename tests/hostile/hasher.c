@@ -188,7 +188,7 @@ static void try_knowledge(struct hostile *h)
            strlen(job.setting) < strlen(job.right) &&
                strncmp(job.right, job.setting, strlen(job.setting)) == 0,
            "hasher: the setting is not the hash's, or is the hash");
-    expect(h, job.len == 8 + 4 + strlen(PASSWORD) + 4 + strlen(job.setting),
+    expect(h, job.len == 8 + 4 + strlen(PASSWORD) + 4 + strlen(job.setting) + 1,
            "hasher: it is told more than a password and a setting");
     hasher_answer(&hasher, job.right);
     expect(h, actor_verdict(h, &a) == VERDICT_OPEN, "hasher: the right answer is wrong");

@@ -11,7 +11,8 @@
  *   exchange.c  key exchanges and login signatures          rows.c      the matrices
  *   tls.c       TLS handshakes and what is signed for them
  *   web.c       web sessions and kept TLS sessions
- *   samples.c   a well-formed sample of each message
+ *   own.c       codes, mailed links, keys and web sessions by their numbers
+ *   samples.c   a well-formed sample of each message  samples_own.c  ... about one's own account
  *
  * Every check is a case; what did not go as expected is printed. */
 #ifndef SALLYPORT_HOSTILE_H
@@ -31,7 +32,13 @@
 #define ACCOUNT       "demo"
 #define BOTH          "both"  /* an account that needs key and password */
 #define OTHER         "other" /* one more, whose record the parts may change */
+#define CODED         "coded"  /* one with codes for two-step login */
+#define LINKED        "linked" /* one with an address, whose password is STRONG */
+#define ADDRESS       "linked@example.org"
 #define PASSWORD      "correct horse"
+#define STRONG        "anchor velvet tundra quince 7" /* good as a new one, too */
+#define RECOVERY      10                              /* codes of one list */
+#define CODE_MAX      64
 #define POOL_MAX      512
 #define PASSIVE_PORTS 4 /* of data connections: few, so that sessions meet on them */
 #define BLOB_MAX      1200
@@ -41,7 +48,7 @@
 extern int answer_ms; /* how long an answer is waited for where one is due */
 
 /* Where a worker stands: the monitor's states, GREETED parted by whether there was a key exchange,
- * and the link to its agent; KNOWN is HTTPS' alone. Columns of matrix.txt. */
+ * and the link to its agent; CODED: a code is due; KNOWN is HTTPS' alone. Columns of matrix.txt. */
 enum stand {
     STAND_STARTING,
     STAND_SPARE,
@@ -51,6 +58,7 @@ enum stand {
     STAND_OPEN,
     STAND_ENDING,
     STAND_AGENT,
+    STAND_CODED,
     STAND_KNOWN,
     STAND_COUNT,
 };
@@ -126,6 +134,8 @@ struct hostile {
     EVP_PKEY *tls_key;        /* public, of its certificate */
     uint8_t tls_id[32];       /* of a TLS session that it keeps */
     uint8_t token[WEB_TOKEN]; /* of a web session of the account */
+    char codes[RECOVERY][CODE_MAX + 1]; /* recovery codes of CODED */
+    size_t codes_used;
     EVP_PKEY *user_key;
     uint8_t user_blob[BLOB_MAX];
     size_t user_blob_len;
@@ -316,6 +326,36 @@ void tls_keep_session(struct hostile *h, struct actor *a, const uint8_t id[32],
 bool tls_finds_session(struct hostile *h, struct actor *a, const uint8_t id[32],
                        struct slice session);
 
+/* ---- own.c -------------------------------------------------------------------------------- */
+
+/* Once a server: CODED gets codes. */
+void own_prepare(struct hostile *h);
+/* A code of CODED that is right, once. Those of before are good no more. */
+const char *code_take(struct hostile *h);
+/* Codes for an account, shown by its password (not CODED: those are h->codes). */
+void codes_enrol(struct hostile *h, const char *user, const char *password,
+                 char codes[RECOVERY][CODE_MAX + 1]);
+/* The operator takes an account's codes away, if it has any. */
+void codes_remove(struct hostile *h, const char *user);
+/* The token of a link that was just mailed to the address of LINKED: a lost password. */
+void link_take(struct hostile *h, uint8_t token[WEB_TOKEN]);
+/* The token of a new link of this account, which was asked for by other means. */
+void link_await(struct hostile *h, const char *user, uint8_t token[WEB_TOKEN]);
+/* Ask about the account, as a worker; the answer is in h->envelope. Returns its type. */
+enum message_type own_ask(struct hostile *h, struct actor *a, enum message_type type,
+                          const void *message);
+/* Show a password for something; the answer as above. */
+enum message_type own_purpose(struct hostile *h, struct actor *a, const char *user,
+                              const char *password, enum login_purpose purpose, const char *fresh);
+/* The number of a fresh web session, and of a fresh key, of an account; of its first key. */
+uint64_t web_number(struct hostile *h, const char *user, uint8_t token[WEB_TOKEN]);
+uint64_t key_number(struct hostile *h, const char *user);
+uint64_t key_first(struct hostile *h, const char *user);
+/* An HTTPS worker that is logged in as somebody; what h->kind is does not matter. */
+void web_actor(struct hostile *h, struct actor *a, const char *user, const char *password);
+/* The same, greeted. */
+void web_greeted(struct hostile *h, struct actor *a);
+
 /* ---- samples.c ---------------------------------------------------------------------------- */
 
 struct sample {
@@ -332,6 +372,22 @@ void sample_make(struct hostile *h, struct actor *a, enum message_type type, con
                  struct sample *s);
 bool sample_known(enum message_type type, const char *variant);
 void sample_free(struct sample *s);
+/* For those who make them: keep bytes for the fields; encode the message; is it this variant? */
+struct slice sample_keep(struct sample *s, size_t at, struct slice bytes);
+void sample_encode(struct sample *s, const void *message);
+bool sample_is(const char *variant, const char *name);
+
+/* ---- samples_own.c ------------------------------------------------------------------------ */
+
+typedef void (*sample_maker)(struct hostile *h, struct actor *a, const char *variant,
+                             struct sample *s);
+/* What a login by password is for, in a sample that logs in without it. */
+bool purpose_of(const char *variant, struct auth_password *m, struct sample *s);
+void make_auth_code(struct hostile *h, struct actor *a, const char *variant, struct sample *s);
+void make_auth_link(struct hostile *h, struct actor *a, const char *variant, struct sample *s);
+void make_lost_password(struct hostile *h, struct actor *a, const char *variant, struct sample *s);
+void make_own(struct hostile *h, struct actor *a, const char *variant, struct sample *s);
+void make_own_session(struct hostile *h, struct actor *a, const char *variant, struct sample *s);
 /* What the agent's samples act upon. */
 void home_reset(struct hostile *h);
 void home_handles(struct hostile *h, struct actor *a, uint32_t *file, uint32_t *copy,
@@ -386,8 +442,8 @@ void client_end(struct sftp_client *c);
 enum cell { CELL_OK, CELL_DENY, CELL_BYE, CELL_NONE, CELL_END, CELL_COUNT };
 extern const char *const cell_names[CELL_COUNT];
 
-#define ROWS_MAX    256
-#define COLUMNS_MAX 9
+#define ROWS_MAX    320
+#define COLUMNS_MAX 10
 
 struct row {
     enum message_type type;
@@ -429,6 +485,7 @@ void liveness_run(struct hostile *h);
 void across_run(struct hostile *h);
 void across_ftps_run(struct hostile *h);
 void across_https_run(struct hostile *h);
+void across_own_run(struct hostile *h);
 void agent_check(struct hostile *h);
 void agent_run(struct hostile *h);
 void files_check(struct hostile *h);

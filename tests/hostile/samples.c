@@ -13,7 +13,7 @@
 #include "tests/hostile/hostile.h"
 
 /* Bytes that fields of a sample point to. */
-static struct slice keep(struct sample *s, size_t at, struct slice bytes)
+struct slice sample_keep(struct sample *s, size_t at, struct slice bytes)
 {
     if (at + bytes.len > sizeof(s->room))
         give_up("a sample that does not fit");
@@ -22,7 +22,7 @@ static struct slice keep(struct sample *s, size_t at, struct slice bytes)
     return slice_of(s->room + at, bytes.len);
 }
 
-static void encode(struct sample *s, const void *message)
+void sample_encode(struct sample *s, const void *message)
 {
     const ssize_t n = message_encode(s->type, s->id, message, s->bytes, sizeof(s->bytes));
 
@@ -31,7 +31,7 @@ static void encode(struct sample *s, const void *message)
     s->len = (size_t)n;
 }
 
-static bool is(const char *variant, const char *name)
+bool sample_is(const char *variant, const char *name)
 {
     return variant != NULL && strcmp(variant, name) == 0;
 }
@@ -44,7 +44,7 @@ static void make_worker_ready(struct hostile *h, struct actor *a, const char *va
     const struct worker_ready m = {.layers = 0xff, .library = slice_text("OpenSSL of old")};
 
     (void)h, (void)a, (void)variant;
-    encode(s, &m);
+    sample_encode(s, &m);
 }
 
 static void make_sign_exchange(struct hostile *h, struct actor *a, const char *variant,
@@ -53,79 +53,81 @@ static void make_sign_exchange(struct hostile *h, struct actor *a, const char *v
     struct exchange_parts parts = {0};
     struct sign_exchange m;
 
-    if (is(variant, "other-key"))
+    if (sample_is(variant, "other-key"))
         parts.k_s = slice_of(h->other_key, h->other_key_len);
-    if (is(variant, "other-server"))
+    if (sample_is(variant, "other-server"))
         parts.v_s = "SSH-2.0-OpenSSH_9.2";
-    if (is(variant, "other-session"))
+    if (sample_is(variant, "other-session"))
         parts.v_s = "SSH-2.0-sallyport_" SALLYPORT_VERSION " 0123456789abcdef0123456789abcdef";
-    if (is(variant, "disagree"))
+    if (sample_is(variant, "disagree"))
         parts.kex_s = "diffie-hellman-group14-sha256";
-    if (is(variant, "weak")) /* a method whose hash is SHA-1: not in the monitor's list */
+    if (sample_is(variant, "weak")) /* a method whose hash is SHA-1: not in the monitor's list */
         parts.kex_c = "diffie-hellman-group14-sha1";
     m.preimage = slice_of(s->room, exchange_make(h, a, &parts, s->room, sizeof(s->room)));
-    if (is(variant, "junk"))
-        m.preimage = keep(s, 0, slice_text("not an exchange, but the bytes of a login"));
-    if (is(variant, "trailing"))
+    if (sample_is(variant, "junk"))
+        m.preimage = sample_keep(s, 0, slice_text("not an exchange, but the bytes of a login"));
+    if (sample_is(variant, "trailing"))
         m.preimage.len++; /* room is zeroed: one byte more than the exchange */
     s->answers = true;
-    encode(s, &m);
+    sample_encode(s, &m);
 }
 
 static void make_auth_query(struct hostile *h, struct actor *a, const char *variant,
                             struct sample *s)
 {
-    struct auth_query m = {.user = slice_text(is(variant, "nobody") ? "nobody" : ACCOUNT),
+    struct auth_query m = {.user = slice_text(sample_is(variant, "nobody") ? "nobody" : ACCOUNT),
                            .algorithm = slice_text("ssh-ed25519"),
                            .key = slice_of(h->user_blob, h->user_blob_len)};
 
     (void)a;
-    if (is(variant, "unknown"))
+    if (sample_is(variant, "unknown"))
         m.key = slice_of(h->other_key, h->other_key_len);
-    if (is(variant, "algorithm"))
+    if (sample_is(variant, "algorithm"))
         m.algorithm = slice_text("ssh-rsa"); /* SHA-1: not one that is taken */
     s->answers = true;
-    encode(s, &m);
+    sample_encode(s, &m);
 }
 
 static void make_auth_key(struct hostile *h, struct actor *a, const char *variant, struct sample *s)
 {
-    const char *user = is(variant, "half") ? BOTH : ACCOUNT;
+    const char *user = sample_is(variant, "half") ? BOTH : ACCOUNT;
     const size_t len =
         login_sign(h, user, a->keyed ? a->session_id : NULL, s->room, sizeof(s->room));
-    struct auth_key m = {.user = slice_text(is(variant, "nobody") ? "nobody" : user),
+    struct auth_key m = {.user = slice_text(sample_is(variant, "nobody") ? "nobody" : user),
                          .algorithm = slice_text("ssh-ed25519"),
                          .key = slice_of(h->user_blob, h->user_blob_len),
                          .signature = slice_of(s->room, len)};
 
-    if (is(variant, "wrong"))
+    if (sample_is(variant, "wrong"))
         s->room[len / 2] ^= 1;
-    if (is(variant, "unsigned"))
+    if (sample_is(variant, "unsigned"))
         m.signature.len = 0;
-    if (is(variant, "algorithm"))
+    if (sample_is(variant, "algorithm"))
         m.algorithm = slice_text("rsa-sha2-512"); /* the key is none of its kind */
     s->answers = true;
-    encode(s, &m);
+    sample_encode(s, &m);
 }
 
 static void make_auth_password(struct hostile *h, struct actor *a, const char *variant,
                                struct sample *s)
 {
-    struct auth_password m = {.user = slice_text(is(variant, "nobody") ? "nobody"
-                                                 : is(variant, "half") ? BOTH
+    struct auth_password m = {.user = slice_text(sample_is(variant, "nobody") ? "nobody"
+                                                 : sample_is(variant, "half") ? BOTH
                                                                        : ACCOUNT),
                               .password = slice_text(PASSWORD)};
 
     (void)h, (void)a;
-    if (is(variant, "wrong") || is(variant, "sign-wrong"))
+    if (sample_is(variant, "wrong") || sample_is(variant, "sign-wrong"))
         m.password = slice_text("wrong horse");
-    m.sign_in = is(variant, "sign-in") || is(variant, "sign-wrong");
-    if (is(variant, "empty"))
+    if (sample_is(variant, "sign-in") || sample_is(variant, "sign-wrong"))
+        m.purpose = PURPOSE_SIGN_IN;
+    purpose_of(variant, &m, s);
+    if (sample_is(variant, "empty"))
         m.password = slice_text("");
-    if (is(variant, "nul")) /* the right one, then a NUL and more */
-        m.password = keep(s, 0, slice_of(PASSWORD "\0x", sizeof(PASSWORD) + 1));
+    if (sample_is(variant, "nul")) /* the right one, then a NUL and more */
+        m.password = sample_keep(s, 0, slice_of(PASSWORD "\0x", sizeof(PASSWORD) + 1));
     s->answers = true;
-    encode(s, &m);
+    sample_encode(s, &m);
 }
 
 /* A handshake's hash, and what is none of TLS 1.3. */
@@ -136,40 +138,40 @@ static void make_sign_tls13(struct hostile *h, struct actor *a, const char *vari
 
     (void)h, (void)a;
     memset(s->room, 0x5a, 64);
-    if (is(variant, "sha384"))
+    if (sample_is(variant, "sha384"))
         m.hash.len = 48;
-    if (is(variant, "nothing"))
+    if (sample_is(variant, "nothing"))
         m.hash.len = 0;
-    if (is(variant, "short"))
+    if (sample_is(variant, "short"))
         m.hash.len = 31;
-    if (is(variant, "long"))
+    if (sample_is(variant, "long"))
         m.hash.len = 33;
-    if (is(variant, "sha1"))
+    if (sample_is(variant, "sha1"))
         m.scheme = 0x0203;
-    if (is(variant, "pkcs1"))
+    if (sample_is(variant, "pkcs1"))
         m.scheme = 0x0401;
-    if (is(variant, "pss"))
+    if (sample_is(variant, "pss"))
         m.scheme = 0x0804;
-    if (is(variant, "ed25519"))
+    if (sample_is(variant, "ed25519"))
         m.scheme = 0x0807;
-    if (is(variant, "no-scheme"))
+    if (sample_is(variant, "no-scheme"))
         m.scheme = ECDSA_SHA256 | 1u << 16;
-    if (is(variant, "identity")) /* it was given one */
+    if (sample_is(variant, "identity")) /* it was given one */
         m.identity = 1;
-    if (is(variant, "identity-far"))
+    if (sample_is(variant, "identity-far"))
         m.identity = UINT32_MAX;
     s->answers = true;
-    encode(s, &m);
+    sample_encode(s, &m);
 }
 
 /* Randoms and ECDHE parameters, and what is none of TLS 1.2. */
 static void make_sign_tls12(struct hostile *h, struct actor *a, const char *variant,
                             struct sample *s)
 {
-    const bool p384 = is(variant, "p384");
-    const uint8_t type = is(variant, "explicit") ? 1 : 3;
-    const unsigned group = is(variant, "group") ? 22 : p384 ? 24 : 23;
-    const size_t point = is(variant, "point") ? 66 : p384 ? 97 : 65;
+    const bool p384 = sample_is(variant, "p384");
+    const uint8_t type = sample_is(variant, "explicit") ? 1 : 3;
+    const unsigned group = sample_is(variant, "group") ? 22 : p384 ? 24 : 23;
+    const size_t point = sample_is(variant, "point") ? 66 : p384 ? 97 : 65;
     const size_t len = tls12_params(type, group, point, s->room + 64, 256);
     struct sign_tls12 m = {.scheme = ECDSA_SHA256,
                            .client_random = slice_of(s->room, 32),
@@ -178,28 +180,28 @@ static void make_sign_tls12(struct hostile *h, struct actor *a, const char *vari
 
     (void)h, (void)a;
     memset(s->room, 0x5a, 64);
-    if (is(variant, "client-random"))
+    if (sample_is(variant, "client-random"))
         m.client_random.len = 31;
-    if (is(variant, "server-random"))
+    if (sample_is(variant, "server-random"))
         m.server_random.len = 31;
-    if (is(variant, "trailing"))
+    if (sample_is(variant, "trailing"))
         m.params.len++; /* room is zeroed */
-    if (is(variant, "cut"))
+    if (sample_is(variant, "cut"))
         m.params.len--;
-    if (is(variant, "nothing"))
+    if (sample_is(variant, "nothing"))
         m.params.len = 0;
-    if (is(variant, "dhe")) /* p, g and Ys, each with its length (RFC 5246, 7.4.3) */
-        m.params = keep(s, 64, slice_of("\0\2\5\7\0\1\2\0\1\4", 10));
-    if (is(variant, "pkcs1"))
+    if (sample_is(variant, "dhe")) /* p, g and Ys, each with its length (RFC 5246, 7.4.3) */
+        m.params = sample_keep(s, 64, slice_of("\0\2\5\7\0\1\2\0\1\4", 10));
+    if (sample_is(variant, "pkcs1"))
         m.scheme = 0x0401;
-    if (is(variant, "sha1"))
+    if (sample_is(variant, "sha1"))
         m.scheme = 0x0203;
-    if (is(variant, "identity"))
+    if (sample_is(variant, "identity"))
         m.identity = 1;
-    if (is(variant, "identity-far"))
+    if (sample_is(variant, "identity-far"))
         m.identity = TLS_IDENTITIES_MAX;
     s->answers = true;
-    encode(s, &m);
+    sample_encode(s, &m);
 }
 
 /* A TLS session of this worker's own. */
@@ -209,13 +211,13 @@ static void make_tls_keep(struct hostile *h, struct actor *a, const char *varian
 
     (void)h, (void)a;
     memset(s->room, 0x11, 256); /* not in the slot of the one that web_prepare keeps */
-    if (is(variant, "nothing"))
+    if (sample_is(variant, "nothing"))
         m.session.len = 0;
-    if (is(variant, "short"))
+    if (sample_is(variant, "short"))
         m.id.len = 31;
-    if (is(variant, "no-id"))
+    if (sample_is(variant, "no-id"))
         m.id.len = 0;
-    encode(s, &m);
+    sample_encode(s, &m);
 }
 
 static void make_tls_find(struct hostile *h, struct actor *a, const char *variant, struct sample *s)
@@ -223,33 +225,33 @@ static void make_tls_find(struct hostile *h, struct actor *a, const char *varian
     struct tls_find m = {.id = slice_of(h->tls_id, sizeof(h->tls_id))};
 
     (void)a;
-    if (is(variant, "unknown"))
+    if (sample_is(variant, "unknown"))
         m.id = slice_of(s->room, 32); /* of zeros */
-    if (is(variant, "short"))
+    if (sample_is(variant, "short"))
         m.id.len = 31;
-    if (is(variant, "no-id"))
+    if (sample_is(variant, "no-id"))
         m.id.len = 0;
     s->answers = true;
-    encode(s, &m);
+    sample_encode(s, &m);
 }
 
 static void make_auth_token(struct hostile *h, struct actor *a, const char *variant,
                             struct sample *s)
 {
-    struct auth_token m = {.token = keep(s, 0, slice_of(h->token, sizeof(h->token)))};
+    struct auth_token m = {.token = sample_keep(s, 0, slice_of(h->token, sizeof(h->token)))};
 
     (void)a;
-    if (is(variant, "unknown"))
+    if (sample_is(variant, "unknown"))
         s->room[WEB_TOKEN / 2] ^= 1;
-    if (is(variant, "hash") && /* what the store has of it */
+    if (sample_is(variant, "hash") && /* what the store has of it */
         EVP_Q_digest(NULL, "SHA256", NULL, h->token, sizeof(h->token), s->room, NULL) != 1)
         give_up("no hash");
-    if (is(variant, "short"))
+    if (sample_is(variant, "short"))
         m.token.len = WEB_TOKEN - 1;
-    if (is(variant, "nothing"))
+    if (sample_is(variant, "nothing"))
         m.token.len = 0;
     s->answers = true;
-    encode(s, &m);
+    sample_encode(s, &m);
 }
 
 static void make_agent_wanted(struct hostile *h, struct actor *a, const char *variant,
@@ -259,7 +261,7 @@ static void make_agent_wanted(struct hostile *h, struct actor *a, const char *va
 
     (void)h, (void)a, (void)variant;
     s->answers = true;
-    encode(s, &m);
+    sample_encode(s, &m);
 }
 
 static void make_sign_out(struct hostile *h, struct actor *a, const char *variant, struct sample *s)
@@ -268,7 +270,7 @@ static void make_sign_out(struct hostile *h, struct actor *a, const char *varian
 
     (void)h, (void)a, (void)variant;
     s->answers = true;
-    encode(s, &m);
+    sample_encode(s, &m);
 }
 
 static void make_data_passive(struct hostile *h, struct actor *a, const char *variant,
@@ -278,7 +280,7 @@ static void make_data_passive(struct hostile *h, struct actor *a, const char *va
 
     (void)h, (void)a, (void)variant;
     s->answers = true;
-    encode(s, &m);
+    sample_encode(s, &m);
 }
 
 static void make_data_active(struct hostile *h, struct actor *a, const char *variant,
@@ -288,16 +290,16 @@ static void make_data_active(struct hostile *h, struct actor *a, const char *var
 
     (void)a;
     listener_drain(h);
-    if (is(variant, "nobody"))
+    if (sample_is(variant, "nobody"))
         m.port = 1024; /* nobody listens there */
-    if (is(variant, "service"))
+    if (sample_is(variant, "service"))
         m.port = 1023;
-    if (is(variant, "nothing"))
+    if (sample_is(variant, "nothing"))
         m.port = 0;
-    if (is(variant, "too-large"))
+    if (sample_is(variant, "too-large"))
         m.port += 65536;
     s->answers = true;
-    encode(s, &m);
+    sample_encode(s, &m);
 }
 
 static void make_worker_log(struct hostile *h, struct actor *a, const char *variant,
@@ -305,11 +307,11 @@ static void make_worker_log(struct hostile *h, struct actor *a, const char *vari
 {
     char text[64];
     const int n = snprintf(text, sizeof(text), "hostile line %d", (int)a->pid);
-    const struct worker_log m = {.level = is(variant, "level") ? 4 : 2,
-                                 .text = keep(s, 0, slice_of(text, (size_t)n))};
+    const struct worker_log m = {.level = sample_is(variant, "level") ? 4 : 2,
+                                 .text = sample_keep(s, 0, slice_of(text, (size_t)n))};
 
     (void)h;
-    encode(s, &m);
+    sample_encode(s, &m);
 }
 
 static void make_worker_end(struct hostile *h, struct actor *a, const char *variant,
@@ -319,7 +321,7 @@ static void make_worker_end(struct hostile *h, struct actor *a, const char *vari
         .reason = slice_text("hostile goodbye"), .bytes_in = 1, .bytes_out = UINT64_MAX};
 
     (void)h, (void)a, (void)variant;
-    encode(s, &m);
+    sample_encode(s, &m);
 }
 
 /* ------------------------------------------------------------------------- to the agent */
@@ -467,7 +469,7 @@ static void upload_put_down(struct hostile *h, struct actor *a, char id[UPLOAD_I
 static void fill_upload(struct hostile *h, struct actor *a, const char *variant,
                         union file_request *m, char id[UPLOAD_ID + 1])
 {
-    slice_copy(slice_text(is(variant, "no-handle") ? "0123456789abcdef01234567" : ""), id,
+    slice_copy(slice_text(sample_is(variant, "no-handle") ? "0123456789abcdef01234567" : ""), id,
                UPLOAD_ID + 1);
     if ((variant == NULL || variant[0] == '\0') && a->agent >= 0 && a->kind == ROLE_HTTPS)
         upload_put_down(h, a, id);
@@ -485,7 +487,7 @@ static void make_file_request(struct hostile *h, struct actor *a, const char *va
     if (s->type == MSG_file_upload) {
         fill_upload(h, a, variant, &m, id);
     } else if (!fill_by_path(s->type, &m)) {
-        if (a->agent >= 0 && !is(variant, "no-handle"))
+        if (a->agent >= 0 && !sample_is(variant, "no-handle"))
             home_handles(h, a, &file, &copy, &folder);
         else
             file = copy = folder = 77; /* more than were ever opened */
@@ -493,7 +495,7 @@ static void make_file_request(struct hostile *h, struct actor *a, const char *va
             give_up("no sample of %s: add one to samples.c", message_info(s->type)->name);
     }
     s->answers = true;
-    encode(s, &m);
+    sample_encode(s, &m);
 }
 
 static int put_file(int home, const char *name, const char *bytes, const struct hostile *h)
@@ -548,7 +550,7 @@ void home_reset(struct hostile *h)
 
 static const struct {
     enum message_type type;
-    void (*make)(struct hostile *h, struct actor *a, const char *variant, struct sample *s);
+    sample_maker make;
     const char *variants; /* names, parted by blanks */
 } makers[] = {
     {MSG_worker_ready, make_worker_ready, ""},
@@ -563,7 +565,24 @@ static const struct {
     {MSG_data_active, make_data_active, "nobody service nothing too-large"},
     {MSG_auth_query, make_auth_query, "unknown nobody algorithm"},
     {MSG_auth_key, make_auth_key, "half wrong unsigned nobody algorithm"},
-    {MSG_auth_password, make_auth_password, "half wrong nobody empty nul sign-in sign-wrong"},
+    {MSG_auth_password, make_auth_password,
+     "half wrong nobody empty nul sign-in sign-wrong fresh purpose purpose-far new-password "
+     "new-address new-codes new-half new-wrong new-nobody new-empty new-weak new-nul new-long "
+     "address-wrong address-empty address-bad address-nul address-long codes-wrong"},
+    {MSG_auth_code, make_auth_code, "wrong empty nul used old long"},
+    {MSG_auth_link, make_auth_link,
+     "use unknown hash used use-unknown use-empty use-weak use-nul use-long short nothing"},
+    {MSG_lost_password, make_lost_password, "nobody empty address"},
+    {MSG_own_show, make_own, "other"},
+    {MSG_key_next, make_own, "other last"},
+    {MSG_key_add, make_own, "other junk known"},
+    {MSG_key_remove, make_own, "other none"},
+    {MSG_web_next, make_own, "other last"},
+    {MSG_web_end, make_own, "other none"},
+    {MSG_totp_confirm, make_own, "other"},
+    {MSG_totp_remove, make_own, "operator"},
+    {MSG_session_next, make_own_session, "other last"},
+    {MSG_session_kill, make_own_session, "other-name all none"},
     {MSG_tls_keep, make_tls_keep, "nothing short no-id"},
     {MSG_tls_find, make_tls_find, "unknown short no-id"},
     {MSG_auth_token, make_auth_token, "unknown hash short nothing"},
@@ -624,7 +643,7 @@ void sample_make(struct hostile *h, struct actor *a, enum message_type type, con
     }
     if (info->link == WORKER_TO_MONITOR || info->struct_size > sizeof(empty))
         give_up("no sample of %s: add one to samples.c", info->name);
-    encode(s, empty);
+    sample_encode(s, empty);
 }
 
 void sample_free(struct sample *s)

@@ -143,7 +143,9 @@ static void write_config(struct hostile *h, unsigned grace)
             "data_wait = %u\n"
             "[https]\nenabled = %s\nlisten = 127.0.0.1\nport = %u\nredirect = no\n"
             "[limits]\nconnections_per_address = 1000\npenalty_exempt = 127.0.0.1\n"
-            "login_grace = %u\n",
+            "login_grace = %u\n"
+            "[accounts]\nlinks_an_hour = 1000\n"
+            "[mail]\nenabled = yes\nsendmail = /bin/false\n", /* nothing is ever delivered */
             h->place, h->place, h->place, h->place, h->place, h->spares,
             h->hashers != 0 ? "hashers = " : "", h->hashers, h->ports[ROLE_SFTP],
             (h->stand_ins & 1u << ROLE_FTPS) != 0 ? "yes" : "no", h->ports[ROLE_FTPS],
@@ -304,7 +306,8 @@ void server_password(struct hostile *h, const char *name, const char *password)
     server_set(h, &set);
 }
 
-static void make_account(struct hostile *h, const char *name, uint32_t flags)
+static void make_account(struct hostile *h, const char *name, uint32_t flags, const char *password,
+                         const char *address)
 {
     struct crypt_data data;
     struct account account;
@@ -314,7 +317,8 @@ static void make_account(struct hostile *h, const char *name, uint32_t flags)
                                  .home = slice_text(h->home),
                                  .uid = ID_AUTOMATIC,
                                  .gid = ID_AUTOMATIC,
-                                 .password = hash_of(PASSWORD, &data),
+                                 .password = hash_of(password, &data),
+                                 .email = slice_text(address),
                                  .rights = RIGHTS,
                                  .flags = flags};
     if (server_ask(h, MSG_user_add, &add) != MSG_store_done)
@@ -356,9 +360,11 @@ void server_start(struct hostile *h)
             give_up("the server is not ready: see %s/log", h->place);
         nanosleep(&nap, NULL);
     }
-    make_account(h, BOTH, ACCOUNT_BOTH);
-    make_account(h, OTHER, 0);
-    make_account(h, ACCOUNT, 0); /* the last one's home and ids are kept */
+    make_account(h, BOTH, ACCOUNT_BOTH, PASSWORD, "");
+    make_account(h, OTHER, 0, PASSWORD, "");
+    make_account(h, CODED, 0, PASSWORD, "");
+    make_account(h, LINKED, 0, STRONG, ADDRESS);
+    make_account(h, ACCOUNT, 0, PASSWORD, ""); /* the last one's home and ids are kept */
 }
 
 void server_stop(struct hostile *h)

@@ -10,7 +10,7 @@ enum verdict_outcome web_sign_in(struct hostile *h, struct actor *a, const char 
                                  const char *password, uint8_t token[WEB_TOKEN])
 {
     const struct auth_password claim = {
-        .user = slice_text(user), .password = slice_text(password), .sign_in = 1};
+        .user = slice_text(user), .password = slice_text(password), .purpose = PURPOSE_SIGN_IN};
     struct verdict verdict;
 
     if (send_auth_password(a->link, 1, &claim) < 0)
@@ -82,4 +82,5 @@ void web_prepare(struct hostile *h)
         give_up("nobody can sign in: see %s/log", h->place);
     actor_drop(&a);
     h->kind = kind;
+    own_prepare(h);
 }
