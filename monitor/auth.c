@@ -562,10 +562,10 @@ int on_auth_password(struct monitor *m, struct session *s, struct envelope *e, c
     struct auth_password claim;
 
     *why = "sent an auth_password that does not decode";
-    if (decode_auth_password(e, &claim) < 0 ||
+    if (decode_auth_password(e, &claim) < 0 || claim.purpose > PURPOSE_CODES ||
         begin(s, e, claim.user, AUTH_PASSWORD, false, why) < 0)
         return -1;
-    if (s->kind == WORKER_HTTPS && claim.purpose <= PURPOSE_CODES)
+    if (s->kind == WORKER_HTTPS)
         s->login.purpose = (enum login_purpose)claim.purpose;
     if (memchr(claim.password.data, 0, claim.password.len) != NULL ||
         secret_set(&s->login.password, claim.password) < 0 ||

@@ -371,7 +371,8 @@ struct session {
     bool counted;                  /* as one of its account's sessions */
     bool by_token;                 /* came, or wants to come, by a web session: */
     uint8_t web[32];               /* the hash of its token */
-    uint32_t own_id;               /* of its last question about its account */
+    uint32_t own_id;               /* of its last question about its account, */
+    bool own_asked;                /* which is not answered yet */
     bool agent_due;                /* the loop is to start its agent */
     bool failed;                   /* what its client showed was refused */
     bool report_due;               /* nobody reads its agent's reports: a new link is to be made */

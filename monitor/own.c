@@ -160,8 +160,10 @@ static void on_own_answer(struct monitor *m, uint64_t number, uint32_t id, struc
     struct session *s = session_find(m, number);
 
     (void)id;
-    if (s != NULL)
+    if (s != NULL) {
+        s->own_asked = false;
         forward(m, s, s->own_id, answer, slice_text(BUSY));
+    }
 }
 
 /* All that is passed on; the account's name comes first in each. */
@@ -180,9 +182,10 @@ int on_own(struct monitor *m, struct session *s, struct envelope *e, const char 
 {
     union own_question question;
 
-    *why = "sent a question about its account that does not decode";
-    if (message_decode(e, e->type, &question) < 0)
+    *why = "asked about its account what does not decode, or before it was answered";
+    if (message_decode(e, e->type, &question) < 0 || s->own_asked)
         return -1;
+    s->own_asked = true; /* one at a time: no session fills the queue to the store */
     question.name = slice_text(s->account);
     if (e->type == MSG_totp_remove)
         question.totp_remove.by_operator = 0;
