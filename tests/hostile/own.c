@@ -18,7 +18,6 @@
 #define STEP       30 /* seconds (RFC 6238) */
 #define DIGITS     6
 #define TOKEN_TEXT 43 /* letters of base64url without padding (RFC 4648, 5) */
-#define FACTS_MOST 1024
 #define SEEN_MOST  4096 /* tokens of one server */
 
 /* ------------------------------------------------------------------------- workers */
@@ -156,31 +155,28 @@ static void token_of(const char *text, uint8_t token[WEB_TOKEN])
         give_up("a token that is none: %.43s", text);
 }
 
-/* A token for this account in one file that was not there before. */
+/* A token for this account in one file that was not there before: the facts of a notice are a JSON
+ * object. */
 static bool find_in(int folder, const char *name, const char *user, uint8_t token[WEB_TOKEN])
 {
-    static const char key[] = "\"token\":\"";
+    static const char key[] = "{\"token\":\"";
     const int fd = openat(folder, name, O_RDONLY | O_CLOEXEC);
-    char facts[64];
+    char whose[64];
     struct stat st;
     bool is_found = false;
 
     if (fd < 0 || fstat(fd, &st) < 0)
         give_up("%s: %s", name, strerror(errno));
-    char *bytes = malloc((size_t)st.st_size + FACTS_MOST);
+    char *bytes = malloc((size_t)st.st_size + 1);
     const ssize_t n = bytes != NULL ? pread(fd, bytes, (size_t)st.st_size, 0) : -1;
     close(fd);
-    const int len = snprintf(facts, sizeof(facts), "{\"account\":\"%s\",", user);
+    const size_t len = (size_t)snprintf(whose, sizeof(whose), "\",\"account\":\"%s\",", user);
     const char *at = bytes, *end = bytes + (n > 0 ? n : 0);
-    while (!is_found && at != NULL && (at = memmem(at, (size_t)(end - at), facts, (size_t)len))) {
-        const size_t rest = (size_t)(end - at) < FACTS_MOST ? (size_t)(end - at) : FACTS_MOST;
-        const char *text = memmem(at, rest, key, sizeof(key) - 1);
-        at += len;
-        if (text == NULL || end - text < (ptrdiff_t)sizeof(key) + TOKEN_TEXT)
-            continue;
-        text += sizeof(key) - 1;
-        if (memchr(text, '"', TOKEN_TEXT) == NULL && text[TOKEN_TEXT] == '"' && is_new(text)) {
-            token_of(text, token);
+    while (!is_found && (at = memmem(at, (size_t)(end - at), key, sizeof(key) - 1)) != NULL) {
+        at += sizeof(key) - 1;
+        if ((size_t)(end - at) > TOKEN_TEXT + len && memcmp(at + TOKEN_TEXT, whose, len) == 0 &&
+            is_new(at)) {
+            token_of(at, token);
             is_found = true;
         }
     }
