@@ -136,6 +136,7 @@ static void on_signed_in(struct monitor *m, uint64_t number, uint32_t id, struct
         return;
     }
     s->state = STATE_GREETED;
+    s->login.passed = 0; /* used up: another token needs another code */
     logged_in(m, s, slice_of(NULL, 0));
     send_answer(m, s, VERDICT_TOKEN, "");
 }
