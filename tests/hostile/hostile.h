@@ -30,8 +30,8 @@
 
 #define PATIENCE_MS   20000 /* longer than anything takes on a busy machine */
 #define ACCOUNT       "demo"
-#define BOTH          "both"  /* an account that needs key and password */
-#define OTHER         "other" /* one more, whose record the parts may change */
+#define BOTH          "both"   /* an account that needs key and password */
+#define OTHER         "other"  /* one more, whose record the parts may change */
 #define CODED         "coded"  /* one with codes for two-step login */
 #define LINKED        "linked" /* one with an address, whose password is STRONG */
 #define ADDRESS       "linked@example.org"
@@ -131,9 +131,9 @@ struct hostile {
     /* what it has */
     uint8_t host_key[BLOB_MAX], other_key[BLOB_MAX]; /* Ed25519 public blobs: its own, another's */
     size_t host_key_len, other_key_len;
-    EVP_PKEY *tls_key;        /* public, of its certificate */
-    uint8_t tls_id[32];       /* of a TLS session that it keeps */
-    uint8_t token[WEB_TOKEN]; /* of a web session of the account */
+    EVP_PKEY *tls_key;                  /* public, of its certificate */
+    uint8_t tls_id[32];                 /* of a TLS session that it keeps */
+    uint8_t token[WEB_TOKEN];           /* of a web session of the account */
     char codes[RECOVERY][CODE_MAX + 1]; /* recovery codes of CODED */
     size_t codes_used;
     EVP_PKEY *user_key;

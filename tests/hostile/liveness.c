@@ -111,13 +111,15 @@ struct flood {
 };
 
 /* Send so many and take what comes, without ever waiting for the one to do the other. */
-static struct flood flood_run(int link, const struct sample *s, unsigned long n, bool answers)
+static struct flood flood_run(int link, const struct sample *s, unsigned long n, bool answers,
+                              bool waits)
 {
     static struct envelope e;
     struct flood f = {0};
 
     while (!f.closed && (f.sent < n || (answers && f.answered < n))) {
-        struct pollfd p = {.fd = link, .events = (short)(POLLIN | (f.sent < n ? POLLOUT : 0))};
+        const bool next = f.sent < n && (!waits || f.sent == f.answered);
+        struct pollfd p = {.fd = link, .events = (short)(POLLIN | (next ? POLLOUT : 0))};
         if (poll(&p, 1, PATIENCE_MS) != 1)
             break;
         if ((p.revents & POLLIN) != 0) {
@@ -139,7 +141,8 @@ static struct flood flood_run(int link, const struct sample *s, unsigned long n,
 }
 
 /* In a process of its own. Returns its pid, and where the result will be. */
-static pid_t flood_start(int link, const struct sample *s, unsigned long n, bool answers, int *out)
+static pid_t flood_start(int link, const struct sample *s, unsigned long n, bool answers,
+                         bool waits, int *out)
 {
     int ends[2];
 
@@ -149,7 +152,7 @@ static pid_t flood_start(int link, const struct sample *s, unsigned long n, bool
     if (pid < 0)
         give_up("fork: %s", strerror(errno));
     if (pid == 0) {
-        const struct flood f = flood_run(link, s, n, answers);
+        const struct flood f = flood_run(link, s, n, answers, waits);
         const bool told = write(ends[1], &f, sizeof(f)) == (ssize_t)sizeof(f);
         _exit(told ? 0 : 1);
     }
@@ -166,29 +169,44 @@ struct flood_kind {
     enum stand stand;
     unsigned share; /* of options.flood: one in so many */
     unsigned long
-        most; /* answers, or lines in the log, before the end; 0: it has none, and lives */
+        most;   /* answers, or lines in the log, before the end; 0: it has none, and lives */
+    bool waits; /* for each answer before it asks again */
 };
 
 static const struct flood_kind floods[] = {
-    {"sign, open", MSG_sign_exchange, ROLE_SFTP, STAND_OPEN, 1, 0},
-    {"sign, greeted", MSG_sign_exchange, ROLE_SFTP, STAND_GREETED, 1, 4},
-    {"query", MSG_auth_query, ROLE_SFTP, STAND_KEYED, 1, 64},
-    {"password, open", MSG_auth_password, ROLE_SFTP, STAND_OPEN, 1, 1},
-    {"log", MSG_worker_log, ROLE_SFTP, STAND_GREETED, 1, 1000},
-    {"ready", MSG_worker_ready, ROLE_SFTP, STAND_STARTING, 1, 1},
-    {"anything, ending", MSG_auth_password, ROLE_SFTP, STAND_ENDING, 10, 0},
-    {"sign 1.3, greeted", MSG_sign_tls13, ROLE_FTPS, STAND_GREETED, 1, 1},
-    {"sign 1.3, open", MSG_sign_tls13, ROLE_FTPS, STAND_OPEN, 10, 0},
-    {"sign 1.2, open", MSG_sign_tls12, ROLE_FTPS, STAND_OPEN, 20, 0},
-    {"passive", MSG_data_passive, ROLE_FTPS, STAND_OPEN, 10, 0},
-    {"active", MSG_data_active, ROLE_FTPS, STAND_OPEN, 10, 0},
-    {"tls keep", MSG_tls_keep, ROLE_HTTPS, STAND_GREETED, 1, 2},
-    {"tls find", MSG_tls_find, ROLE_HTTPS, STAND_GREETED, 1, 2},
-    {"token", MSG_auth_token, ROLE_HTTPS, STAND_GREETED, 1, 8},
-    {"agent wanted", MSG_agent_wanted, ROLE_HTTPS, STAND_KNOWN, 1, 1},
-    {"agent: stat", MSG_file_stat, ROLE_SFTP, STAND_AGENT, 1, 0},
-    {"agent: open", MSG_file_open, ROLE_SFTP, STAND_AGENT, 4, 0},
-    {"agent: mkdir", MSG_file_mkdir, ROLE_SFTP, STAND_AGENT, 4, 0},
+    {"sign, open", MSG_sign_exchange, ROLE_SFTP, STAND_OPEN, 1, 0, false},
+    {"sign, greeted", MSG_sign_exchange, ROLE_SFTP, STAND_GREETED, 1, 4, false},
+    {"query", MSG_auth_query, ROLE_SFTP, STAND_KEYED, 1, 64, false},
+    {"password, open", MSG_auth_password, ROLE_SFTP, STAND_OPEN, 1, 1, false},
+    {"log", MSG_worker_log, ROLE_SFTP, STAND_GREETED, 1, 1000, false},
+    {"ready", MSG_worker_ready, ROLE_SFTP, STAND_STARTING, 1, 1, false},
+    {"anything, ending", MSG_auth_password, ROLE_SFTP, STAND_ENDING, 10, 0, false},
+    {"sign 1.3, greeted", MSG_sign_tls13, ROLE_FTPS, STAND_GREETED, 1, 1, false},
+    {"sign 1.3, open", MSG_sign_tls13, ROLE_FTPS, STAND_OPEN, 10, 0, false},
+    {"sign 1.2, open", MSG_sign_tls12, ROLE_FTPS, STAND_OPEN, 20, 0, false},
+    {"passive", MSG_data_passive, ROLE_FTPS, STAND_OPEN, 10, 0, false},
+    {"active", MSG_data_active, ROLE_FTPS, STAND_OPEN, 10, 0, false},
+    {"tls keep", MSG_tls_keep, ROLE_HTTPS, STAND_GREETED, 1, 2, false},
+    {"tls find", MSG_tls_find, ROLE_HTTPS, STAND_GREETED, 1, 2, false},
+    {"token", MSG_auth_token, ROLE_HTTPS, STAND_GREETED, 1, 8, false},
+    {"agent wanted", MSG_agent_wanted, ROLE_HTTPS, STAND_KNOWN, 1, 1, false},
+    {"code", MSG_auth_code, ROLE_HTTPS, STAND_CODED, 1, 1, false},
+    {"link", MSG_auth_link, ROLE_HTTPS, STAND_GREETED, 1, 1, false},
+    {"lost password", MSG_lost_password, ROLE_HTTPS, STAND_GREETED, 1, 2, false},
+    {"own show", MSG_own_show, ROLE_HTTPS, STAND_KNOWN, 1, 16, false},
+    {"own show, open", MSG_own_show, ROLE_HTTPS, STAND_OPEN, 100, 0, true},
+    {"key next", MSG_key_next, ROLE_HTTPS, STAND_KNOWN, 10, 0, true},
+    {"key add", MSG_key_add, ROLE_HTTPS, STAND_KNOWN, 100, 0, true},
+    {"key remove", MSG_key_remove, ROLE_HTTPS, STAND_KNOWN, 100, 0, true},
+    {"web next", MSG_web_next, ROLE_HTTPS, STAND_KNOWN, 10, 0, true},
+    {"web end", MSG_web_end, ROLE_HTTPS, STAND_KNOWN, 100, 0, true},
+    {"codes confirm", MSG_totp_confirm, ROLE_HTTPS, STAND_KNOWN, 100, 20, true},
+    {"codes remove", MSG_totp_remove, ROLE_HTTPS, STAND_KNOWN, 100, 20, true},
+    {"session next", MSG_session_next, ROLE_HTTPS, STAND_KNOWN, 10, 0, false},
+    {"session kill", MSG_session_kill, ROLE_HTTPS, STAND_KNOWN, 1, 1, false},
+    {"agent: stat", MSG_file_stat, ROLE_SFTP, STAND_AGENT, 1, 0, false},
+    {"agent: open", MSG_file_open, ROLE_SFTP, STAND_AGENT, 4, 0, false},
+    {"agent: mkdir", MSG_file_mkdir, ROLE_SFTP, STAND_AGENT, 4, 0, false},
 };
 
 /* What the flood itself got. */
@@ -236,8 +254,8 @@ static void try_flood(struct hostile *h, const struct flood_kind *kind, struct o
         round_trip(h, others, &calm);
     const uint64_t security = server_status(h).security_events;
     const unsigned long memory = server_figure(h, "VmRSS");
-    const pid_t pid =
-        flood_start(kind->stand == STAND_AGENT ? a.agent : a.link, &s, n, s.answers && reads, &out);
+    const pid_t pid = flood_start(kind->stand == STAND_AGENT ? a.agent : a.link, &s, n,
+                                  s.answers && reads, kind->waits, &out);
     struct pollfd end = {.fd = out, .events = POLLIN};
     do
         round_trip(h, others, &stormy);

@@ -82,8 +82,8 @@ static void usage(FILE *out)
                  "  -n COUNT  sessions of the endurance run (1000)\n"
                  "  -t N      only every Nth byte to cut at, only every Nth foreign message (1)\n"
                  "  -p PART   only this part (matrix counts fields across across-ftps "
-                 "across-https liveness\n"
-                 "            endurance rights files agent store hasher)\n"
+                 "across-https across-own\n"
+                 "            liveness endurance rights files agent store hasher)\n"
                  "  -w N      wait at most so many seconds for an answer (20)\n"
                  "  -k        keep the servers' folders\n"
                  "BUILD: the programs' folder. MATRICES: that of matrix.txt and the others.\n");
@@ -110,6 +110,7 @@ static const struct {
     {"across",    NULL,         across_run,    WORKERS,                    0, 8, false},
     {"across-ftps", NULL,       across_ftps_run, WORKERS,                  0, 8, false},
     {"across-https", NULL,      across_https_run, WORKERS,                 0, 8, false},
+    {"across-own", NULL,        across_own_run, WORKERS,                   0, 8, false},
     {"liveness",  NULL,         liveness_run,  WORKERS,                    0, 8, false},
     {"endurance", NULL,         endurance_run, WORKERS,                    0, 8, false},
     {"agent",     agent_check,  agent_run,     SFTP | AGENTS,              0, 8, false},

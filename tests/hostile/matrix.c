@@ -53,8 +53,8 @@ static const char *proof(struct hostile *h, struct actor *a, const struct row *r
                          enum stand stand, off_t log_from)
 {
     const enum cell cell = row->cells[stand];
-    const char *before = stand_names[stand == STAND_KEYED || stand == STAND_CODED ? STAND_GREETED
-                                                                                 : stand];
+    const char *before =
+        stand_names[stand == STAND_KEYED || stand == STAND_CODED ? STAND_GREETED : stand];
     char text[64];
 
     if (cell == CELL_END)

@@ -17,7 +17,7 @@
 
 #define STEP       30 /* seconds (RFC 6238) */
 #define DIGITS     6
-#define TOKEN_TEXT 43 /* letters of base64url without padding (RFC 4648, 5) */
+#define TOKEN_TEXT 43   /* letters of base64url without padding (RFC 4648, 5) */
 #define SEEN_MOST  4096 /* tokens of one server */
 
 /* ------------------------------------------------------------------------- workers */

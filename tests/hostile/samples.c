@@ -113,7 +113,7 @@ static void make_auth_password(struct hostile *h, struct actor *a, const char *v
 {
     struct auth_password m = {.user = slice_text(sample_is(variant, "nobody") ? "nobody"
                                                  : sample_is(variant, "half") ? BOTH
-                                                                       : ACCOUNT),
+                                                                              : ACCOUNT),
                               .password = slice_text(PASSWORD)};
 
     (void)h, (void)a;

@@ -86,8 +86,8 @@ static void use_code(struct hostile *h, const char *code)
 
 void make_auth_code(struct hostile *h, struct actor *a, const char *variant, struct sample *s)
 {
-    const bool right = !sample_is(variant, "wrong") && !sample_is(variant, "empty") &&
-                       !sample_is(variant, "long");
+    const bool right =
+        !sample_is(variant, "wrong") && !sample_is(variant, "empty") && !sample_is(variant, "long");
     const char *code = right && can_prepare(h, a) ? code_take(h) : "000000";
     struct auth_code m = {.code = sample_keep(s, 0, slice_text(code))};
 
@@ -213,7 +213,8 @@ void make_own(struct hostile *h, struct actor *a, const char *variant, struct sa
         fill_key_add(variant, &m.key_add, h, s);
     }
     if (s->type == MSG_key_remove)
-        m.key_remove = (struct key_remove){.name = name, .number = makes ? key_number(h, whose) : 0};
+        m.key_remove =
+            (struct key_remove){.name = name, .number = makes ? key_number(h, whose) : 0};
     if (s->type == MSG_web_next)
         m.web_next = (struct web_next){.name = name, .after = after};
     if (s->type == MSG_web_end)
