@@ -240,8 +240,12 @@ $(foreach p,$(FAULTED),$(eval $(call FAULTED_PROGRAM,$(p))))
 $(SHIM): CFLAGS += -fno-sanitize=all # it runs before the sanitizers are set up
 -include $(SHIM:.o=.d)
 
-# The page's files go into the worker as they are, and with gzip.
-UI := $(sort $(wildcard https-worker/ui/*))
+# The page's files go into the worker as they are, and with gzip; one is made of the tables that judge passwords.
+UI := $(sort $(wildcard https-worker/ui/*)) $(B)/ui/password_tables.js
+$(B)/ui/password_tables.js: scripts/password-list common/password_rules.def common/common_words.def
+	$(call SAY,list $@)
+	@mkdir -p $(@D)
+	$(Q)scripts/password-list >$@.new && mv $@.new $@
 $(B)/ui/ui_files.S $(B)/ui/ui_files.inc &: $(UI) scripts/embed | build/deps-build
 	$(call SAY,embed $(B)/ui)
 	$(Q)scripts/embed $(B)/ui $(UI)
