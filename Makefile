@@ -286,7 +286,7 @@ e2e: all ## run the end-to-end tests (T=tests/e2e/test_x.py::test_y for some; VA
 	SALLYPORT_BUILD=$(CURDIR)/$(B) $(PYTHON) -B -m pytest -p no:cacheprovider $(PYTEST) $(or $(T),tests/e2e)
 
 .PHONY: check-page check-axe
-check-page: all ## the page in Chromium, all of it (T=tests/page/test_x.py::test_y for some; VARIANT=asan)
+check-page: all $(B)/test_password_rules ## the page in Chromium, all of it (T=tests/page/test_x.py::test_y for some; VARIANT=asan)
 	SALLYPORT_BUILD=$(CURDIR)/$(B) $(PYTHON) -B -m pytest -p no:cacheprovider $(PYTEST) $(or $(T),tests/page)
 
 # axe-core is no Debian package; what is fetched stays in build/.

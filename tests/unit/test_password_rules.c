@@ -132,7 +132,7 @@ static void common_ones(void **state)
         {"Anna 12.03.1987", NUMBERS},
         {"198702121987", NUMBERS},
         {"491573820461", NUMBERS},
-        {"baabaababbab", DIFFERS},
+        {"kzpkpzkzpzkp", DIFFERS},
     };
 
     (void)state;
@@ -352,7 +352,7 @@ static uint32_t throw_dice(size_t sides)
     return (uint32_t)(((uint64_t)dice * sides) >> 32);
 }
 
-#define THROWS 3000
+#define THROWS 1000
 
 /* Make many, tell how many are refused, and hold it to a bound: so many of THROWS. */
 static void measure(const char *what, void (*make)(struct text *t, const void *of), const void *of,
