@@ -195,6 +195,7 @@ SRC_fuzz_ftps     := $(FTPS)
 PKG_fuzz_ftps     := libcrypto
 SRC_fuzz_http     := $(HTTP_CORE)
 SRC_fuzz_message  := common/message.c
+SRC_fuzz_password := common/password_rules.c common/utf8.c
 SRC_fuzz_preimage := monitor/preimage.c common/sshwire.c
 SRC_fuzz_report   := $(addprefix monitor/store/,source.c audit.c audit_line.c validate.c) \
                      $(addprefix common/,audit_chain.c message.c operations.c log.c utf8.c sshwire.c)
