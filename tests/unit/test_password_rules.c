@@ -148,6 +148,7 @@ static void good_ones(void **state)
         {"gravel oyster tundra", NULL},
         {"graveloystertundra", NULL},
         {"dragon monkey summer winter", NULL}, /* all four in the list */
+        {"kzpkwpzkwzpw", NULL},                /* four different characters: hardly */
         {"dragonmonkeysummerwinter", NULL},
         {"my dog likes to bark at the mailman", NULL},
         {"Wer reitet so spät durch Nacht und Wind", NULL},
