@@ -48,6 +48,10 @@ void model_told(struct monitor *m, struct child *c, struct envelope *e);
 void model_check(const struct monitor *m);
 /* A worker sends a well-formed message. */
 void model_say(struct monitor *m, struct child *c, enum message_type type, const void *message);
+/* Has a session, by its number, shown what its account needs? As whom (or NULL), and NULL: no. */
+const char *model_shown(uint64_t number);
+/* A code of a session was judged: right, or not. */
+void model_code(uint64_t number, bool right);
 
 /* ---- dispatch_ftps.c: FTPS sessions ------------------------------------------------------------
  */
@@ -84,6 +88,7 @@ void ftps_check(const struct ftps_shown *f, const struct session *s, bool opened
 /* What an HTTPS session has shown and was told. */
 struct https_shown {
     bool is, signing_in, by_token, known, wanted;
+    enum login_purpose purpose;      /* of its last password */
     uint8_t password[32], token[32]; /* their SHA-256, as shown last */
     uint8_t id[32];                  /* of the TLS session that was asked for last */
 };
@@ -105,5 +110,23 @@ void https_told(struct https_shown *h, const struct session *s, const struct env
 void https_check(const struct https_shown *h, const struct session *s, bool proven,
                  const char *name);
 void https_end(void);
+
+/* ---- dispatch_own.c: codes, links, one's own account -------------------------------------------
+ */
+
+#define OWN_ACTS      (HTTPS_ACTS + HTTPS_ACT_KINDS) /* model_worker_acts: those from here on */
+#define OWN_ACT_KINDS 18
+
+/* A worker says something; may be heard, as it stands. */
+void own_says(const struct session *s, const struct envelope *e);
+void own_acts(struct monitor *m, struct child *c, uint8_t act, struct slice user,
+              struct slice bytes);
+/* A hash that a hasher said. */
+void own_hashed(struct slice hash);
+/* What the store is asked for a session. Returns whether it was one of these; it is answered. */
+bool own_asked(const struct monitor *m, struct child *store, const struct envelope *e);
+/* What a worker is told. */
+void own_told(const struct monitor *m, const struct session *s, const struct envelope *e);
+void own_end(void);
 
 #endif

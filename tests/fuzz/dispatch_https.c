@@ -73,7 +73,8 @@ void https_tries(struct https_shown *h, const struct session *s, const struct au
 {
     h->is = s->kind == WORKER_HTTPS;
     h->by_token = false;
-    h->signing_in = h->is && try != NULL && try->sign_in != 0;
+    h->purpose = h->is && try != NULL ? (enum login_purpose)try->purpose : PURPOSE_SESSION;
+    h->signing_in = h->purpose == PURPOSE_SIGN_IN;
     if (try != NULL)
         sha256(try->password, h->password);
 }
@@ -83,8 +84,9 @@ void https_acts(struct monitor *m, struct child *c, uint8_t act, struct slice us
 {
     const uint8_t first = bytes.len > 0 ? bytes.data[0] : 0;
     uint8_t token[WEB_TOKEN] = {first}, id[32] = {0, first & 3, first};
-    const struct auth_password password = {
-        .user = user, .password = slice_text(act == 0 ? "right" : "wrong"), .sign_in = 1};
+    const struct auth_password password = {.user = user,
+                                           .password = slice_text(act == 0 ? "right" : "wrong"),
+                                           .purpose = PURPOSE_SIGN_IN};
     const struct auth_token shown = {.token = slice_of(token, WEB_TOKEN - (first == 99))};
     const struct tls_keep keep = {.id = slice_of(id, 32), .session = bytes};
     const struct tls_find find = {.id = slice_of(id, 32)};
@@ -203,7 +205,7 @@ void https_told(struct https_shown *h, const struct session *s, const struct env
         must(web_count == MANY || (owner != NULL && strcmp(owner, name) == 0));
         memcpy(tokens[token_count < MANY ? token_count++ : 0], v.token.data, WEB_TOKEN);
     } else if (v.outcome == VERDICT_KNOWN) {
-        must(s->kind == WORKER_HTTPS && !h->signing_in && !h->known && proven);
+        must(s->kind == WORKER_HTTPS && h->purpose == PURPOSE_SESSION && !h->known && proven);
         must(slice_is(v.account, name) && e->fd_count == 0);
         h->known = true;
     } else if (v.outcome == VERDICT_OPEN && s->kind == WORKER_HTTPS) {
@@ -221,7 +223,8 @@ void https_check(const struct https_shown *h, const struct session *s, bool prov
         return;
     }
     if (s->state == STATE_KNOWN)
-        must(proven && !h->signing_in && strcmp(s->account, name) == 0 && s->agent_pid == 0);
+        must(proven && h->purpose == PURPOSE_SESSION && strcmp(s->account, name) == 0 &&
+             s->agent_pid == 0);
     if (s->state == STATE_GREETED)
         must(!h->known && s->agent_pid == 0);
     if (s->state == STATE_OPEN || s->agent_pid != 0)

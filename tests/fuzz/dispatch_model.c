@@ -24,7 +24,9 @@ static struct shown {
     unsigned methods; /* AUTH_*: shown under this name */
     enum message_type in_hand;
     bool good_signature, own_key;
-    bool usable, both; /* by the store's last answer */
+    enum worker_kind kind;
+    bool usable, both;          /* by the store's last answer */
+    bool codes, codes_required; /* ... and is a second step wanted? */
     uint32_t uid;
     struct secret hash;
     bool agent_ready, opened;
@@ -149,9 +151,31 @@ static const struct session *session_of(const struct monitor *m, const struct ch
 /* May this session's agent be started? */
 static bool has_shown(const struct shown *w)
 {
-    const unsigned all = AUTH_PASSWORD | AUTH_PUBLICKEY;
+    const unsigned all = AUTH_PASSWORD | AUTH_PUBLICKEY, first = w->methods & all;
 
-    return w->usable && (w->both ? w->methods == all : w->methods != 0);
+    if (!w->usable || (w->both ? first != all : first == 0))
+        return false;
+    if (w->codes)
+        return w->in_hand == MSG_auth_token || (w->methods & AUTH_CODE) != 0;
+    return !w->codes_required || w->kind == WORKER_HTTPS;
+}
+
+const char *model_shown(uint64_t number)
+{
+    const struct shown *w = shown_of(number);
+
+    return has_shown(w) ? w->name : NULL;
+}
+
+/* A code is judged after a first step to an account that has codes; a wrong one takes that with it.
+ */
+void model_code(uint64_t number, bool right)
+{
+    struct shown *w = shown_of(number);
+    const unsigned first = w->methods & (AUTH_PASSWORD | AUTH_PUBLICKEY);
+
+    must(w->usable && w->codes && first != 0 && w->in_hand != MSG_auth_token);
+    w->methods = right ? w->methods | AUTH_CODE : 0;
 }
 
 /* ---- what the children say ---------------------------------------------------------------------
@@ -207,8 +231,10 @@ void model_worker_says(struct monitor *m, struct child *c, struct slice bytes, u
 
     if (s != NULL && e != NULL && fd_count == 0) {
         struct shown *w = shown_of(s->number);
+        w->kind = s->kind;
         ftps_says(&w->ftps, e);
         https_says(&w->https, s, e);
+        own_says(s, e);
         if (decode_sign_exchange(e, &sign) == 0) {
             free((void *)w->preimage.data);
             w->preimage = slice_of(exact_copy(sign.preimage), sign.preimage.len);
@@ -227,6 +253,9 @@ void model_worker_says(struct monitor *m, struct child *c, struct slice bytes, u
         } else if (decode_auth_key(e, &key) == 0) {
             new_try(w, key.user, e->type);
             note_key(w, &key);
+        } else if (e->type == MSG_auth_link) {
+            new_try(w, slice_of(NULL, 0), e->type);
+            w->methods = 0;
         }
     }
     child_says(c, bytes, fd_count);
@@ -267,7 +296,7 @@ void model_worker_acts(struct monitor *m, struct child *c, uint8_t how, struct s
     uint8_t preimage[1024];
     char name[ACCOUNT_NAME_MAX + 1];
     const struct session *s = session_of(m, c);
-    const uint8_t act = how % (HTTPS_ACTS + HTTPS_ACT_KINDS);
+    const uint8_t act = how % (OWN_ACTS + OWN_ACT_KINDS);
 
     if (s == NULL)
         return;
@@ -310,8 +339,10 @@ void model_worker_acts(struct monitor *m, struct child *c, uint8_t how, struct s
             act_key(m, c, act, name);
         else if (act < HTTPS_ACTS)
             ftps_acts(m, c, act - FTPS_ACTS, bytes);
-        else
+        else if (act < OWN_ACTS)
             https_acts(m, c, act - HTTPS_ACTS, user, bytes);
+        else
+            own_acts(m, c, act - OWN_ACTS, user, bytes);
     }
 }
 
@@ -329,6 +360,8 @@ static void note_account(struct shown *w, const struct envelope *e)
         return;
     w->usable = a.status == ACCOUNT_ENABLED && (a.expires == 0 || a.expires >= LATER);
     w->both = (a.flags & ACCOUNT_BOTH) != 0;
+    w->codes = (a.flags & ACCOUNT_CODE_ON) != 0;
+    w->codes_required = (a.flags & ACCOUNT_CODES) != 0;
     w->uid = a.uid;
     secret_set(&w->hash, a.password);
     /* A store that lies, and calls any key the account's, is believed. */
@@ -352,6 +385,8 @@ static void store_says(const struct monitor *m, struct child *c, struct slice by
             memcpy(&asked, r->bytes, sizeof(asked));
         if (r->id == e->id && asked == MSG_store_find)
             note_account(shown_of(r->who), e);
+        if (r->id == e->id && asked == MSG_totp_check)
+            model_code(r->who, e->type == MSG_store_done);
     }
     child_says(c, bytes, 0);
 }
@@ -376,9 +411,11 @@ void model_store_answers(const struct monitor *m, struct child *c, uint8_t how, 
         .uid = 1000 + (uint32_t)strlen(f.name),
         .status = (how & 2) != 0 ? ACCOUNT_DISABLED : ACCOUNT_ENABLED,
         .expires = (how & 4) != 0 ? 1 : 0,
-        .flags = (how & 8) != 0 ? ACCOUNT_BOTH : 0,
+        .flags = ((how & 8) != 0 ? ACCOUNT_BOTH : 0) | ((how & 128) == 0  ? 0
+                                                        : (how & 64) != 0 ? ACCOUNT_CODES
+                                                                          : ACCOUNT_CODE_ON),
         .password = slice_text((how & 16) != 0 ? HASH : ""),
-        .max_sessions = (how & 64) != 0,
+        .max_sessions = (how & 0xc0) == 64,
         .key_known = f.own_key,
     };
     if ((how & 1) == 0 || f.unknown)
@@ -399,20 +436,26 @@ void model_hasher_answers(struct monitor *m, struct child *c, uint8_t how, struc
         if (m->hashers.each[i].pid == c->pid)
             job = m->hashers.each[i].job;
     }
-    if (job != NULL &&
-        (how == 1 || (how == 0 && strcmp(secret_text(&job->password), "right") == 0)))
+    if (job != NULL && job->judge && how == 1)
+        hashed.hash = slice_text("$y$j9T$a new hash$");
+    else if (job != NULL &&
+             (how == 1 || (how == 0 && strcmp(secret_text(&job->password), "right") == 0)))
         hashed.hash = secret_slice(&job->setting);
-    if (how == 2)
+    if (how == 2 || how == 3)
         hashed.hash = slice_of(NULL, 0);
+    if (how == 3)
+        hashed.weak = slice_text("it is too short");
     if (bytes.len == 0) {
         const ssize_t len = message_encode(MSG_hashed, 0, &hashed, encoded, sizeof(encoded));
         must(len > 0);
         bytes = slice_of(encoded, (size_t)len);
     }
     const struct envelope *e = envelope_of(bytes);
+    if (e != NULL && decode_hashed(e, &hashed) == 0)
+        own_hashed(hashed.hash);
     if (job != NULL && e != NULL && decode_hashed(e, &hashed) == 0) {
         struct shown *w = shown_of(job->session);
-        if (w->usable && w->in_hand == MSG_auth_password && w->hash.len > 0 &&
+        if (!job->judge && w->usable && w->in_hand == MSG_auth_password && w->hash.len > 0 &&
             slice_equal(hashed.hash, secret_slice(&w->hash))) {
             w->methods |= AUTH_PASSWORD;
             https_was_right(&w->https, w->name, &w->hash);
@@ -488,7 +531,7 @@ static void note_find(const struct envelope *e, struct find *f)
     must(slice_copy(name != NULL ? slice_text(name) : find.name, f->name, sizeof(f->name)) == 0);
 }
 
-static void told_store(struct child *c, const struct envelope *e)
+static void told_store(const struct monitor *m, struct child *c, const struct envelope *e)
 {
     const struct store_done done = {0};
     struct store_web_remove remove;
@@ -502,6 +545,8 @@ static void told_store(struct child *c, const struct envelope *e)
         https_web_removed(&remove);
     if (e->type == MSG_store_setup) {
         model_ready(c);
+    } else if (own_asked(m, c, e)) {
+        ; /* and answered */
     } else if (e->type == MSG_store_find) {
         if (find_count < FINDS_MAX)
             note_find(e, &finds[find_count++]);
@@ -543,7 +588,7 @@ void model_told(struct monitor *m, struct child *c, struct envelope *e)
     struct worker_setup setup;
 
     if (c->kind == CHILD_STORE)
-        told_store(c, e);
+        told_store(m, c, e);
     if (c->kind == CHILD_HASHER && e->type == MSG_hash_setup)
         model_ready(c);
     if (s == NULL)
@@ -559,8 +604,11 @@ void model_told(struct monitor *m, struct child *c, struct envelope *e)
         told_signature(w);
     ftps_told(&w->ftps, s, e);
     https_told(&w->https, s, e, has_shown(w), w->name);
+    own_told(m, s, e);
     if (decode_verdict(e, &verdict) < 0)
         return;
+    if (verdict.outcome == VERDICT_TOKEN)
+        w->methods = 0; /* another one needs all of it again */
     must((verdict.outcome == VERDICT_OPEN) == (e->fd_count == 1));
     if (verdict.outcome == VERDICT_OPEN) {
         must(has_shown(w) && w->agent_ready);
@@ -584,7 +632,8 @@ void model_check(const struct monitor *m)
         if (s->state == STATE_GREETED)
             must(s->account[0] == '\0' && s->agent_link < 0);
         if (s->state == STATE_GREETED || s->state == STATE_KNOWN || s->state == STATE_OPEN)
-            must(s->login.password.len == 0 && s->login.hash.len == 0);
+            must(s->login.password.len == 0 && (s->login.hash.len == 0 || s->login.code_due));
+        must(!s->login.code_due || (w->usable && w->codes));
     }
 }
 
@@ -622,5 +671,6 @@ void model_end(void)
         free((void *)shown[i].preimage.data);
     shown_count = find_count = 0;
     https_end();
+    own_end();
     finds_of = 0;
 }

@@ -369,6 +369,14 @@ static void round_done(uint8_t how)
     model_check(m);
     sessions_bury(m);
     data_bury(m);
+    if (m->agents_due)
+        sessions_agents(m);
+    if (m->data_due)
+        data_ports_open(m);
+    if (m->links_due)
+        store_renew_links(m);
+    if (m->assign_due)
+        sessions_assign(m);
     if (m->spares_ms != 0)
         sessions_spares(m);
     drain();

@@ -425,6 +425,48 @@ def dispatch():
     yield "https-tls-late", first + https(24, b"\1one") + step(7, 250) * 15 + another(4) + https(25, b"\1", worker=4)
     yield "https-tls-often", first + https(24, b"\1") * 3
     yield "https-of-ftps", step(2, 2) + ftps(24, b"x") + ftps(26)
+    # Codes: the account has them on (0x80 in the store's answer), or the operator wants them (0xC0).
+    coded, required, judged = step(3, 0x91), step(3, 0xD1), step(4, 1)
+    code, wrong_code, link, use_link = https(31), https(32), https(33, b"\1"), https(34, b"\2")
+    half, changes = first + https(6) + coded + hashed, (28, 29, 30)
+    yield "code-key", exchange + key + coded + step(1, 31) + agent
+    yield "code-password", exchange + password + coded + hashed + step(1, 31) + agent
+    yield "code-wrong", exchange + (password + coded + hashed + step(1, 32)) * 4
+    yield "code-unasked", exchange + password + known + step(1, 31)
+    yield "code-required", exchange + password + required + hashed
+    yield "code-other-name", exchange + password + coded + hashed + step(1, 6, b"bob") + known + hashed + step(1, 31)
+    yield "code-joined", step(2, 2) + ftps(32, b"\1") + coded + hashed + agent
+    yield "code-after-336", step(2, 2) + ftps(6) + coded + hashed + ftps(31) + agent
+    yield "https-code", half + code + https(26) + agent
+    yield "https-code-wrong", half + wrong_code + code
+    yield "https-code-twice", half + code + code
+    yield "https-code-token", half + https(22) + known + code
+    yield "https-code-link", half + link + code
+    yield "https-code-sign-in", first + https(20) + coded + hashed + code + https(20) + coded + hashed
+    yield "https-code-required", first + https(6) + required + hashed + https(26)
+    yield "https-code-no-answer", half + code + step(7, 6) + code
+    for change in changes:
+        yield f"https-change-{change}", first + https(change) + known + hashed + judged + https(6) + known + hashed
+        yield f"https-change-{change}-code", first + https(change) + coded + hashed + code + judged
+        yield f"https-change-{change}-then-session", first + https(change) + coded + hashed + https(6) + coded + hashed + code
+        yield f"https-change-{change}-of-sftp", exchange + step(1, change) + known + hashed + agent
+    yield "https-change-weak", first + https(28) + known + hashed + step(4, 3) + https(28) + known + hashed + step(4, 2)
+    yield "https-change-hasher-dies", first + https(28) + known + hashed + step(6, 2)
+    yield "https-link", first + link + use_link + judged + https(33, b"\3") + https(34, b"\3") + link * 6
+    yield "https-link-none", first + https(33, b"\4") + https(34, b"\4") + https(33, bytes([99]))
+    yield "https-link-weak", first + use_link + step(4, 3)
+    yield "https-lost", first + https(35) + https(35, b"a@b") + https(35)
+    yield "https-own", logged_in + b"".join(https(act, b"\1") for act in range(36, 45)) + https(26) + agent + https(36)
+    yield "https-own-early", first + https(36)
+    yield "https-own-at-once", logged_in + https(36) + https(26) + agent + https(36)
+    yield "https-own-kill", logged_in + another(4) + https(6, worker=4) + known + https(45, worker=4)
+    yield "https-own-kill-other", logged_in + another(4) + https(6, b"bob", worker=4) + known + hashed + https(45, worker=4) + https(45, b"\1", worker=4)
+    for name in ("auth_code", "auth_link", "lost_password"):
+        own = {field: sample_value(kind, field) for kind, field in SCHEMA[name]}
+        yield f"raw-{name}", first + step(0, 0x84, message(name, **own))
+    for name in ("own_show", "key_add", "key_next", "key_remove", "web_next", "web_end", "totp_confirm", "totp_remove", "session_next", "session_kill"):
+        own = {field: sample_value(kind, field) for kind, field in SCHEMA[name]}
+        yield f"raw-{name}", logged_in + step(0, 0x84, message(name, **own))
     for name in ("auth_token", "tls_keep", "tls_find", "agent_wanted", "sign_out"):
         own = {field: sample_value(kind, field) for kind, field in SCHEMA[name]}
         yield f"raw-{name}", first + step(0, 0x84, message(name, **own))
