@@ -1,6 +1,7 @@
 /* A compromised hasher: every message in every state, answers twice and to others' questions,
  * silence, death. Called by main.c. What it can decide at most is the login that it was asked
- * about, and that only if it knows the hash, which it is not told. */
+ * about, and that only if it knows the hash, which it is not told; and what becomes of a new
+ * password. */
 #include <crypt.h>
 #include <errno.h>
 #include <poll.h>
@@ -12,6 +13,7 @@
 
 #include "tests/hostile/hostile.h"
 
+#define FRESH     "another velvet quince tundra 8"
 #define GROWTH_KB 8192 /* of the monitor, the sanitizers' included */
 
 static const char *const columns[] = {"starting", "idle", "busy"};
@@ -25,7 +27,8 @@ static struct matrix from_hasher = {.file = "store.txt",
 
 static bool known(enum message_type type, const char *variant)
 {
-    static const char *const variants[] = {"right", "number", "wrong", "setting", "cut", "longer"};
+    static const char *const variants[] = {"right", "number", "wrong", "setting",
+                                           "cut",   "longer", "weak",  "weak-right"};
 
     for (size_t i = 0; type == MSG_hashed && i < sizeof(variants) / sizeof(variants[0]); i++) {
         if (strcmp(variants[i], variant) == 0)
@@ -119,6 +122,10 @@ static void make_sample(struct hostile *h, struct actor *a, const struct row *ro
         return;
     if (strcmp(variant, "setting") == 0)
         answer.hash = slice_text(job->setting);
+    if (strcmp(variant, "weak") == 0)
+        answer.hash.len = 0;
+    if (strncmp(variant, "weak", 4) == 0)
+        answer.weak = slice_text("it is easily guessed");
     const ssize_t n = message_encode(MSG_hashed, strcmp(variant, "number") == 0 ? 77 : 0, &answer,
                                      s->bytes, sizeof(s->bytes));
     if (n < 0)
@@ -170,6 +177,86 @@ static void run_row(struct hostile *h, const struct row *row, size_t column)
     sample_free(&s);
     actor_drop(&a);
     child_drop(&hasher);
+}
+
+/* ------------------------------------------------------------------------- a new password */
+
+/* A change of LINKED's password that waits for its new hash. The old one was hashed rightly, into
+ * right, the first time; then it is remembered for a moment. */
+static void judge_asked(struct hostile *h, struct actor *a, const struct child *hasher,
+                        char right[CRYPT_OUTPUT_SIZE])
+{
+    const struct auth_password claim = {.user = slice_text(LINKED),
+                                        .password = slice_text(STRONG),
+                                        .purpose = PURPOSE_PASSWORD,
+                                        .fresh = slice_text(FRESH)};
+    static struct crypt_data data;
+    struct hash_password ask;
+    char setting[257];
+
+    web_greeted(h, a);
+    if (send_auth_password(a->link, 1, &claim) < 0 ||
+        raw_receive(h, hasher->link, PATIENCE_MS) != 1 ||
+        decode_hash_password(&h->envelope, &ask) < 0)
+        give_up("a change asks no hasher");
+    if (ask.judge == 0) {
+        slice_copy(ask.setting, setting, sizeof(setting));
+        const char *hash = crypt_r(STRONG, setting, &data);
+        snprintf(right, CRYPT_OUTPUT_SIZE, "%s", hash != NULL ? hash : "");
+        hasher_answer(hasher, right);
+        if (raw_receive(h, hasher->link, PATIENCE_MS) != 1 ||
+            decode_hash_password(&h->envelope, &ask) < 0)
+            give_up("a new password is not hashed");
+    }
+    expect(h, ask.judge == 1 && slice_is(ask.password, FRESH) && ask.setting.len == 0,
+           "hasher: a new password is not to be judged");
+}
+
+/* A hash or why not, never both; what it says of the password reaches who asked, and changes
+ * nothing. */
+static void try_judged(struct hostile *h)
+{
+    static const struct {
+        bool hash;
+        const char *weak;
+        enum message_type answer;
+        bool ends;
+    } rows[] = {
+        {false, "it is easily guessed", MSG_store_refused, false},
+        {false, "", MSG_store_refused, false},
+        {true, "it is easily guessed", MSG_store_refused, true},
+        {true, "", MSG_store_done, false},
+    };
+    char right[CRYPT_OUTPUT_SIZE] = "";
+    struct store_refused refused;
+    struct child hasher;
+    struct actor a;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        hasher_take(h, &hasher);
+        hasher_say_ready(h, &hasher);
+        judge_asked(h, &a, &hasher, right);
+        const struct hashed answer = {.hash = slice_text(rows[i].hash ? right : ""),
+                                      .weak = slice_text(rows[i].weak)};
+        const uint64_t security = server_status(h).security_events;
+        if (send_hashed(hasher.link, 0, &answer) < 0)
+            give_up("a hasher cannot answer: %s", strerror(errno));
+        raw_wait(h, hasher.link);
+        if (rows[i].ends)
+            expect(h, hasher_ended(h, &hasher, security) == NULL,
+                   "hasher: a weak password that was hashed");
+        expect(h, raw_receive(h, a.link, PATIENCE_MS) == 1 && h->envelope.type == rows[i].answer,
+               "hasher: a new password, %zu: %s", i, message_info(h->envelope.type)->name);
+        if (rows[i].weak[0] != '\0' && !rows[i].ends)
+            expect(h,
+                   decode_store_refused(&h->envelope, &refused) == 0 &&
+                       slice_is(refused.text, rows[i].weak),
+                   "hasher: why a password is weak is not told");
+        expect(h, server_status(h).security_events == security + rows[i].ends,
+               "hasher: a new password, %zu: security events", i);
+        actor_drop(&a);
+        child_drop(&hasher);
+    }
 }
 
 /* ------------------------------------------------------------------------- what it is told */
@@ -315,6 +402,7 @@ void hasher_run(struct hostile *h)
         }
     }
     try_knowledge(h);
+    try_judged(h);
     try_other(h);
     try_silence(h);
     try_deaths(h);

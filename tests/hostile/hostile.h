@@ -493,6 +493,8 @@ void files_run(struct hostile *h);
 void rights_run(struct hostile *h);
 void store_check(struct hostile *h);
 void store_run(struct hostile *h);
+/* Of store_own.c: codes, links and accounts' own questions; it ends the store in the end. */
+void store_own_run(struct hostile *h, struct child *store);
 void hasher_check(struct hostile *h);
 void hasher_run(struct hostile *h);
 /* Of store.c and hasher.c: end the real one; the next that is started; it says that it is ready. */

@@ -115,8 +115,8 @@ static const struct {
     {"endurance", NULL,         endurance_run, WORKERS,                    0, 8, false},
     {"agent",     agent_check,  agent_run,     SFTP | AGENTS,              0, 8, false},
     {"files",     files_check,  files_run,     SFTP | AGENTS,              0, 8, false},
-    {"store",     store_check,  store_run,     SFTP | STORE,               0, 1, false},
-    {"hasher",    hasher_check, hasher_run,    SFTP | HASHERS,             8, 1, false},
+    {"store",     store_check,  store_run,     WORKERS | STORE,            0, 1, false},
+    {"hasher",    hasher_check, hasher_run,    WORKERS | HASHERS,           8, 1, false},
     {"rights",    NULL,         rights_run,    SFTP | AGENTS | STORE | HASHERS, 1, 1, true},
     // clang-format on
 };

@@ -412,6 +412,7 @@ void store_run(struct hostile *h)
     store_say_ready(h, &store);
     try_twice(h, &store);
     try_swapped(h, &store);
+    store_own_run(h, &store);
     try_flood(h, &store, &bystander);
     try_deaf(h, &bystander);
     child_drop(&store);
