@@ -272,6 +272,7 @@ static void log_in_half(struct hostile *h, struct actor *a)
     if ((a->kind == ROLE_SFTP ? login_by_key(h, a, CODED, signature, len)
                               : login_by_password(h, a, CODED, PASSWORD)) != VERDICT_PARTIAL)
         give_up("no code is asked for: see %s/log", h->place);
+    a->coded = true;
 }
 
 static void log_in(struct hostile *h, struct actor *a, enum stand stand)

@@ -74,6 +74,20 @@ static void run_many(struct hostile *h, const struct count *c)
     actor_drop(&a);
 }
 
+/* Codes come after passwords, one after each: for a token, or the first would be the last. */
+static bool counts_codes(const struct hostile *h, const struct count *c)
+{
+    return h->kind == ROLE_HTTPS && c->type == MSG_auth_code;
+}
+
+static void first_step(struct hostile *h, struct actor *a)
+{
+    uint8_t token[WEB_TOKEN];
+
+    if (web_sign_in(h, a, CODED, PASSWORD, token) != VERDICT_PARTIAL)
+        give_up("no code is asked for: see %s/log", h->place);
+}
+
 static void run_count(struct hostile *h, const struct count *c)
 {
     static struct sample s;
@@ -83,9 +97,11 @@ static void run_count(struct hostile *h, const struct count *c)
     enum seen seen = SEEN_GOOD;
     bool good = true;
 
-    actor_make(h, c->stand, &a);
+    actor_make(h, counts_codes(h, c) ? STAND_GREETED : c->stand, &a);
     while (good && taken <= most && (c->most != 0 || taken < most)) {
         sample_make(h, &a, c->type, c->variant[0] != '\0' ? c->variant : NULL, &s);
+        if (counts_codes(h, c))
+            first_step(h, &a);
         const uint64_t security = server_status(h).security_events;
         if (raw_send(a.link, s.bytes, s.len, NULL, 0, 0) < 0)
             give_up("%s cannot be sent: %s", message_info(c->type)->name, strerror(errno));

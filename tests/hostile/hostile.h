@@ -89,6 +89,7 @@ struct actor {
     struct in_addr address;
     uint8_t session_id[32]; /* SFTP: of its first exchange */
     bool keyed;             /* an exchange, or a TLS handshake, was signed */
+    bool coded;             /* a code was asked for */
     char nonce[65];         /* of its session, in the server's version line */
 };
 

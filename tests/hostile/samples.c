@@ -569,7 +569,7 @@ static const struct {
      "half wrong nobody empty nul sign-in sign-wrong fresh purpose purpose-far new-password "
      "new-address new-codes new-half new-wrong new-nobody new-empty new-weak new-nul new-long "
      "address-wrong address-empty address-bad address-nul address-long codes-wrong"},
-    {MSG_auth_code, make_auth_code, "wrong empty nul used old long"},
+    {MSG_auth_code, make_auth_code, "wrong empty nul used old long again"},
     {MSG_auth_link, make_auth_link,
      "use unknown hash used use-unknown use-empty use-weak use-nul use-long short nothing"},
     {MSG_lost_password, make_lost_password, "nobody empty address"},

@@ -106,6 +106,8 @@ void make_auth_code(struct hostile *h, struct actor *a, const char *variant, str
         use_code(h, code);
     if (sample_is(variant, "old") && can_prepare(h, a))
         own_prepare(h); /* of a list that was replaced */
+    if (sample_is(variant, "again") && a->coded && send_auth_code(a->link, 1, &m) < 0)
+        give_up("a code cannot be sent");
     s->answers = true;
     sample_encode(s, &m);
 }
