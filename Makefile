@@ -58,7 +58,7 @@ SANDBOX := common/sandbox.c common/filters.c common/filter_program.c common/log.
 SRC_sallyportd      := $(wildcard monitor/*.c) $(SANDBOX) $(CONFIG) common/spawn.c common/operations.c common/sshwire.c $(HOSTKEY) $(TLSKEY)
 SRC_sallyport-store := $(wildcard monitor/store/*.c) $(SANDBOX) common/operations.c common/audit_chain.c common/sshwire.c common/utf8.c common/base64.c common/network.c
 SRC_sallyport-files := $(wildcard monitor/files/*.c) $(SANDBOX) common/operations.c common/calendar.c
-SRC_sallyport-hash  := $(wildcard monitor/hash/*.c) $(SANDBOX)
+SRC_sallyport-hash  := $(wildcard monitor/hash/*.c) $(SANDBOX) common/password_rules.c common/utf8.c
 WORKER  := $(SANDBOX) $(addprefix common/,agent_file.c agent_link.c monitor_link.c calendar.c ls_line.c pace.c worker_life.c)
 SRC_sallyport-sftp  := $(wildcard sftp-worker/*.c) $(WORKER) common/sshwire.c
 SRC_sallyport-ftps  := $(wildcard ftps-worker/*.c) $(WORKER) common/sshwire.c common/tls.c common/tls_algorithms.c common/tls_provider.c
@@ -92,7 +92,7 @@ PKG_sallyport       := $(PKGS_command)
 TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 SRC_test_config := $(CONFIG)
 PKG_test_config := inih
-SRC_test_hash   := common/message.c common/secret.c common/spawn.c
+SRC_test_hash   := common/message.c common/secret.c common/spawn.c common/password_rules.c common/utf8.c
 PKG_test_hash   := libcrypt
 STORE_TEST      := tests/unit/store_process.c common/message.c common/secret.c common/spawn.c common/audit_chain.c common/sshwire.c
 SRC_test_store  := $(STORE_TEST)
@@ -156,7 +156,7 @@ SRC_test_sftp_agent := $(SFTP) tests/unit/files_session.c common/secret.c common
 PKG_test_sftp_agent := libcrypto
 SRC_test_config := $(CONFIG)
 PKG_test_config := inih
-SRC_test_hash   := common/message.c common/secret.c common/spawn.c
+SRC_test_hash   := common/message.c common/secret.c common/spawn.c common/password_rules.c common/utf8.c
 PKG_test_hash   := libcrypt
 SRC_test_files  := tests/unit/files_session.c common/message.c common/secret.c common/spawn.c
 SRC_test_files_edges := $(SRC_test_files)
@@ -168,6 +168,7 @@ SRC_test_closed := common/message.c
 PKG_test_closed := libseccomp libcrypto
 SRC_test_filters := common/sandbox.c common/filters.c common/filter_program.c
 PKG_test_filters := libcap libseccomp
+SRC_test_password_rules := common/password_rules.c common/utf8.c
 SRC_test_limits := monitor/limits.c common/log.c common/network.c
 SRC_test_web    := monitor/web.c monitor/tls_sessions.c common/message.c common/secret.c common/log.c
 PKG_test_web    := libcrypto
@@ -194,7 +195,7 @@ SRC_fuzz_audit    := common/audit_chain.c
 PKG_fuzz_audit    := jansson libcrypto
 SRC_fuzz_config   := $(CONFIG)
 PKG_fuzz_config   := inih
-SRC_fuzz_dispatch := $(addprefix monitor/,dispatch.c auth.c web.c tls_sessions.c sign.c sign_tls.c preimage.c session.c data.c limits.c listener.c store.c hashers.c host_keys.c) \
+SRC_fuzz_dispatch := $(addprefix monitor/,dispatch.c auth.c own.c web.c tls_sessions.c sign.c sign_tls.c preimage.c session.c data.c limits.c listener.c store.c hashers.c host_keys.c) \
                      $(CONFIG) common/message.c common/secret.c common/log.c common/sshwire.c $(HOSTKEY) common/operations.c
 SRC_fuzz_dispatch += $(addprefix tests/fuzz/,dispatch_model.c dispatch_ftps.c dispatch_https.c)
 PKG_fuzz_dispatch := libcrypto inih
@@ -202,6 +203,7 @@ SRC_fuzz_ftps     := $(FTPS)
 PKG_fuzz_ftps     := libcrypto
 SRC_fuzz_http     := $(HTTP_CORE)
 SRC_fuzz_message  := common/message.c
+SRC_fuzz_password := common/password_rules.c common/utf8.c
 SRC_fuzz_preimage := monitor/preimage.c common/sshwire.c
 SRC_fuzz_report   := $(addprefix monitor/store/,source.c audit.c audit_line.c validate.c) \
                      $(addprefix common/,audit_chain.c message.c operations.c log.c utf8.c sshwire.c)
@@ -247,8 +249,12 @@ $(foreach p,$(FAULTED),$(eval $(call FAULTED_PROGRAM,$(p))))
 $(SHIM): CFLAGS += -fno-sanitize=all # it runs before the sanitizers are set up
 -include $(SHIM:.o=.d)
 
-# The page's files go into the worker as they are, and with gzip.
-UI := $(sort $(wildcard https-worker/ui/*))
+# The page's files go into the worker as they are, and with gzip; one is made of the tables that judge passwords.
+UI := $(sort $(wildcard https-worker/ui/*)) $(B)/ui/password_tables.js
+$(B)/ui/password_tables.js: scripts/password-list common/password_rules.def common/common_words.def
+	$(call SAY,list $@)
+	@mkdir -p $(@D)
+	$(Q)scripts/password-list >$@.new && mv $@.new $@
 $(B)/ui/ui_files.S $(B)/ui/ui_files.inc &: $(UI) scripts/embed | build/deps-build
 	$(call SAY,embed $(B)/ui)
 	$(Q)scripts/embed $(B)/ui $(UI)
@@ -289,7 +295,7 @@ e2e: all ## run the end-to-end tests (T=tests/e2e/test_x.py::test_y for some; VA
 	SALLYPORT_BUILD=$(CURDIR)/$(B) $(PYTHON) -B -m pytest -p no:cacheprovider $(PYTEST) $(or $(T),tests/e2e)
 
 .PHONY: check-page check-axe
-check-page: all ## the page in Chromium, all of it (T=tests/page/test_x.py::test_y for some; VARIANT=asan)
+check-page: all $(B)/test_password_rules ## the page in Chromium, all of it (T=tests/page/test_x.py::test_y for some; VARIANT=asan)
 	SALLYPORT_BUILD=$(CURDIR)/$(B) $(PYTHON) -B -m pytest -p no:cacheprovider $(PYTEST) $(or $(T),tests/page)
 
 # axe-core is no Debian package; what is fetched stays in build/.
