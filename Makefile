@@ -20,7 +20,7 @@ PKGS_sftp    = libssh libcrypto
 # Where there is a libssl.a, the workers of TLS hold OpenSSL themselves: see docs/speed.md. STATIC_TLS= : they do not.
 STATIC_TLS  ?= $(if $(wildcard $(shell $(CC) -print-file-name=libssl.a)),1)
 PKGS_ftps    = $(if $(STATIC_TLS),,libssl libcrypto)
-PKGS_https   = $(PKGS_ftps)
+PKGS_https   = $(PKGS_ftps) libqrencode
 PKGS_test    = cmocka
 
 # A line for each file that is made; V=1 shows the commands.
@@ -62,7 +62,7 @@ SRC_sallyport-hash  := $(wildcard monitor/hash/*.c) $(SANDBOX)
 WORKER  := $(SANDBOX) $(addprefix common/,agent_file.c agent_link.c monitor_link.c calendar.c ls_line.c pace.c worker_life.c)
 SRC_sallyport-sftp  := $(wildcard sftp-worker/*.c) $(WORKER) common/sshwire.c
 SRC_sallyport-ftps  := $(wildcard ftps-worker/*.c) $(WORKER) common/sshwire.c common/tls.c common/tls_algorithms.c common/tls_provider.c
-SRC_sallyport-https := $(wildcard https-worker/*.c) $(WORKER) $(addprefix common/,sshwire.c tls.c tls_algorithms.c tls_provider.c operations.c base64.c utf8.c)
+SRC_sallyport-https := $(wildcard https-worker/*.c) $(WORKER) $(addprefix common/,sshwire.c tls.c tls_algorithms.c tls_provider.c operations.c base64.c utf8.c sshkey.c)
 SRC_sallyport       := $(wildcard monitor/command/*.c) common/message.c common/secret.c $(CONFIG) common/spawn.c \
                        common/operations.c common/log.c common/sshwire.c $(HOSTKEY) $(TLSKEY) common/sshkey.c common/audit_chain.c common/utf8.c
 PKG_sallyportd      := $(PKGS_monitor)

@@ -106,7 +106,8 @@ void answer_redirect(struct worker *w)
 
 /* ---- errors --------------------------------------------------------------------------------- */
 
-void answer_json_error(struct worker *w, const char *code, const char *message)
+/* field: of the request, or NULL. */
+static void answer_json(struct worker *w, const char *code, const char *message, const char *field)
 {
     char text[1024];
     struct writer writer = writer_of(text, sizeof(text));
@@ -117,11 +118,27 @@ void answer_json_error(struct worker *w, const char *code, const char *message)
     json_text(&j, slice_text(code));
     json_key(&j, "message");
     json_text(&j, slice_text(message));
+    if (field != NULL) {
+        json_key(&j, "field");
+        json_text(&j, slice_text(field));
+    }
     json_close(&j, '}');
     writer_text(&writer, "\n");
     const ssize_t len = writer_done(&writer);
     response_text(&w->head, "Content-Type", "application/json");
     answer_content(w, slice_of(text, len > 0 ? (size_t)len : 0));
+}
+
+void answer_json_error(struct worker *w, const char *code, const char *message)
+{
+    answer_json(w, code, message, NULL);
+}
+
+void answer_field(struct worker *w, unsigned status, const char *code, const char *message,
+                  const char *field)
+{
+    answer_begin(w, status, RESPONSE_API);
+    answer_json(w, code, message, field);
 }
 
 void answer_error(struct worker *w, unsigned status, const char *code, const char *message)
@@ -151,6 +168,7 @@ static const struct {
     {ENOTEMPTY, 409, "not_empty", "The folder is not empty."},
     {EISDIR, 409, "is_folder", "This is a folder."},
     {EBUSY, 409, "busy", "Somebody else is writing it."},
+    {EAGAIN, 503, "busy", "The server is busy. Try again in a moment."},
     {ENOSPC, 507, "no_space", "There is no room left."},
     {EDQUOT, 507, "no_space", "There is no room left."},
     {EFBIG, 413, "too_large", "The file is too large."},
@@ -169,12 +187,12 @@ static size_t error_row(int error)
     return i;
 }
 
-/* The agent's words as a sentence. */
-static bool agent_sentence(const struct worker *w, char *text, size_t size)
+/* The agent's words, or the store's, as a sentence. */
+static bool make_sentence(struct slice words, char *text, size_t size)
 {
-    size_t len = w->agent.text.len;
+    size_t len = words.len;
 
-    if (len == 0 || slice_copy(w->agent.text, text, size - 1) < 0)
+    if (len == 0 || slice_copy(words, text, size - 1) < 0)
         return false;
     if (text[0] >= 'a' && text[0] <= 'z')
         text[0] = (char)(text[0] - 'a' + 'A');
@@ -189,7 +207,7 @@ const char *answer_sentence(struct worker *w, int error)
     static char message[256];
     const size_t row = error_row(error);
 
-    if (agent_sentence(w, message, sizeof(message)))
+    if (make_sentence(w->agent.text, message, sizeof(message)))
         return message;
     return row < sizeof(errors) / sizeof(errors[0]) ? errors[row].message
                                                     : "The server could not do it.";
@@ -212,4 +230,16 @@ void answer_errno(struct worker *w, int error)
         answer_error(w, errors[row].status, errors[row].code, answer_sentence(w, error));
     else
         answer_error(w, 500, "failed", "The server could not do it.");
+}
+
+void answer_refused(struct worker *w, uint32_t error, struct slice words, const char *field)
+{
+    const size_t row = error_row((int)error);
+    const bool known = row < sizeof(errors) / sizeof(errors[0]);
+    char message[300];
+
+    if (!make_sentence(words, message, sizeof(message)))
+        snprintf(message, sizeof(message), "%s", "The server could not do it.");
+    answer_field(w, known ? errors[row].status : 500, known ? errors[row].code : "failed", message,
+                 field);
 }
