@@ -186,7 +186,7 @@ SRC_fuzz_audit    := common/audit_chain.c
 PKG_fuzz_audit    := jansson libcrypto
 SRC_fuzz_config   := $(CONFIG)
 PKG_fuzz_config   := inih
-SRC_fuzz_dispatch := $(addprefix monitor/,dispatch.c auth.c web.c tls_sessions.c sign.c sign_tls.c preimage.c session.c data.c limits.c listener.c store.c hashers.c host_keys.c) \
+SRC_fuzz_dispatch := $(addprefix monitor/,dispatch.c auth.c own.c web.c tls_sessions.c sign.c sign_tls.c preimage.c session.c data.c limits.c listener.c store.c hashers.c host_keys.c) \
                      $(CONFIG) common/message.c common/secret.c common/log.c common/sshwire.c $(HOSTKEY) common/operations.c
 SRC_fuzz_dispatch += $(addprefix tests/fuzz/,dispatch_model.c dispatch_ftps.c dispatch_https.c)
 PKG_fuzz_dispatch := libcrypto inih

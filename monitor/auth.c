@@ -13,6 +13,8 @@
 #include "common/sshwire.h"
 #include "monitor/monitor.h"
 
+#define CODES_DUE      "this account needs two-step login: set it up on its page"
+#define CODE_DIGITS    6  /* of an authenticator (RFC 6238) */
 #define BCRYPT_SETTING 29 /* bytes of method, cost and salt of a bcrypt hash */
 
 void login_clear(struct login *l)
@@ -32,7 +34,9 @@ static void send_answer(struct monitor *m, struct session *s, enum verdict_outco
     const unsigned left = (AUTH_PASSWORD | AUTH_PUBLICKEY) & ~s->login.passed;
     const struct verdict verdict = {
         .outcome = (uint8_t)outcome,
-        .methods = (uint8_t)(left != 0 ? left : AUTH_PASSWORD | AUTH_PUBLICKEY),
+        .methods = (uint8_t)(s->login.code_due ? AUTH_CODE
+                             : left != 0       ? left
+                                               : AUTH_PASSWORD | AUTH_PUBLICKEY),
         .reason = slice_text(reason),
         .account = slice_text(s->account),
         .uid = in ? s->login.uid : 0,
@@ -62,10 +66,13 @@ static void give_up(struct monitor *m, struct session *s, const char *told)
  * for the client, where it tells nothing about accounts. */
 static void deny(struct monitor *m, struct session *s, const char *why, const char *told)
 {
-    const char *method = s->login.proven == AUTH_PASSWORD ? "password" : "publickey";
+    const char *method = s->login.proven == AUTH_PASSWORD ? "password"
+                         : s->login.proven == AUTH_CODE   ? "code"
+                                                          : "publickey";
 
     secret_clear(&s->login.password);
     secret_clear(&s->login.hash);
+    secret_clear(&s->login.fresh);
     s->state = STATE_GREETED;
     s->account[0] = '\0';
     /* A key that was offered, not used; a token that has expired: no try, no line in the audit log
@@ -87,6 +94,14 @@ static void deny(struct monitor *m, struct session *s, const char *why, const ch
 }
 
 /* ------------------------------------------------------------------------- a proven login */
+
+static void proven(struct monitor *m, struct session *s);
+
+/* Must it have codes, and has none yet? Then only a browser gets in, to set them up. */
+static bool lacks_codes(const struct login *l)
+{
+    return (l->flags & ACCOUNT_CODES) != 0 && (l->flags & ACCOUNT_CODE_ON) == 0;
+}
 
 /* Who it is, for the log, the audit log and the account's record. A token opens many connections,
  * which have no lines of their own. */
@@ -147,6 +162,54 @@ void auth_signed_out(struct monitor *m, uint64_t number, uint32_t id, struct env
         session_goodbye(s, "signed out");
 }
 
+/* Another step must follow. */
+static void ask_more(struct monitor *m, struct session *s)
+{
+    s->state = STATE_GREETED;
+    send_answer(m, s, VERDICT_PARTIAL, "");
+}
+
+/* What the store says of a code. A wrong one takes the first step with it. */
+static void on_code(struct monitor *m, uint64_t number, uint32_t id, struct envelope *answer)
+{
+    struct session *s = session_find(m, number);
+
+    (void)id;
+    if (s == NULL || s->state != STATE_CHECKING)
+        return;
+    s->login.code_due = false;
+    s->login.proven = AUTH_CODE;
+    if (answer != NULL && answer->type == MSG_store_done) {
+        proven(m, s);
+        secret_clear(&s->login.hash);
+        return;
+    }
+    s->login.passed = 0;
+    if (answer == NULL)
+        deny(m, s, "the store does not answer", "try again later");
+    else
+        deny(m, s, "wrong code", NULL);
+}
+
+static void check_code(struct monitor *m, struct session *s, struct slice code)
+{
+    const struct totp_check check = {.name = slice_text(s->login.name), .code = code};
+
+    store_ask(m, MSG_totp_check, &check, s->number, on_code);
+}
+
+/* A code must follow the first step; one that came behind the password is looked at now. */
+static void ask_code(struct monitor *m, struct session *s)
+{
+    struct login *l = &s->login;
+
+    l->code_due = true;
+    if (s->kind == WORKER_FTPS && l->fresh.len > 0)
+        check_code(m, s, secret_slice(&l->fresh));
+    else
+        ask_more(m, s);
+}
+
 /* One method was shown. Another may be needed; else the agent is started, and its word opens. */
 static void proven(struct monitor *m, struct session *s)
 {
@@ -154,17 +217,29 @@ static void proven(struct monitor *m, struct session *s)
     const unsigned both = AUTH_PASSWORD | AUTH_PUBLICKEY;
 
     l->passed |= l->proven;
-    if ((l->flags & ACCOUNT_BOTH) != 0 && l->passed != both) {
-        s->state = STATE_GREETED;
-        send_answer(m, s, VERDICT_PARTIAL, "");
+    if ((l->flags & ACCOUNT_BOTH) != 0 && (l->passed & both) != both) {
+        ask_more(m, s);
         return;
     }
-    snprintf(s->method, sizeof(s->method), "%s",
-             l->passed == both            ? "publickey+password"
-             : l->passed == AUTH_PASSWORD ? "password"
-                                          : "publickey");
-    if (l->sign_in) {
+    if ((l->flags & ACCOUNT_CODE_ON) != 0 && !s->by_token && (l->passed & AUTH_CODE) == 0) {
+        ask_code(m, s);
+        return;
+    }
+    if (lacks_codes(l) && s->kind != WORKER_HTTPS) {
+        deny(m, s, "codes are required and not set up", "sign in with a browser first: " CODES_DUE);
+        return;
+    }
+    snprintf(s->method, sizeof(s->method), "%s%s",
+             (l->passed & both) == both         ? "publickey+password"
+             : (l->passed & AUTH_PASSWORD) != 0 ? "password"
+                                                : "publickey",
+             (l->passed & AUTH_CODE) != 0 ? "+code" : "");
+    if (l->purpose == PURPOSE_SIGN_IN) {
         web_sign_in(m, s, on_signed_in);
+        return;
+    }
+    if (l->purpose != PURPOSE_SESSION) {
+        own_change(m, s);
         return;
     }
     slice_copy(slice_text(l->name), s->account, sizeof(s->account));
@@ -277,11 +352,19 @@ static int take_account(struct login *l, bool by_token, struct envelope *answer)
     return 0;
 }
 
-static void on_hash(struct monitor *m, uint64_t number, struct slice hash)
+/* What the password was compared with; a sign-in that waits for a code needs it once more. */
+static void forget_hash(struct login *l)
+{
+    if (!l->code_due)
+        secret_clear(&l->hash);
+}
+
+static void on_hash(struct monitor *m, uint64_t number, struct slice hash, struct slice weak)
 {
     struct session *s = session_find(m, number);
     struct login *l = s != NULL ? &s->login : NULL;
 
+    (void)weak; /* what is there already is not judged */
     if (s == NULL || s->state != STATE_CHECKING)
         return;
     secret_clear(&l->password);
@@ -298,7 +381,7 @@ static void on_hash(struct monitor *m, uint64_t number, struct slice hash)
             web_remember(m, l);
         proven(m, s);
     }
-    secret_clear(&l->hash);
+    forget_hash(l);
 }
 
 /* The session whose login waits for this answer, with the account taken from it. NULL: it has
@@ -327,6 +410,21 @@ static struct slice setting_of(const struct secret *hash)
                         : slice_of(NULL, 0);
 }
 
+/* FTP clients that cannot be asked for a code have it behind the password. */
+static void part_code(struct login *l)
+{
+    const size_t len = l->password.len;
+
+    if (len <= CODE_DIGITS || (l->flags & ACCOUNT_CODE_ON) == 0)
+        return;
+    for (size_t i = len - CODE_DIGITS; i < len; i++) {
+        if (l->password.bytes[i] < '0' || l->password.bytes[i] > '9')
+            return;
+    }
+    if (secret_set(&l->fresh, slice_of(l->password.bytes + len - CODE_DIGITS, CODE_DIGITS)) == 0)
+        secret_cut(&l->password, len - CODE_DIGITS);
+}
+
 static void on_account_for_password(struct monitor *m, uint64_t number, uint32_t id,
                                     struct envelope *answer)
 {
@@ -336,15 +434,17 @@ static void on_account_for_password(struct monitor *m, uint64_t number, uint32_t
     if (s == NULL)
         return;
     struct login *l = &s->login;
+    if (s->kind == WORKER_FTPS)
+        part_code(l);
     if (s->kind == WORKER_HTTPS && web_remembers(m, l) && account_trouble(m, l) == NULL) {
         secret_clear(&l->password);
         proven(m, s);
-        secret_clear(&l->hash);
+        forget_hash(l);
         return;
     }
     /* No account, or one without a password: an empty setting, and the hasher makes a new hash at
      * the same cost, which nothing equals. */
-    if (hash_ask(m, secret_slice(&l->password), setting_of(&l->hash), number, on_hash) < 0)
+    if (hash_ask(m, secret_slice(&l->password), setting_of(&l->hash), false, number, on_hash) < 0)
         deny(m, s, "too many passwords wait to be hashed", "try again later");
 }
 
@@ -465,9 +565,11 @@ int on_auth_password(struct monitor *m, struct session *s, struct envelope *e, c
     if (decode_auth_password(e, &claim) < 0 ||
         begin(s, e, claim.user, AUTH_PASSWORD, false, why) < 0)
         return -1;
-    s->login.sign_in = s->kind == WORKER_HTTPS && claim.purpose == PURPOSE_SIGN_IN;
+    if (s->kind == WORKER_HTTPS && claim.purpose <= PURPOSE_CODES)
+        s->login.purpose = (enum login_purpose)claim.purpose;
     if (memchr(claim.password.data, 0, claim.password.len) != NULL ||
-        secret_set(&s->login.password, claim.password) < 0) {
+        secret_set(&s->login.password, claim.password) < 0 ||
+        (s->kind == WORKER_HTTPS && secret_set(&s->login.fresh, claim.fresh) < 0)) {
         deny(m, s, "a password with a NUL byte", NULL);
         return 0;
     }
@@ -487,6 +589,18 @@ int on_auth_token(struct monitor *m, struct session *s, struct envelope *e, cons
     return web_ask(m, s, &claim, on_account_for_proof);
 }
 
+int on_auth_code(struct monitor *m, struct session *s, struct envelope *e, const char **why)
+{
+    struct auth_code claim;
+
+    *why = "sent an auth_code that nobody asked for, or that does not decode";
+    if (decode_auth_code(e, &claim) < 0 || !s->login.code_due)
+        return -1;
+    s->login.request_id = e->id;
+    check_code(m, s, claim.code);
+    return 0;
+}
+
 int on_agent_wanted(struct monitor *m, struct session *s, struct envelope *e, const char **why)
 {
     struct agent_wanted request;
@@ -495,6 +609,9 @@ int on_agent_wanted(struct monitor *m, struct session *s, struct envelope *e, co
     if (decode_agent_wanted(e, &request) < 0)
         return -1;
     s->login.request_id = e->id;
-    s->agent_due = m->agents_due = true;
+    if (lacks_codes(&s->login))
+        give_up(m, s, CODES_DUE);
+    else
+        s->agent_due = m->agents_due = true;
     return 0;
 }

@@ -147,48 +147,18 @@ static int on_status(struct monitor *m, struct control_client *c, const struct e
 
 static int on_session_next(struct monitor *m, struct control_client *c, const struct envelope *e)
 {
-    const struct session *found = NULL;
     struct session_next next;
 
-    if (decode_session_next(e, &next) < 0)
-        return -1;
-    for (const struct session *s = m->sessions; s != NULL; s = s->next) {
-        if (s->has_client && s->number > next.after && (found == NULL || s->number < found->number))
-            found = s;
-    }
-    if (found == NULL) {
-        const struct no_more_sessions end = {0};
-        return send_no_more_sessions(c->source.fd, e->id, &end);
-    }
-    const struct session_is is = {
-        .number = found->number,
-        .protocol = slice_text(worker_kind_names[found->kind]),
-        .state = slice_text(session_state_names[found->state]),
-        .account = slice_text(found->account),
-        .address = slice_text(found->address.text),
-        .method = slice_text(found->method),
-        .started = found->began_time,
-        .worker_pid = (uint32_t)found->worker_pid,
-        .agent_pid = (uint32_t)found->agent_pid,
-    };
-    return send_session_is(c->source.fd, e->id, &is);
+    return decode_session_next(e, &next) < 0 ? -1 : sessions_tell(m, c->source.fd, e->id, &next);
 }
 
 static int on_session_kill(struct monitor *m, struct control_client *c, const struct envelope *e)
 {
     struct session_kill kill;
-    struct control_done done = {0};
 
     if (decode_session_kill(e, &kill) < 0)
         return -1;
-    for (struct session *s = m->sessions; s != NULL; s = s->next) {
-        if (!s->has_client || s->state == STATE_ENDING)
-            continue;
-        if (kill.account.len > 0 ? slice_is(kill.account, s->account) : s->number == kill.number) {
-            session_stop(m, s, "ended by the operator");
-            done.count++;
-        }
-    }
+    const struct control_done done = {.count = sessions_kill(m, &kill, "ended by the operator")};
     return send_control_done(c->source.fd, e->id, &done);
 }
 

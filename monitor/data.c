@@ -220,20 +220,26 @@ static struct passive_port *find_port(struct monitor *m, const struct session *s
 int on_data_passive(struct monitor *m, struct session *s, struct envelope *e, const char **why)
 {
     struct data_passive request;
-    struct passive_port *port;
 
     if (decode_data_passive(e, &request) < 0) {
         *why = "sent a data_passive that does not decode";
         return -1;
     }
     data_release(m, s);
-    if ((port = find_port(m, s)) != NULL) {
+    s->data = (struct data_wait){.id = e->id, .due = true};
+    m->data_due = true; /* the loop finds a port: no message of a worker does */
+    return 0;
+}
+
+static void wait_on_port(struct monitor *m, struct session *s)
+{
+    struct passive_port *port = find_port(m, s);
+
+    s->data.due = false;
+    if (port != NULL) {
         port->waiting++;
-        s->data = (struct data_wait){
-            .port = port,
-            .id = e->id,
-            .deadline_ms = now_ms() + (int64_t)m->config.ftps_data_wait * 1000,
-        };
+        s->data.port = port;
+        s->data.deadline_ms = now_ms() + (int64_t)m->config.ftps_data_wait * 1000;
     } else {
         log_warning("session %llu: no passive port: %s", (unsigned long long)s->number,
                     strerror(errno));
@@ -243,7 +249,17 @@ int on_data_passive(struct monitor *m, struct session *s, struct envelope *e, co
         .port = port != NULL ? port->port : 0,
         .reason = slice_text(port != NULL ? "" : "no port of the server's range is free"),
     };
-    return answered(m, s, send_data_port(s->worker.fd, e->id, &answer), why);
+    if (send_data_port(s->worker.fd, s->data.id, &answer) < 0)
+        session_end(m, s, "its worker cannot be told of a data port");
+}
+
+void data_ports_open(struct monitor *m)
+{
+    m->data_due = false;
+    for (struct session *s = m->sessions; s != NULL; s = s->next) {
+        if (s->data.due && s->state == STATE_OPEN)
+            wait_on_port(m, s);
+    }
 }
 
 /* ------------------------------------------------------------------------- active */

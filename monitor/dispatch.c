@@ -43,7 +43,8 @@ static int on_worker_ready(struct monitor *m, struct session *s, struct envelope
     m->worker_layers = ready.layers;
     if (!slice_is(ready.library, m->library))
         slice_copy(ready.library, m->other_library, sizeof(m->other_library));
-    session_worker_ready(m, s);
+    s->deadline_ms = 0;
+    m->assign_due = true; /* the loop gives it a client, and starts others: no message does */
     return 0;
 }
 
@@ -162,11 +163,24 @@ static const struct rule {
     {MSG_auth_query,    K(SFTP), S(GREETED),                     64,        on_auth_query,    STATE_CHECKING},
     {MSG_auth_key,      K(SFTP), S(GREETED),                     100,       on_auth_key,      STATE_CHECKING},
     {MSG_auth_password, K_ALL,   S(GREETED),                     100,       on_auth_password, STATE_CHECKING},
+    {MSG_auth_code,     K_ALL,   S(GREETED),                     10,        on_auth_code,     STATE_CHECKING},
+    {MSG_auth_link,     K(HTTPS), S(GREETED),                    8,         on_auth_link,     STATE_CHECKING},
+    {MSG_lost_password, K(HTTPS), S(GREETED),                    2,         on_lost_password, STAY},
     {MSG_auth_token,    K(HTTPS), S(GREETED),                    8,         on_auth_token,    STATE_CHECKING},
     {MSG_tls_keep,      K(HTTPS), S(GREETED),                    2,         on_tls_keep,      STAY},
     {MSG_tls_find,      K(HTTPS), S(GREETED),                    2,         on_tls_find,      STAY},
     {MSG_agent_wanted,  K(HTTPS), S(KNOWN),                      1,         on_agent_wanted,  STATE_CHECKING},
     {MSG_sign_out,      K(HTTPS), S(KNOWN)|S(OPEN),              1,         on_sign_out,      STAY},
+    {MSG_own_show,          K(HTTPS), S(KNOWN)|S(OPEN),              1000,      on_own,           STAY},
+    {MSG_key_next,          K(HTTPS), S(KNOWN)|S(OPEN),              100000,    on_own,           STAY},
+    {MSG_key_add,           K(HTTPS), S(KNOWN)|S(OPEN),              1000,      on_own,           STAY},
+    {MSG_key_remove,        K(HTTPS), S(KNOWN)|S(OPEN),              1000,      on_own,           STAY},
+    {MSG_web_next,          K(HTTPS), S(KNOWN)|S(OPEN),              100000,    on_own,           STAY},
+    {MSG_web_end,           K(HTTPS), S(KNOWN)|S(OPEN),              1000,      on_own,           STAY},
+    {MSG_totp_confirm,      K(HTTPS), S(KNOWN)|S(OPEN),              20,        on_own,           STAY},
+    {MSG_totp_remove,       K(HTTPS), S(KNOWN)|S(OPEN),              20,        on_own,           STAY},
+    {MSG_session_next,      K(HTTPS), S(KNOWN)|S(OPEN),              100000,    on_own_sessions,  STAY},
+    {MSG_session_kill,      K(HTTPS), S(KNOWN)|S(OPEN),              1000,      on_own_session_kill, STAY},
     {MSG_data_passive,  K(FTPS), S(OPEN),                        UNBOUNDED, on_data_passive,  STAY},
     {MSG_data_active,   K(FTPS), S(OPEN),                        UNBOUNDED, on_data_active,   STAY},
     {MSG_worker_log,    K_ALL,   S(STARTING)|S(SPARE)|S(GREETED)|S(KNOWN)|S(OPEN), 1000, on_worker_log, STAY},

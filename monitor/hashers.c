@@ -12,6 +12,7 @@
 #include "monitor/monitor.h"
 
 #define RESTART_MS 100
+#define WEAK_MAX   255 /* of hashed.weak in messages.def */
 
 static void job_free(struct hash_job *job)
 {
@@ -33,7 +34,8 @@ static void hand_out(struct monitor *m)
             continue;
         struct hash_job *job = h->first;
         const struct hash_password ask = {.password = secret_slice(&job->password),
-                                          .setting = secret_slice(&job->setting)};
+                                          .setting = secret_slice(&job->setting),
+                                          .judge = job->judge};
         if (send_hash_password(hasher->source.fd, 0, &ask) < 0)
             continue; /* its end is on its way */
         h->first = job->next;
@@ -52,6 +54,7 @@ static const char *hear_hasher(struct monitor *m, void *owner, struct envelope *
     struct secret hash = {0};
     struct hash_ready ready;
     struct hashed answer;
+    char weak[WEAK_MAX + 1];
 
     if (!hasher->ready) {
         if (decode_hash_ready(e, &ready) < 0)
@@ -60,13 +63,15 @@ static const char *hear_hasher(struct monitor *m, void *owner, struct envelope *
         m->hashers.layers = ready.layers;
         return NULL;
     }
-    if (job == NULL || decode_hashed(e, &answer) < 0)
+    if (job == NULL || decode_hashed(e, &answer) < 0 ||
+        slice_copy(answer.weak, weak, sizeof(weak)) < 0 ||
+        (weak[0] != '\0' && (!job->judge || answer.hash.len > 0)))
         return "sent what it was not asked for";
     /* The handler may ask again and receive into the same envelope: copy first. */
     hasher->job = NULL;
     secret_set(&hash, answer.hash);
     envelope_clear(e);
-    job->answer(m, job->session, secret_slice(&hash));
+    job->answer(m, job->session, secret_slice(&hash), slice_text(weak));
     secret_clear(&hash);
     job_free(job);
     return NULL;
@@ -118,8 +123,8 @@ int hashers_start(struct monitor *m)
     return 0;
 }
 
-int hash_ask(struct monitor *m, struct slice password, struct slice setting, uint64_t session,
-             hash_answer answer)
+int hash_ask(struct monitor *m, struct slice password, struct slice setting, bool judge,
+             uint64_t session, hash_answer answer)
 {
     struct hashers *h = &m->hashers;
     struct hash_job *job = h->queued < HASH_QUEUE_MAX ? calloc(1, sizeof(*job)) : NULL;
@@ -132,6 +137,7 @@ int hash_ask(struct monitor *m, struct slice password, struct slice setting, uin
     }
     job->session = session;
     job->answer = answer;
+    job->judge = judge;
     *h->last = job;
     h->last = &job->next;
     h->queued++;
@@ -154,7 +160,7 @@ bool hashers_gone(struct monitor *m, pid_t pid)
         if (!m->stop)
             log_error("a hasher ended; another is started");
         if (job != NULL) {
-            job->answer(m, job->session, slice_of(NULL, 0));
+            job->answer(m, job->session, slice_of(NULL, 0), slice_of(NULL, 0));
             job_free(job);
         }
         return true;

@@ -126,6 +126,12 @@ int loop_run(struct monitor *m)
         control_bury(m);
         if (m->agents_due)
             sessions_agents(m);
+        if (m->data_due)
+            data_ports_open(m);
+        if (m->links_due)
+            store_renew_links(m);
+        if (m->assign_due)
+            sessions_assign(m);
         if (m->spares_ms != 0 && (m->waiting_count > 0 || now_ms() >= m->spares_ms))
             sessions_spares(m);
         if (now_ms() >= tick || m->reload || m->stop) {

@@ -184,7 +184,8 @@ struct store_link {
 
 int store_start(struct monitor *m);
 void store_heard(struct monitor *m, struct source *source, uint32_t events);
-/* Ask. answer is called later, with NULL when none comes in time; at once when there is no room. */
+/* Ask. answer is called later, with NULL when none comes in time; at once when there is no room.
+ * NULL: nobody waits for it. */
 void store_ask(struct monitor *m, enum message_type type, const void *message, uint64_t who,
                store_answer answer);
 /* Tell: kept until the store has it, across its restarts. */
@@ -193,13 +194,17 @@ void store_tell(struct monitor *m, enum message_type type, const void *message);
 void store_relay(struct monitor *m, const struct envelope *e, uint64_t who, store_answer answer);
 /* A new report link: returns the agent's end (the store's end is on its way), or -1. */
 int store_report_link(struct monitor *m, struct session *s);
+/* Every agent whose link nobody reads gets a new one, as long as the store takes them. */
+void store_renew_links(struct monitor *m);
 void store_tick(struct monitor *m, int64_t now);
 void store_gone(struct monitor *m, int status);
 void store_stop(struct monitor *m);
 
 /* ---- hashers.c ---------------------------------------------------------------------------- */
 
-typedef void (*hash_answer)(struct monitor *m, uint64_t session, struct slice hash);
+/* weak: why a new password was not hashed, for people; else empty. */
+typedef void (*hash_answer)(struct monitor *m, uint64_t session, struct slice hash,
+                            struct slice weak);
 
 #define HASHERS_MAX    16
 #define HASH_QUEUE_MAX 256
@@ -208,6 +213,7 @@ struct hash_job {
     struct hash_job *next;
     uint64_t session;
     hash_answer answer;
+    bool judge;
     struct secret password, setting;
 };
 
@@ -228,9 +234,10 @@ struct hashers {
 
 int hashers_start(struct monitor *m);
 void hasher_heard(struct monitor *m, struct source *source, uint32_t events);
-/* Hash; answer is called with an empty hash when it cannot be done. Returns 0, or -1: busy. */
-int hash_ask(struct monitor *m, struct slice password, struct slice setting, uint64_t session,
-             hash_answer answer);
+/* Hash; judge: a new password, which is not hashed if it is easily guessed. answer is called with
+ * an empty hash when it cannot be done or was not. Returns 0, or -1: busy. */
+int hash_ask(struct monitor *m, struct slice password, struct slice setting, bool judge,
+             uint64_t session, hash_answer answer);
 void hashers_tick(struct monitor *m, int64_t now);
 bool hashers_gone(struct monitor *m, pid_t pid);
 void hashers_stop(struct monitor *m);
@@ -319,8 +326,12 @@ struct login {
     unsigned passed;                 /* AUTH_*: shown so far, by this name */
     unsigned proven;                 /* AUTH_*: what the step in hand proves */
     bool found, key_known, query;
-    bool sign_in;       /* a token is asked for, not a session */
-    struct secret hash; /* the account's password hash, for the moment of comparing */
+    enum login_purpose purpose;
+    bool code_due;       /* a code must follow, and nothing else */
+    struct secret fresh; /* what purpose is about; or the code that came with a password */
+    bool by_link;        /* fresh is for the account of a mailed link: */
+    uint8_t link[32];    /* the hash of its token */
+    struct secret hash;  /* the account's password hash, for the moment of comparing */
     struct secret password;
     uint32_t uid, gid, status, rights, flags, max_sessions;
     int64_t expires;
@@ -340,6 +351,7 @@ struct data_wait {
     struct passive_port *port; /* NULL: nowhere */
     uint32_t id;               /* of the request */
     int64_t deadline_ms;
+    bool due; /* a port is wanted, and not there yet */
 };
 
 struct session {
@@ -359,6 +371,7 @@ struct session {
     bool counted;                  /* as one of its account's sessions */
     bool by_token;                 /* came, or wants to come, by a web session: */
     uint8_t web[32];               /* the hash of its token */
+    uint32_t own_id;               /* of its last question about its account */
     bool agent_due;                /* the loop is to start its agent */
     bool failed;                   /* what its client showed was refused */
     bool report_due;               /* nobody reads its agent's reports: a new link is to be made */
@@ -378,7 +391,8 @@ struct session *session_find(struct monitor *m, uint64_t number);
 int priv_session_spawn(struct monitor *m, enum worker_kind kind);
 /* A client: given to a spare, or kept until one is ready. Takes the descriptor. */
 void session_take_client(struct monitor *m, const struct arrival *arrival);
-void session_worker_ready(struct monitor *m, struct session *s);
+/* Give clients that wait to the spares that are ready. */
+void sessions_assign(struct monitor *m);
 /* Start the agents that are due. */
 void sessions_agents(struct monitor *m);
 /* End it: kill the worker, let the agent finish its reports. */
@@ -397,6 +411,10 @@ void session_goodbye(struct session *s, const char *reason);
 void session_stop(struct monitor *m, struct session *s, const char *reason);
 void session_audit(struct monitor *m, const struct session *s, const char *event,
                    const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Tell of the next session (session_is, no_more_sessions), to the operator or a worker. 0 or -1. */
+int sessions_tell(struct monitor *m, int fd, uint32_t id, const struct session_next *next);
+/* End the sessions that are meant; how many. */
+uint32_t sessions_kill(struct monitor *m, const struct session_kill *kill, const char *why);
 void sessions_tick(struct monitor *m, int64_t now);
 void sessions_spares(struct monitor *m);
 /* End the spares, which were set up with what was in force before, and start others. */
@@ -407,6 +425,8 @@ void sessions_bury(struct monitor *m);
 
 /* ---- data.c ------------------------------------------------------------------------------- */
 
+/* Passive ports for the sessions that asked for one. */
+void data_ports_open(struct monitor *m);
 /* Give up what a session waits for. */
 void data_release(struct monitor *m, struct session *s);
 void data_tick(struct monitor *m, int64_t now);
@@ -428,6 +448,8 @@ struct web {
 };
 
 int web_prepare(struct monitor *m);
+/* The SHA-256 of a token. Returns 0 or -1. */
+int web_hash(const uint8_t token[WEB_TOKEN], uint8_t hash[32]);
 /* Was this password right for this account, as it is now, a moment ago? Fills login.mac. */
 bool web_remembers(struct monitor *m, struct login *l);
 /* It is right: login.mac is kept. */
@@ -465,6 +487,14 @@ int on_auth_query(struct monitor *m, struct session *s, struct envelope *e, cons
 int on_auth_key(struct monitor *m, struct session *s, struct envelope *e, const char **why);
 int on_auth_password(struct monitor *m, struct session *s, struct envelope *e, const char **why);
 int on_auth_token(struct monitor *m, struct session *s, struct envelope *e, const char **why);
+int on_auth_code(struct monitor *m, struct session *s, struct envelope *e, const char **why);
+int on_auth_link(struct monitor *m, struct session *s, struct envelope *e, const char **why);
+int on_lost_password(struct monitor *m, struct session *s, struct envelope *e, const char **why);
+int on_own(struct monitor *m, struct session *s, struct envelope *e, const char **why);
+int on_own_sessions(struct monitor *m, struct session *s, struct envelope *e, const char **why);
+int on_own_session_kill(struct monitor *m, struct session *s, struct envelope *e, const char **why);
+/* own.c: the account's password (and a code) was shown for purpose: do it. */
+void own_change(struct monitor *m, struct session *s);
 int on_agent_wanted(struct monitor *m, struct session *s, struct envelope *e, const char **why);
 int on_sign_out(struct monitor *m, struct session *s, struct envelope *e, const char **why);
 int on_tls_keep(struct monitor *m, struct session *s, struct envelope *e, const char **why);
@@ -524,6 +554,9 @@ struct monitor {
     struct session *sessions;
     uint64_t next_number;
     bool agents_due;
+    bool data_due;           /* an FTPS session wants a passive port */
+    bool assign_due;         /* a spare is ready */
+    bool links_due;          /* the store is there again: agents get new report links */
     int64_t spares_ms;       /* when the loop starts spares, at the latest; 0: none are missing */
     unsigned spare_failures; /* one after the other */
     int64_t spares_again_ms; /* no worker is started before */

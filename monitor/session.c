@@ -245,24 +245,25 @@ static int assign(struct monitor *m, struct session *s, const struct arrival *ar
     return 0;
 }
 
-void session_worker_ready(struct monitor *m, struct session *s)
+void sessions_assign(struct monitor *m)
 {
-    s->deadline_ms = 0;
-    for (size_t i = 0; i < m->waiting_count; i++) {
-        struct arrival *w = &m->waiting[i];
-        if (w->kind != s->kind)
+    m->assign_due = false;
+    m->spares_ms = now_ms() + SPARES_MS;
+    for (struct session *s = m->sessions; s != NULL; s = s->next) {
+        size_t i = 0;
+        while (i < m->waiting_count && m->waiting[i].kind != s->kind)
+            i++;
+        if (s->state != STATE_SPARE || i == m->waiting_count || assign(m, s, &m->waiting[i]) < 0)
             continue;
-        if (assign(m, s, w) == 0) {
-            m->waiting_count--;
-            memmove(w, w + 1, (m->waiting_count - i) * sizeof(*w));
-        }
-        break;
+        m->waiting_count--;
+        memmove(&m->waiting[i], &m->waiting[i + 1], (m->waiting_count - i) * sizeof(m->waiting[0]));
     }
-    m->spares_ms = now_ms() + SPARES_MS; /* the loop starts them: no message of a worker does */
 }
 
 void session_take_client(struct monitor *m, const struct arrival *arrival)
 {
+    if (m->assign_due)
+        sessions_assign(m); /* who waits already comes first */
     for (struct session *s = m->sessions; s != NULL; s = s->next) {
         if (s->kind == arrival->kind && s->state == STATE_SPARE && assign(m, s, arrival) == 0) {
             m->spares_ms = now_ms() + SPARES_MS;
@@ -584,6 +585,50 @@ void sessions_child_ended(struct monitor *m, pid_t pid, int status)
             return;
         }
     }
+}
+
+/* ------------------------------------------------------------------------- told and ended */
+
+int sessions_tell(struct monitor *m, int fd, uint32_t id, const struct session_next *next)
+{
+    const struct no_more_sessions end = {0};
+    const struct session *found = NULL;
+
+    for (const struct session *s = m->sessions; s != NULL; s = s->next) {
+        if (s->has_client && s->number > next->after &&
+            (next->account.len == 0 || slice_is(next->account, s->account)) &&
+            (found == NULL || s->number < found->number))
+            found = s;
+    }
+    if (found == NULL)
+        return send_no_more_sessions(fd, id, &end);
+    const struct session_is is = {
+        .number = found->number,
+        .protocol = slice_text(worker_kind_names[found->kind]),
+        .state = slice_text(session_state_names[found->state]),
+        .account = slice_text(found->account),
+        .address = slice_text(found->address.text),
+        .method = slice_text(found->method),
+        .started = found->began_time,
+        .worker_pid = (uint32_t)found->worker_pid,
+        .agent_pid = (uint32_t)found->agent_pid,
+    };
+    return send_session_is(fd, id, &is);
+}
+
+uint32_t sessions_kill(struct monitor *m, const struct session_kill *kill, const char *why)
+{
+    uint32_t count = 0;
+
+    for (struct session *s = m->sessions; s != NULL; s = s->next) {
+        if (!s->has_client || s->state == STATE_ENDING ||
+            (kill->account.len > 0 && !slice_is(kill->account, s->account)) ||
+            ((kill->number != 0 || kill->account.len == 0) && s->number != kill->number))
+            continue;
+        session_stop(m, s, why);
+        count++;
+    }
+    return count;
 }
 
 /* ------------------------------------------------------------------------- the tick */

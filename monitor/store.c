@@ -103,7 +103,8 @@ void store_ask(struct monitor *m, enum message_type type, const void *message, u
     struct store_request *r = request_encode(&m->store, type, message);
 
     if (r == NULL) {
-        answer(m, who, 0, NULL);
+        if (answer != NULL)
+            answer(m, who, 0, NULL);
         return;
     }
     r->who = who;
@@ -202,9 +203,9 @@ int store_report_link(struct monitor *m, struct session *s)
     return pair[0];
 }
 
-/* Every agent whose link nobody reads gets a new one, as long as the store takes them. */
-static void renew_report_links(struct monitor *m)
+void store_renew_links(struct monitor *m)
 {
+    m->links_due = false;
     for (struct session *s = m->sessions; s != NULL; s = s->next) {
         if (s->agent.fd < 0 || !s->report_due)
             continue;
@@ -241,7 +242,7 @@ static const char *on_store_ready(struct monitor *m, const struct envelope *e)
     store->restarts = 0;
     log_info("the store is ready (schema %u)", ready.schema_version);
     send_pending(m);
-    renew_report_links(m);
+    m->links_due = true; /* the loop renews them: no message does */
     return NULL;
 }
 
@@ -334,7 +335,8 @@ static void fail_pending(struct monitor *m, bool gone, int64_t now)
     while (failed != NULL) {
         struct store_request *r = failed;
         failed = r->next;
-        r->answer(m, r->who, r->their_id, NULL);
+        if (r->answer != NULL)
+            r->answer(m, r->who, r->their_id, NULL);
         request_free(&m->store, r);
     }
 }
@@ -370,7 +372,7 @@ void store_tick(struct monitor *m, int64_t now)
     tell_lost(m);
     send_pending(m);
     if (m->store.ready)
-        renew_report_links(m);
+        store_renew_links(m);
 }
 
 /* Has the store been sent all that it is to keep? */

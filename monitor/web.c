@@ -55,7 +55,7 @@ void web_remember(struct monitor *m, const struct login *l)
 
 /* ------------------------------------------------------------------------- tokens */
 
-static int hash_token(const uint8_t token[WEB_TOKEN], uint8_t hash[32])
+int web_hash(const uint8_t token[WEB_TOKEN], uint8_t hash[32])
 {
     return EVP_Digest(token, WEB_TOKEN, hash, NULL, EVP_sha256(), NULL) == 1 ? 0 : -1;
 }
@@ -65,7 +65,7 @@ void web_sign_in(struct monitor *m, struct session *s, store_answer answer)
     struct login *l = &s->login;
     uint8_t hash[32];
 
-    if (RAND_priv_bytes(l->token, sizeof(l->token)) != 1 || hash_token(l->token, hash) < 0) {
+    if (RAND_priv_bytes(l->token, sizeof(l->token)) != 1 || web_hash(l->token, hash) < 0) {
         answer(m, s->number, 0, NULL);
         return;
     }
@@ -88,7 +88,7 @@ int web_ask(struct monitor *m, struct session *s, const struct auth_token *claim
     if (claim->token.len != WEB_TOKEN)
         return -1;
     s->by_token = true;
-    if (hash_token(claim->token.data, s->web) < 0)
+    if (web_hash(claim->token.data, s->web) < 0)
         answer(m, s->number, 0, NULL);
     else
         store_ask(m, MSG_store_find, &find, s->number, answer);
