@@ -168,7 +168,6 @@ static const struct {
     {ENOTEMPTY, 409, "not_empty", "The folder is not empty."},
     {EISDIR, 409, "is_folder", "This is a folder."},
     {EBUSY, 409, "busy", "Somebody else is writing it."},
-    {EAGAIN, 503, "busy", "The server is busy. Try again in a moment."},
     {ENOSPC, 507, "no_space", "There is no room left."},
     {EDQUOT, 507, "no_space", "There is no room left."},
     {EFBIG, 413, "too_large", "The file is too large."},
@@ -232,14 +231,38 @@ void answer_errno(struct worker *w, int error)
         answer_error(w, 500, "failed", "The server could not do it.");
 }
 
+/* What an errno of the store becomes; the sentence is the store's own. */
+// clang-format off
+static const struct {
+    int error;
+    unsigned status;
+    const char *code;
+} refusals[] = {
+    {ENOENT,     404, "not_found"},
+    {EALREADY,   410, "used"},
+    {ETIMEDOUT,  410, "expired"},
+    {ESTALE,     410, "replaced"},
+    {EINVAL,     422, "refused"},
+    {EEXIST,     409, "exists"},
+    {EACCES,     403, "not_allowed"},
+    {EPERM,      403, "not_allowed"},
+    {EBUSY,      503, "busy"},
+    {EAGAIN,     503, "busy"},
+    {ENOSPC,     507, "no_space"},
+    {EOPNOTSUPP, 403, "no_mail"},
+};
+// clang-format on
+
 void answer_refused(struct worker *w, uint32_t error, struct slice words, const char *field)
 {
-    const size_t row = error_row((int)error);
-    const bool known = row < sizeof(errors) / sizeof(errors[0]);
+    const size_t count = sizeof(refusals) / sizeof(refusals[0]);
     char message[300];
+    size_t row = 0;
 
+    while (row < count && (uint32_t)refusals[row].error != error)
+        row++;
     if (!make_sentence(words, message, sizeof(message)))
         snprintf(message, sizeof(message), "%s", "The server could not do it.");
-    answer_field(w, known ? errors[row].status : 500, known ? errors[row].code : "failed", message,
-                 field);
+    answer_field(w, row < count ? refusals[row].status : 500,
+                 row < count ? refusals[row].code : "failed", message, field);
 }

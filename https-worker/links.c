@@ -69,7 +69,9 @@ static void answer_bad_link(struct worker *w)
         stop_because(&w->stop, "the server gave no answer");
     else
         answer_refused(w, refused.error, refused.text,
-                       refused.error == EINVAL ? "password" : "token");
+                       refused.error == EINVAL   ? "password"
+                       : refused.error == EAGAIN ? NULL
+                                                 : "token");
 }
 
 static void use_link(struct worker *w, const json_t *body)

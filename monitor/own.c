@@ -12,11 +12,14 @@
 #define BUSY "The server is busy: look whether it was done, and try again."
 
 /* What the store said goes back as it is, with a line for the audit log where it did something.
- * No answer: it is refused, and why. */
+ * No answer: it is refused, and why. weak: of a new password, else empty. */
 static void forward(struct monitor *m, struct session *s, uint32_t id, struct envelope *answer,
-                    struct slice why)
+                    struct slice weak)
 {
-    const struct store_refused refused = {.error = EAGAIN, .text = why};
+    const struct store_refused refused = {
+        .error = weak.len > 0 ? EINVAL : EAGAIN,
+        .text = weak.len > 0 ? weak : slice_text(BUSY),
+    };
     struct store_done done;
     char text[256];
 
@@ -34,13 +37,13 @@ static void forward(struct monitor *m, struct session *s, uint32_t id, struct en
 /* ------------------------------------------------------------------------- before a login */
 
 /* The end of what was begun before a login, however it went: another may begin. */
-static void finish(struct monitor *m, struct session *s, struct envelope *answer, struct slice why)
+static void finish(struct monitor *m, struct session *s, struct envelope *answer, struct slice weak)
 {
     const uint32_t asked = s->login.request_id;
 
     login_clear(&s->login);
     s->state = STATE_GREETED;
-    forward(m, s, asked, answer, why);
+    forward(m, s, asked, answer, weak);
 }
 
 static void on_changed(struct monitor *m, uint64_t number, uint32_t id, struct envelope *answer)
@@ -49,7 +52,7 @@ static void on_changed(struct monitor *m, uint64_t number, uint32_t id, struct e
 
     (void)id;
     if (s != NULL && s->state == STATE_CHECKING)
-        finish(m, s, answer, slice_text(BUSY));
+        finish(m, s, answer, slice_of(NULL, 0));
 }
 
 static void on_new_hash(struct monitor *m, uint64_t number, struct slice hash, struct slice weak)
@@ -68,7 +71,7 @@ static void on_new_hash(struct monitor *m, uint64_t number, struct slice hash, s
     if (hash.len > 0)
         store_ask(m, MSG_password_change, &change, number, on_changed);
     else
-        finish(m, s, NULL, weak.len > 0 ? weak : slice_text(BUSY));
+        finish(m, s, NULL, weak);
 }
 
 static void hash_fresh(struct monitor *m, struct session *s)
@@ -161,7 +164,7 @@ static void on_own_answer(struct monitor *m, uint64_t number, uint32_t id, struc
 
     (void)id;
     if (s != NULL)
-        forward(m, s, s->own_id, answer, slice_text(BUSY));
+        forward(m, s, s->own_id, answer, slice_of(NULL, 0));
 }
 
 /* All that is passed on; the account's name comes first in each. */
@@ -186,6 +189,8 @@ int on_own(struct monitor *m, struct session *s, struct envelope *e, const char 
     question.name = slice_text(s->account);
     if (e->type == MSG_totp_remove)
         question.totp_remove.by_operator = 0;
+    if (e->type == MSG_web_next)
+        question.web_next.own = slice_of(s->web, s->by_token ? sizeof(s->web) : 0);
     s->own_id = e->id;
     store_ask(m, e->type, &question, s->number, on_own_answer);
     return 0;

@@ -82,7 +82,7 @@ function password({ account, password_changed: changed }, again) {
 /* The change has ended every session, this page's too. */
 async function signInAnew(user, secret) {
   try {
-    await api.signIn({ user, password: secret });
+    await api.signInWith({ user, password: secret });
     await api.comeBack();
   } catch (error) {
     api.expect(error);

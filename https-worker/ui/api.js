@@ -110,7 +110,7 @@ export const ask = (address, body) => request(address, () => ({ method: 'POST', 
 export const prove = (address, body) => ask(address, { user: account.account, ...body });
 
 /* Returns where to go on. */
-export async function signIn(values) {
+export async function signInWith(values) {
   const answer = await request('/login', () => ({ method: 'POST', body: new URLSearchParams(values), headers: { Accept: 'application/json' } }));
   return parse(await answer.text()).next;
 }

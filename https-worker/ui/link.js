@@ -1,6 +1,6 @@
 /* link.js: what a mailed link opens: the first password, another one, a confirmed address. Looking at a link
  * does not use it up. The token leaves the address line at once, and is kept nowhere else. */
-import { ask, expect, signIn } from './api.js';
+import { ask, expect, signInWith } from './api.js';
 import { byId, el } from './dom.js';
 import { codeField, field, form, userField } from './fields.js';
 import { words } from './strings.js';
@@ -68,7 +68,7 @@ function choosePassword({ kind, account }) {
 /* The password is set: in with it. An account with codes is asked for one first. */
 async function enter(user, password, code = '') {
   try {
-    location.replace(await signIn({ user, password, ...code && { code } }));
+    location.replace(await signInWith({ user, password, ...code && { code } }));
   } catch (error) {
     if (expect(error).field !== 'code') {
       show(said.done, el('p', {}, words.refused(error)), toSignIn());

@@ -10,6 +10,8 @@ const show = document.getElementById('show');
 const back = document.getElementById('back');
 const lines = new Map([[user, document.getElementById('user-wrong')], [password, document.getElementById('wrong')], [code, document.getElementById('code-wrong')]]);
 
+const fields = [user, password, code];
+
 const wantsCode = () => document.body.dataset.code === 'yes';
 
 function tell(field, text) {
@@ -63,8 +65,8 @@ form.noValidate = true;
 form.addEventListener('submit', event => {
   event.preventDefault();
   const button = form.querySelector('[type=submit]');
-  const empty = [...lines.keys()].filter(field => field.value === '' && (field !== code || wantsCode()));
-  for (const field of lines.keys()) tell(field, empty.includes(field) ? lines.get(field).dataset.missing : '');
+  const empty = fields.filter(field => field.value === '' && (field !== code || wantsCode()));
+  for (const field of fields) tell(field, empty.includes(field) ? lines.get(field).dataset.missing : '');
   if (empty.length > 0) {
     empty[0].focus();
     return;
@@ -74,7 +76,7 @@ form.addEventListener('submit', event => {
   button.disabled = true;
   signIn().finally(() => { button.disabled = false; });
 });
-for (const field of lines.keys()) field.addEventListener('input', () => tell(field, ''));
+for (const field of fields) field.addEventListener('input', () => tell(field, ''));
 
 /* The server never sees what stands behind the #. */
 const next = form.elements.next;
