@@ -36,7 +36,7 @@ export function enrolSection(done) {
 const grouped = secret => secret.replace(/.{4}(?=.)/g, '$& ');
 
 function showSecret(place, { secret, uri, qr }, done) {
-  const code = codeField(false);
+  const code = codeField(false, '');
   const steps = el('ol', { class: 'steps' },
     el('li', {}, el('p', {}, own.codes.scan), qr && picture(qr), copyLine(own.codes.secret, grouped(secret)), el('p', {}, el('a', { href: uri }, own.codes.here))),
     el('li', {}, el('p', {}, own.codes.type), form([code], own.codes.confirm, async values => {

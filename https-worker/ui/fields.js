@@ -35,14 +35,14 @@ function withShow(input) {
   return el('div', { class: 'with-button' }, input, show);
 }
 
-export const codeField = (later = true) =>
-  field('code', words.own.code, { help: words.own.codeHelp, later, inputmode: 'numeric', autocomplete: 'one-time-code', maxlength: '32' });
+export const codeField = (later = true, help = words.own.codeHelp) =>
+  field('code', words.own.code, { help, later, inputmode: 'numeric', autocomplete: 'one-time-code', maxlength: '32' });
 
 /* For password managers: whose password it is. */
 export const userField = user => el('input', { type: 'text', name: 'user', value: user, autocomplete: 'username', readonly: true, hidden: true });
 
 /* send({name: value}) does it; what it throws is told beside the field that it names, else beneath the form. */
-export function form(fields, label, send, { before = [], main = true } = {}) {
+export function form(fields, label, send, { before = [], beside = [], main = true } = {}) {
   const status = el('p', { class: 'wrong' });
   const submit = el('button', { type: 'submit', class: main ? 'main' : 'plain' }, label);
   const shown = () => fields.filter(({ element }) => !element.hidden);
@@ -75,12 +75,11 @@ export function form(fields, label, send, { before = [], main = true } = {}) {
     try {
       await send(Object.fromEntries(shown().map(({ name, input }) => [name, input.value])));
     } catch (error) {
-      submit.disabled = false;
       refuse(expect(error));
     } finally {
       submit.disabled = false;
     }
   }
 
-  return el('form', { class: 'fields', novalidate: true, onsubmit: run }, before, fields.map(({ element }) => element), el('div', { class: 'ending' }, submit, status));
+  return el('form', { class: 'fields', novalidate: true, onsubmit: run }, before, fields.map(({ element }) => element), el('div', { class: 'ending' }, submit, beside, status));
 }

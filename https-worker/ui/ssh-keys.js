@@ -12,7 +12,7 @@ const own = words.own;
 const FILE_MOST = 60_000;  /* bytes of text that the server takes */
 
 /* As common/sshkey.c knows them. */
-const PRIVATE = /PuTTY-User-Key-File-|^\s*Private-Lines:|SSH PRIVATE KEY FILE FORMAT|----[^\n]*PRIVATE KEY|b3BlbnNzaC1rZXktdjE/m;
+const PRIVATE = /PRIVATE KEY-----|PRIVATE KEY ----|SSH PRIVATE KEY FILE FORMAT|PuTTY-User-Key-File-|Private-Lines: |b3BlbnNzaC1rZXktdjEAAA/;
 
 class Refused extends api.Trouble {
   constructor(message) {
@@ -74,8 +74,7 @@ function adding(again) {
     if (wrong.length === 0) again();
     else results.replaceChildren(...wrong.map(({ line, error }) => el('li', {}, own.keys.wrong(line, error))));
   };
-  return el('div', { class: 'adding' }, form([text], own.keys.button, send), results,
-    el('div', { class: 'ending' }, button(own.keys.files, null, () => picker.click()), picker));
+  return el('div', { class: 'adding' }, form([text], own.keys.button, send, { beside: [button(own.keys.files, null, () => picker.click()), picker] }), results);
 }
 
 /* Their text goes into the field, where it can be looked at. */
