@@ -89,12 +89,14 @@ void on_ccc(struct worker *w, const struct command *c)
 void on_user(struct worker *w, const struct command *c)
 {
     w->user_fits = slice_copy(c->text, w->user, sizeof(w->user)) == 0;
+    w->code_due = false;
     w->state = STATE_NAMED;
     reply(w, 331, "The password, please: PASS");
 }
 
 static void refuse(struct worker *w, const char *why)
 {
+    w->code_due = false;
     w->state = STATE_SECURE;
     reply(w, 530, "%s", why);
 }
@@ -124,25 +126,26 @@ static void open_session(struct worker *w, const struct verdict *v)
     reply(w, 230, "Logged in");
 }
 
-void on_pass(struct worker *w, const struct command *c)
+/* What comes of a try. The code of an authenticator is asked for by 336, and shown by PASS or ACCT;
+ * who cannot be asked has it behind the password. */
+static void ask(struct worker *w, enum message_type type, const void *question)
 {
-    const struct auth_password question = {.user = slice_text(w->user), .password = c->text};
     struct verdict v;
     char why[256];
 
-    if (!w->user_fits || c->text.len > 1024) {
-        refuse_here(w);
-        return;
-    }
-    if (monitor_ask(&w->monitor, MSG_auth_password, &question, MSG_verdict, &v) < 0)
+    if (monitor_ask(&w->monitor, type, question, MSG_verdict, &v) < 0)
         return;
     slice_copy(v.reason, why, sizeof(why));
+    w->code_due = v.outcome == VERDICT_PARTIAL && (v.methods & AUTH_CODE) != 0;
     switch (v.outcome) {
     case VERDICT_OPEN:
         open_session(w, &v);
         break;
     case VERDICT_PARTIAL:
-        refuse(w, "This account needs a key beside the password: connect with SFTP");
+        if (w->code_due)
+            reply(w, 336, "The code of your authenticator, please: PASS");
+        else
+            refuse(w, "This account needs a key beside the password: connect with SFTP");
         break;
     case VERDICT_ENOUGH:
         stop_because(&w->stop, why[0] != '\0' ? why : "too many failed tries");
@@ -152,10 +155,34 @@ void on_pass(struct worker *w, const struct command *c)
     }
 }
 
+static void ask_code(struct worker *w, struct slice code)
+{
+    const struct auth_code question = {.code = code};
+
+    if (code.len > 64)
+        refuse_here(w);
+    else
+        ask(w, MSG_auth_code, &question);
+}
+
+void on_pass(struct worker *w, const struct command *c)
+{
+    const struct auth_password question = {.user = slice_text(w->user), .password = c->text};
+
+    if (w->code_due)
+        ask_code(w, c->text);
+    else if (!w->user_fits || c->text.len > 1024)
+        refuse_here(w);
+    else
+        ask(w, MSG_auth_password, &question);
+}
+
 void on_acct(struct worker *w, const struct command *c)
 {
-    (void)c;
-    reply(w, 202, "Not needed");
+    if (w->code_due)
+        ask_code(w, c->text);
+    else
+        reply(w, 202, "Not needed");
 }
 
 void on_rein(struct worker *w, const struct command *c)

@@ -142,6 +142,7 @@ struct worker {
     enum state state;
     char user[ACCOUNT_NAME_MAX + 1];
     bool user_fits;
+    bool code_due; /* the password was right: a code must follow */
     unsigned refusals, unknown_verbs;
     struct agent_link agent;
     char account[ACCOUNT_NAME_MAX + 1];

@@ -21,6 +21,8 @@ static void offer(struct worker *w, unsigned methods)
         offered |= SSH_AUTH_METHOD_PUBLICKEY;
     if ((methods & AUTH_PASSWORD) != 0)
         offered |= SSH_AUTH_METHOD_PASSWORD | SSH_AUTH_METHOD_INTERACTIVE;
+    if ((methods & AUTH_CODE) != 0)
+        offered |= SSH_AUTH_METHOD_INTERACTIVE;
     ssh_set_auth_methods(w->session, offered);
 }
 
@@ -61,6 +63,7 @@ static int ask(struct worker *w, enum message_type type, const void *question)
     if (monitor_ask(&w->monitor, type, question, MSG_verdict, &v) < 0)
         return SSH_AUTH_DENIED;
     offer(w, v.methods);
+    w->code_due = v.outcome == VERDICT_PARTIAL && (v.methods & AUTH_CODE) != 0;
     switch (v.outcome) {
     case VERDICT_OPEN:
         return on_open(w, &v);
@@ -201,11 +204,26 @@ static int on_public_key(ssh_session session, const char *user, struct ssh_key_s
 
 /* ------------------------------------------------------------------------- keyboard-interactive */
 
-/* One question, "Password:", for programs that know no other method (RFC 4256). */
+/* One question at a time (RFC 4256): the password, for programs that know no other method; the
+ * code, after a first step by whatever method. */
+static int prompt(struct worker *w, ssh_message message)
+{
+    static const char *password[] = {"Password: "}, *code[] = {"Code: "};
+    char hidden[] = {0};
+
+    ssh_message_auth_interactive_request(message, "", "", 1, w->code_due ? code : password, hidden);
+    return 0;
+}
+
+static int ask_code(struct worker *w, const char *given)
+{
+    const struct auth_code question = {.code = slice_text(given)};
+
+    return question.code.len > 64 ? refuse_here(w) : ask(w, MSG_auth_code, &question);
+}
+
 static int on_kbdint(struct worker *w, ssh_message message)
 {
-    static const char *prompts[] = {"Password: "};
-    char hidden[] = {0};
     const char *user = ssh_message_auth_user(message);
 
     w->request_answered = true;
@@ -216,8 +234,7 @@ static int on_kbdint(struct worker *w, ssh_message message)
             refuse_here(w);
             return 1;
         }
-        ssh_message_auth_interactive_request(message, "", "", 1, prompts, hidden);
-        return 0;
+        return prompt(w, message);
     }
     const char *given = ssh_userauth_kbdint_getnanswers(w->session) == 1
                             ? ssh_userauth_kbdint_getanswer(w->session, 0)
@@ -226,7 +243,10 @@ static int on_kbdint(struct worker *w, ssh_message message)
         refuse_here(w);
         return 1;
     }
-    const int r = on_password(w->session, w->kbdint_user, given, w);
+    const int r =
+        w->code_due ? ask_code(w, given) : on_password(w->session, w->kbdint_user, given, w);
+    if (r == SSH_AUTH_PARTIAL && w->code_due) /* the same method goes on */
+        return prompt(w, message);
     if (r != SSH_AUTH_SUCCESS && r != SSH_AUTH_PARTIAL)
         return 1;
     ssh_message_auth_reply_success(message, r == SSH_AUTH_PARTIAL);

@@ -37,6 +37,7 @@ struct worker {
     /* login */
     bool logged_in, banner_sent, request_seen, request_answered;
     char kbdint_user[ACCOUNT_NAME_MAX + 1];
+    bool code_due; /* the first step was right: a code must follow */
     unsigned local_refusals, queries;
     char account[ACCOUNT_NAME_MAX + 1];
     uint32_t uid, gid;
