@@ -12,7 +12,7 @@ B          := build/$(VARIANT)
 PYTHON     ?= /usr/bin/python3
 
 PKGS_monitor = libcrypto libcap inih
-PKGS_store   = sqlite3 libcap jansson libcrypto
+PKGS_store   = sqlite3 libcap jansson libcrypto liboath
 PKGS_files   =
 PKGS_hash    = libcrypt libcap
 PKGS_command = libcrypto libcap inih jansson libcrypt
@@ -56,7 +56,7 @@ HOSTKEY := common/hostkey.c common/keyfile.c
 TLSKEY  := common/certificate.c common/tls_files.c
 SANDBOX := common/sandbox.c common/filters.c common/filter_program.c common/log.c common/message.c common/secret.c
 SRC_sallyportd      := $(wildcard monitor/*.c) $(SANDBOX) $(CONFIG) common/spawn.c common/operations.c common/sshwire.c $(HOSTKEY) $(TLSKEY)
-SRC_sallyport-store := $(wildcard monitor/store/*.c) $(SANDBOX) common/operations.c common/audit_chain.c common/sshwire.c common/utf8.c
+SRC_sallyport-store := $(wildcard monitor/store/*.c) $(SANDBOX) common/operations.c common/audit_chain.c common/sshwire.c common/utf8.c common/base64.c common/network.c
 SRC_sallyport-files := $(wildcard monitor/files/*.c) $(SANDBOX) common/operations.c common/calendar.c
 SRC_sallyport-hash  := $(wildcard monitor/hash/*.c) $(SANDBOX)
 WORKER  := $(SANDBOX) $(addprefix common/,agent_file.c agent_link.c monitor_link.c calendar.c ls_line.c pace.c worker_life.c)
