@@ -58,7 +58,7 @@ SANDBOX := common/sandbox.c common/filters.c common/filter_program.c common/log.
 SRC_sallyportd      := $(wildcard monitor/*.c) $(SANDBOX) $(CONFIG) common/spawn.c common/operations.c common/sshwire.c $(HOSTKEY) $(TLSKEY)
 SRC_sallyport-store := $(wildcard monitor/store/*.c) $(SANDBOX) common/operations.c common/audit_chain.c common/sshwire.c common/utf8.c common/base64.c common/network.c
 SRC_sallyport-files := $(wildcard monitor/files/*.c) $(SANDBOX) common/operations.c common/calendar.c
-SRC_sallyport-hash  := $(wildcard monitor/hash/*.c) $(SANDBOX)
+SRC_sallyport-hash  := $(wildcard monitor/hash/*.c) $(SANDBOX) common/password_rules.c common/utf8.c
 WORKER  := $(SANDBOX) $(addprefix common/,agent_file.c agent_link.c monitor_link.c calendar.c ls_line.c pace.c worker_life.c)
 SRC_sallyport-sftp  := $(wildcard sftp-worker/*.c) $(WORKER) common/sshwire.c
 SRC_sallyport-ftps  := $(wildcard ftps-worker/*.c) $(WORKER) common/sshwire.c common/tls.c common/tls_algorithms.c common/tls_provider.c
@@ -92,7 +92,7 @@ PKG_sallyport       := $(PKGS_command)
 TESTS := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 SRC_test_config := $(CONFIG)
 PKG_test_config := inih
-SRC_test_hash   := common/message.c common/secret.c common/spawn.c
+SRC_test_hash   := common/message.c common/secret.c common/spawn.c common/password_rules.c common/utf8.c
 PKG_test_hash   := libcrypt
 STORE_TEST      := tests/unit/store_process.c common/message.c common/secret.c common/spawn.c common/audit_chain.c common/sshwire.c
 SRC_test_store  := $(STORE_TEST)
@@ -150,7 +150,7 @@ SRC_test_sftp_agent := $(SFTP) tests/unit/files_session.c common/secret.c common
 PKG_test_sftp_agent := libcrypto
 SRC_test_config := $(CONFIG)
 PKG_test_config := inih
-SRC_test_hash   := common/message.c common/secret.c common/spawn.c
+SRC_test_hash   := common/message.c common/secret.c common/spawn.c common/password_rules.c common/utf8.c
 PKG_test_hash   := libcrypt
 SRC_test_files  := tests/unit/files_session.c common/message.c common/secret.c common/spawn.c
 SRC_test_files_edges := $(SRC_test_files)
@@ -162,6 +162,7 @@ SRC_test_closed := common/message.c
 PKG_test_closed := libseccomp libcrypto
 SRC_test_filters := common/sandbox.c common/filters.c common/filter_program.c
 PKG_test_filters := libcap libseccomp
+SRC_test_password_rules := common/password_rules.c common/utf8.c
 SRC_test_limits := monitor/limits.c common/log.c common/network.c
 SRC_test_web    := monitor/web.c monitor/tls_sessions.c common/message.c common/secret.c common/log.c
 PKG_test_web    := libcrypto
@@ -241,8 +242,12 @@ $(foreach p,$(FAULTED),$(eval $(call FAULTED_PROGRAM,$(p))))
 $(SHIM): CFLAGS += -fno-sanitize=all # it runs before the sanitizers are set up
 -include $(SHIM:.o=.d)
 
-# The page's files go into the worker as they are, and with gzip.
-UI := $(sort $(wildcard https-worker/ui/*))
+# The page's files go into the worker as they are, and with gzip; one is made of the tables that judge passwords.
+UI := $(sort $(wildcard https-worker/ui/*)) $(B)/ui/password_tables.js
+$(B)/ui/password_tables.js: scripts/password-list common/password_rules.def common/common_words.def
+	$(call SAY,list $@)
+	@mkdir -p $(@D)
+	$(Q)scripts/password-list >$@.new && mv $@.new $@
 $(B)/ui/ui_files.S $(B)/ui/ui_files.inc &: $(UI) scripts/embed | build/deps-build
 	$(call SAY,embed $(B)/ui)
 	$(Q)scripts/embed $(B)/ui $(UI)

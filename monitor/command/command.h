@@ -87,7 +87,8 @@ void link_close(struct link *link);
  * (errno: the refusal's). */
 enum message_type ask(struct context *c, enum message_type type, const void *message, int quiet);
 
-/* Hash a new password in a hasher of our own. Returns 0, or -1 after telling why. */
+/* Hash a new password in a hasher of our own, which judges it unless --weak was given. Returns 0,
+ * or -1 after telling why. */
 int hash_new(struct context *c, const struct secret *password, struct secret *hash);
 
 /* ---- main.c -------------------------------------------------------------------------------- */

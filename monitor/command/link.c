@@ -263,10 +263,12 @@ static int start_hasher(struct context *c, pid_t *pid, int *socket)
 
 int hash_new(struct context *c, const struct secret *password, struct secret *hash)
 {
-    const struct hash_password request = {.password = secret_slice(password)};
+    const struct hash_password request = {.password = secret_slice(password),
+                                          .judge = !given(c, OPTION_WEAK)};
     struct envelope *e = calloc(1, sizeof(*e));
     struct hash_ready ready;
     struct hashed result;
+    char weak[256];
     pid_t pid = -1;
     int socket = -1, r = -1;
 
@@ -276,6 +278,8 @@ int hash_new(struct context *c, const struct secret *password, struct secret *ha
         send_hash_password(socket, 1, &request) < 0 || receive(socket, e, ANSWER_SECONDS) < 0 ||
         decode_hashed(e, &result) < 0)
         tell("sallyport-hash did not answer: %s", errno == EPIPE ? "it ended" : strerror(errno));
+    else if (result.weak.len > 0)
+        tell("%s (--weak takes it all the same)", cleaned(result.weak, weak, sizeof(weak)));
     else if (result.hash.len == 0)
         tell("this password cannot be hashed");
     else

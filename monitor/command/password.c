@@ -9,9 +9,9 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "common/password_rules.h"
 #include "monitor/command/command.h"
 
-#define PASSWORD_MOST    511 /* crypt(3)'s limit */
 #define GENERATED_LENGTH 20
 #define CANCEL           3 /* Ctrl-C, as a character */
 
@@ -40,7 +40,7 @@ static int read_secret_line(int fd, struct secret *line)
             errno = EINTR;
             goto out;
         }
-        if (line->len == PASSWORD_MOST)
+        if (line->len == PASSWORD_MOST_BYTES)
             over = true;
         else
             line->bytes[line->len++] = c;
@@ -74,7 +74,7 @@ static int check_password(const struct secret *password)
 static void tell_reading(void)
 {
     if (errno == EMSGSIZE)
-        tell("the password is too long: %d bytes are the most", PASSWORD_MOST);
+        tell("the password is too long: %d bytes are the most", PASSWORD_MOST_BYTES);
     else if (errno == ENODATA)
         tell("no password came");
     else

@@ -1,6 +1,7 @@
-/* sallyport-hash: computes crypt(3) hashes, one at a time, and nothing else. Started by the monitor
- * (or, without a server, by the operator's command) and asked over descriptor 3. It sees passwords
- * and settings, never names; it must keep neither after its answer, and never compares. */
+/* sallyport-hash: computes crypt(3) hashes, one at a time, and judges new passwords; nothing else.
+ * Started by the monitor (or, without a server, by the operator's command) and asked over
+ * descriptor 3. It sees passwords and settings, never names; it must keep neither after its answer,
+ * and never compares. */
 #include <crypt.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include "common/facts.h"
 #include "common/log.h"
 #include "common/message.h"
+#include "common/password_rules.h"
 #include "common/sandbox.h"
 #include "common/secret.h"
 
@@ -53,15 +55,18 @@ static int make_setting(struct secret *setting)
 }
 
 /* Answer one request. The hash is empty where the setting or the password is none that crypt(3)
- * can take. Returns 0, or -1 when the link is broken. */
+ * can take, or where a new password is easily guessed. Returns 0, or -1 when the link is broken. */
 static int answer(const struct hash_password *request, uint32_t id)
 {
     struct hashed result = {0};
     const char *hash = NULL;
+    const char *weak = request->judge != 0 ? password_weakness(request->password) : NULL;
 
-    if (take_text(&hasher.password, request->password) == 0 &&
-        take_text(&hasher.setting, request->setting) == 0 &&
-        (hasher.setting.len > 0 || make_setting(&hasher.setting) == 0))
+    if (weak != NULL)
+        result.weak = slice_text(weak);
+    else if (take_text(&hasher.password, request->password) == 0 &&
+             take_text(&hasher.setting, request->setting) == 0 &&
+             (hasher.setting.len > 0 || make_setting(&hasher.setting) == 0))
         hash = crypt_rn(secret_text(&hasher.password), secret_text(&hasher.setting), &hasher.data,
                         sizeof(hasher.data));
     if (hash != NULL && strlen(hash) <= HASH_MOST)

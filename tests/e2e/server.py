@@ -381,7 +381,7 @@ class Server:
             flag = "--" + option.replace("_", "-")
             arguments += [flag] if value is True else [flag, value]
         if password is not None:
-            arguments.append("--password-stdin")
+            arguments += ["--password-stdin", "--weak"]
         self.command(*arguments, stdin=password + "\n" if password is not None else None)
         for key in keys:
             self.add_key(name, key)

@@ -120,7 +120,7 @@ def test_bad_configuration(down):
 def test_add_show_list(down):
     down.command(
         "user", "add", "Bob", "--email", "bob@example.org", "--rights", "list,read", "--durable", "--both", "--max-sessions", "2",
-        "--bandwidth", "3M", "--expires", "2030-01-31T12:00Z", "--password-stdin", stdin="secret words\n",
+        "--bandwidth", "3M", "--expires", "2030-01-31T12:00Z", "--password-stdin", "--weak", stdin="secret words\n",
     )
     account = down.json("user", "show", "Bob")
     home = account.pop("home")
@@ -232,7 +232,7 @@ def test_disable_enable_delete(down):
 
 def test_the_audit_log_tells_who_did_what(down, keys):
     down.add("bob", password="very secret", keys=[public(keys, "ed25519")])
-    down.command("user", "passwd", "bob", "--password-stdin", stdin="more secret\n")
+    down.command("user", "passwd", "bob", "--password-stdin", "--weak", stdin="more secret\n")
     generated = down.command("user", "generate-password", "bob").stdout.strip()
     down.command("user", "set", "bob", "--rights", "read")
     down.command("user", "disable", "bob")
@@ -274,6 +274,27 @@ def stored_hash(server, name):
 def test_bad_passwords(down, stdin, says):
     refused(down, "user", "add", "bob", "--password-stdin", stdin=stdin, says=says)
     assert down.json("user", "list") == []
+
+
+@pytest.mark.parametrize(
+    "password, says",
+    [
+        ("Tr0ub4dor&3", "fewer than 12 characters"),
+        ("ééééüüüüßß", "fewer than 12 characters"),
+        ("Password2024!", "words that many take"),
+        ("1qaz@WSX3edc", "keys side by side"),
+    ],
+)
+def test_weak_passwords(down, password, says):
+    """Refused, with the reason and the way around, wherever an operator gives one."""
+    down.add("bob", password=None)
+    stdin = password + "\n"
+    refused(down, "user", "passwd", "bob", "--password-stdin", stdin=stdin, says=says)
+    refused(down, "user", "add", "amy", "--password-stdin", stdin=stdin, says="(--weak takes it all the same)")
+    assert down.json("user", "show", "bob")["password"] is False and len(down.json("user", "list")) == 1
+    down.command("user", "passwd", "bob", "--password-stdin", "--weak", stdin=stdin)
+    assert down.json("user", "show", "bob")["password"] is True
+    down.command("user", "passwd", "bob", "--password-stdin", stdin="gravel oyster tundra\n")
 
 
 def test_generated_passwords(down):
@@ -326,6 +347,9 @@ def test_password_at_a_terminal(down):
     down.add("bob", password=None)
     first, second = "New password for bob:", "Once more:"
     status, screen = at_terminal(down, ["user", "passwd", "bob"], [(first, b"pass one\n"), (second, b"pass one\n")])
+    assert status == REFUSED and "fewer than 12 characters" in screen and "--weak" in screen
+    assert down.json("user", "show", "bob")["password"] is False
+    status, screen = at_terminal(down, ["user", "passwd", "bob", "--weak"], [(first, b"pass one\n"), (second, b"pass one\n")])
     assert status == DONE, screen
     assert "pass one" not in screen and "password of bob changed" in screen
     assert down.json("user", "show", "bob")["password"] is True
@@ -603,7 +627,7 @@ def test_output_that_cannot_be_written(down):
 def test_through_the_server(make_server, keys):
     """The same answers, and a change is in force at once."""
     server = make_server()
-    server.command("user", "add", "bob", "--email", "b@c", "--password-stdin", stdin="x y z\n")
+    server.command("user", "add", "bob", "--email", "b@c", "--password-stdin", "--weak", stdin="x y z\n")
     assert server.json("user", "show", "bob")["email"] == "b@c"
     server.command("key", "add", "bob", public(keys, "ed25519"))
     assert len(server.json("key", "list", "bob")) == 1

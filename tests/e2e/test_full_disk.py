@@ -41,7 +41,7 @@ def test_the_stores_disk(make_server, place, payload):
         filler = fill(server.place / "state")
 
         # Changes are refused with a reason, and leave nothing half done.
-        done = server.command("user", "add", "bob", "--password-stdin", stdin="correct horse\n", check=False)
+        done = server.command("user", "add", "bob", "--password-stdin", "--weak", stdin="correct horse\n", check=False)
         assert done.returncode == 1 and len(done.stderr.splitlines()) == 1, done
         assert "full" in done.stderr or "No space left" in done.stderr
         assert [a["name"] for a in server.json("user", "list")] == ["alice"]
@@ -51,7 +51,7 @@ def test_the_stores_disk(make_server, place, payload):
         assert (server.home("alice") / "while-full").stat().st_size == 100_000
 
         filler.unlink()
-        wait_for("room", lambda: server.command("user", "add", "bob", "--password-stdin", stdin="correct horse\n",
+        wait_for("room", lambda: server.command("user", "add", "bob", "--password-stdin", "--weak", stdin="correct horse\n",
                                                 check=False).returncode == 0)
         # What happened while it was full is in the log, and the chain is whole.
         wait_for("the upload's line", lambda: [u for u in server.audit(event="upload") if u["path"] == "/while-full"])

@@ -197,7 +197,7 @@ def test_a_new_password_ends_web_sessions(lone):
     server.add("bob")
     with Web(server) as web, Web(server, basic=True) as program, Web(server, "bob") as bob:
         assert program.state() == 200
-        server.command("user", "passwd", "alice", "--password-stdin", stdin="another\n")
+        server.command("user", "passwd", "alice", "--password-stdin", "--weak", stdin="another\n")
         web.close()
         program.close()
         assert web.state() == 401

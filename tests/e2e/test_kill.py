@@ -233,7 +233,7 @@ def make_accounts(server, count, acknowledged, stop):
     for i in range(count):
         if stop.is_set():
             return
-        done = server.command("user", "add", f"user{i:03}", "--password-stdin", stdin=f"password {i}\n", check=False)
+        done = server.command("user", "add", f"user{i:03}", "--password-stdin", "--weak", stdin=f"password {i}\n", check=False)
         if done.returncode == 0:
             acknowledged.append(f"user{i:03}")
 
@@ -314,7 +314,7 @@ def make_rounds(server, round_number, names, stop):
         if stop.is_set():
             return
         name = f"r{round_number}-{i:03}"
-        done = server.command("user", "add", name, "--password-stdin", stdin="password\n", check=False)
+        done = server.command("user", "add", name, "--password-stdin", "--weak", stdin="password\n", check=False)
         if done.returncode == 0:
             names.append(name)
 
@@ -369,7 +369,7 @@ def test_a_store_that_stops_stalls_no_transfer(two, place, payload):
             assert status == 0, trouble
         assert same(payload(SLOW), server.home("alice") / "file")
         began = time.monotonic()
-        done = server.command("user", "add", "late", "--password-stdin", stdin="x\n", check=False, timeout=60)
+        done = server.command("user", "add", "late", "--password-stdin", "--weak", stdin="x\n", check=False, timeout=60)
         assert done.returncode != 0 and done.stderr.strip(), "a clear refusal"
         assert time.monotonic() - began < 60
     finally:

@@ -271,7 +271,7 @@ def test_a_key_added_or_removed_holds_at_the_next_login(shared, place, keys):
 
 def test_a_changed_password_holds_at_the_next_login(shared, place):
     shared.add("pat")
-    shared.command("user", "passwd", "pat", "--password-stdin", stdin="another one\n")
+    shared.command("user", "passwd", "pat", "--password-stdin", "--weak", stdin="another one\n")
     refused(shared, place, *clients.PASSWORD_ONLY, user="pat", password="correct horse")
     ssh_login(shared, place, *clients.PASSWORD_ONLY, user="pat", password="another one")
 

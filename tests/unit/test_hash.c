@@ -17,6 +17,7 @@
 
 #include "common/facts.h"
 #include "common/message.h"
+#include "common/password_rules.h"
 #include "common/spawn.h"
 
 #define HASHER_ID 39002
@@ -158,6 +159,41 @@ static void no_good(void **state)
     assert_int_equal(strncmp(hash(h, slice_text("still there"), ""), "$y$", 3), 0);
 }
 
+/* A new password is judged where that is asked for, and then: either a hash or why there is none.
+ */
+static void judged(void **state)
+{
+    static const struct {
+        const char *password;
+        uint8_t judge;
+        bool weak;
+    } cases[] = {
+        {"correct horse", 0, false},
+        {"correct horse", 1, true},
+        {"correct horse", 255, true},
+        {"Password123!", 1, true},
+        {"gravel oyster tundra", 1, false},
+        {"", 1, true},
+        {"short", 0, false},
+    };
+    struct hasher *h = *state;
+
+    ready(h);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct hash_password request = {.password = slice_text(cases[i].password),
+                                              .judge = cases[i].judge};
+        struct hashed result;
+        assert_int_equal(send_hash_password(h->link, 1, &request), 0);
+        assert_int_equal(message_receive(h->link, &h->envelope, 0), 1);
+        assert_int_equal(decode_hashed(&h->envelope, &result), 0);
+        assert_int_equal(result.hash.len > 0, !cases[i].weak);
+        assert_int_equal(result.weak.len > 0, cases[i].weak);
+        const char *why = password_weakness(slice_text(cases[i].password));
+        assert_true(!cases[i].weak || slice_is(result.weak, why));
+    }
+    assert_int_equal(strncmp(hash(h, slice_text("still there"), ""), "$y$", 3), 0);
+}
+
 /* Costs of all configurable sizes that memory allows in a test. */
 static void costs(void **state)
 {
@@ -267,9 +303,16 @@ int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, start, stop)
     const struct CMUnitTest tests[] = {
-        TEST(new_hash), TEST(other_methods),      TEST(no_good),
-        TEST(costs),    TEST(sandboxed),          TEST(bad_setup),
-        TEST(no_setup), TEST(unexpected_message), TEST(ends_with_its_link),
+        TEST(new_hash),
+        TEST(judged),
+        TEST(other_methods),
+        TEST(no_good),
+        TEST(costs),
+        TEST(sandboxed),
+        TEST(bad_setup),
+        TEST(no_setup),
+        TEST(unexpected_message),
+        TEST(ends_with_its_link),
     };
 
     signal(SIGPIPE, SIG_IGN);
