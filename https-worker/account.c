@@ -256,11 +256,16 @@ static void begin_sessions_end(struct worker *w)
     const uint64_t number = own_number(w, rest);
     const struct web_end end = {.number = number};
     const struct session_kill kill = {.number = number};
+    struct control_done done = {.count = 1};
 
-    if (number == 0)
+    if (number == 0 || (web ? own_ask(w, MSG_web_end, &end, NULL)
+                            : own_ask(w, MSG_session_kill, &kill, NULL)) == MSG_NONE)
         return;
-    if (web ? own_ask(w, MSG_web_end, &end, NULL) != MSG_NONE
-            : own_ask(w, MSG_session_kill, &kill, NULL) != MSG_NONE)
+    if (!web && decode_control_done(&w->monitor.answer, &done) < 0)
+        stop_because(&w->stop, "the server gave no answer");
+    else if (done.count == 0)
+        answer_error(w, 404, "not_found", "There is no such session any more.");
+    else
         answer_nothing(w);
 }
 

@@ -18,12 +18,26 @@ export function field(name, label, { help = '', secret = false, fresh = false, o
     wrong.textContent = text;
     input.setAttribute('aria-invalid', String(text !== ''));
   };
-  input.addEventListener('input', () => {
-    tell('');
-    if (fresh) hint.textContent = words.strength(input.value) || help;
-  });
-  const element = el('div', { class: 'input', hidden: later }, el('label', { for: id }, label), secret ? withShow(input) : input, hint, wrong);
+  input.addEventListener('input', () => tell(''));
+  const meter = fresh && judged(input, hint);
+  const element = el('div', { class: 'input', hidden: later }, el('label', { for: id }, label), secret ? withShow(input) : input, meter, hint, wrong);
   return { name, element, input, optional, tell };
+}
+
+/* How good a new password is, from its first letter on; the server has the last word. */
+function judged(input, hint) {
+  const help = hint.textContent;
+  const meter = el('meter', { class: 'strength', max: '3', low: '1', high: '3', optimum: '3', value: '0', 'aria-hidden': 'true', hidden: true });
+  hint.setAttribute('aria-live', 'polite');
+  input.addEventListener('input', async () => {
+    const { strength } = await import('./strength.js');
+    const { level, advice } = strength(input.value);
+    const empty = input.value === '';
+    meter.hidden = empty;
+    meter.value = level;
+    hint.textContent = empty ? help : words.strength(level, advice);
+  });
+  return meter;
 }
 
 function withShow(input) {

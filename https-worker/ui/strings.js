@@ -29,10 +29,8 @@ const TROUBLE = {
   unreadable: 'The file was changed or moved on this device. Choose it again.',
 };
 
-/* What of a fresh password can be told while it is typed; the server has the last word. */
-const PASSWORD_LEAST = 12;
-
-const strength = text => (text === '' || text.length >= PASSWORD_LEAST ? '' : `${many(PASSWORD_LEAST - text.length, 'more character', 'more characters')}, at least.`);
+/* advice: what is wrong and what to do, of who judges (strength.js). */
+const strength = (level, advice) => (level === 0 ? `${advice.charAt(0).toUpperCase()}${advice.slice(1)}.` : ['', 'Will do.', 'Good.', 'Strong.'][level]);
 
 const trouble = ({ code, message }) => TROUBLE[code] ?? (message ? visible(message) : 'That did not work. Try again.');
 
