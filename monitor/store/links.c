@@ -243,8 +243,6 @@ static int take_address(struct accounts *a, struct holder *h, struct slice email
 
     if (trouble != NULL)
         return refuse(why, EINVAL, "%s", trouble);
-    if (slice_is(email, h->email))
-        return 0;
     (void)slice_copy(email, h->email, sizeof(h->email));
     h->confirmed = false;
     return CHANGE_LINKS(a, ACCOUNT_ADDRESS, why, NUMBER(h->number), TEXT(email)) < 0 ||

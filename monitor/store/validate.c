@@ -92,17 +92,23 @@ const char *validate_email(struct slice email)
         return NULL;
     if (email.len > 254)
         return "an e-mail address has at most 254 bytes";
-    switch (text_check(email, " <>")) {
+    switch (text_check(email, " <>,;:()[]\"\\")) {
     case TEXT_NOT_UTF8:
         return "an e-mail address must be UTF-8";
     case TEXT_CONTROL:
         return "an e-mail address must not hold control characters";
     case TEXT_FORBIDDEN:
-        return "an e-mail address must not hold blanks, < or >: only the address, without a name";
+        return "an e-mail address must not hold blanks nor any of < > , ; : ( ) [ ] \" \\: only "
+               "one "
+               "address, without a name";
     case TEXT_GOOD:
         break;
     }
-    return memchr(email.data, '@', email.len) == NULL ? "an e-mail address has an @" : NULL;
+    const uint8_t *at = memchr(email.data, '@', email.len);
+    const size_t name = at == NULL ? 0 : (size_t)(at - email.data), rest = email.len - name;
+    if (name == 0 || rest < 2 || memchr(at + 1, '@', rest - 1) != NULL)
+        return "an e-mail address has one @, with something before and behind it";
+    return email.data[0] == '-' ? "an e-mail address must not begin with -" : NULL;
 }
 
 static const char *check_email(const struct user_set *a)
