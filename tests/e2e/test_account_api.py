@@ -24,7 +24,7 @@ PRIVATE = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUA
 
 @pytest.fixture
 def server(make_server):
-    one = make_server(start=False).serve_https()
+    one = make_server({"accounts": {"links_an_hour": 50}}, start=False).serve_https()
     one.mailbox = Mailbox(one)
     one.start()
     one.add("alice")
