@@ -306,6 +306,8 @@ bool login_needed(struct worker *w)
     slice_copy(v.reason, why, sizeof(why));
     if (v.outcome == VERDICT_KNOWN) {
         take_account(w, &v, kind, shown);
+        if (login_lacks_codes(w)) /* once it has them, no connection is to know better */
+            w->exchange.answer.close = true;
         return true;
     }
     /* One token a connection: the monitor hears few, and who guesses pays with a connection each.
