@@ -59,7 +59,7 @@ def test_markdown_has_every_message_with_fields_and_a_reason():
         _, descriptors, _, why = table[name]
         assert descriptors == (most if least == most else f"{least} to {most}"), name
         assert why == "".join(re.findall(r'"([^"]*)"', note)), name
-    assert table["auth_password"][2] == "user text 64, password secret 1024, sign_in u8"
+    assert table["auth_password"][2] == "user text 64, password secret 1024, purpose u8, fresh secret 1024"
     assert table["sign_exchange"][2] == "preimage secret 60000"
 
 
