@@ -205,6 +205,7 @@ SRC_fuzz_ftps     := $(FTPS)
 PKG_fuzz_ftps     := libcrypto
 SRC_fuzz_http     := $(HTTP_CORE)
 SRC_fuzz_message  := common/message.c
+SRC_fuzz_password := common/password_rules.c common/utf8.c
 SRC_fuzz_preimage := monitor/preimage.c common/sshwire.c
 SRC_fuzz_report   := $(addprefix monitor/store/,source.c audit.c audit_line.c validate.c) \
                      $(addprefix common/,audit_chain.c message.c operations.c log.c utf8.c sshwire.c)
@@ -296,7 +297,7 @@ e2e: all ## run the end-to-end tests (T=tests/e2e/test_x.py::test_y for some; VA
 	SALLYPORT_BUILD=$(CURDIR)/$(B) $(PYTHON) -B -m pytest -p no:cacheprovider $(PYTEST) $(or $(T),tests/e2e)
 
 .PHONY: check-page check-axe
-check-page: all ## the page in Chromium, all of it (T=tests/page/test_x.py::test_y for some; VARIANT=asan)
+check-page: all $(B)/test_password_rules ## the page in Chromium, all of it (T=tests/page/test_x.py::test_y for some; VARIANT=asan)
 	SALLYPORT_BUILD=$(CURDIR)/$(B) $(PYTHON) -B -m pytest -p no:cacheprovider $(PYTEST) $(or $(T),tests/page)
 
 # axe-core is no Debian package; what is fetched stays in build/.

@@ -130,6 +130,12 @@ def userauth():
     yield "rsa-exponent-1", bytes([5, 0, 0, 0]) + struct.pack("<H", len(one)) + one + bytes(256)
 
 
+def passwords():
+    texts = ["correct horse battery staple", "P@ssw0rd2024!!", "1qaz@WSX3edc", "drowssaP 12.03.1987", "abcabcabcabc", "kX9#mQ2zLp0v", "ПАРОЛЬ123456", "日本日本日本日本", "kzpkpzkzpzkp", "é" * 256]
+    for i, text in enumerate(texts):
+        yield f"{i:02}", text.encode()
+
+
 def sshkeys():
     lines = public_lines()
     for i, line in enumerate(lines):
@@ -433,7 +439,7 @@ def dispatch():
         step(4, 0, message("hashed", 0, hash=b"$x")) + step(5, 0, message("agent_ready", 0, layers=255))
 
 
-TARGETS = {"message": messages, "preimage": preimages, "userauth": userauth, "sshkey": sshkeys, "wire": wire, "config": config,
+TARGETS = {"message": messages, "password": passwords, "preimage": preimages, "userauth": userauth, "sshkey": sshkeys, "wire": wire, "config": config,
            "audit": audit, "report": report, "sftp": sftp, "ftps": ftps, "http": http, "dispatch": dispatch}
 
 
