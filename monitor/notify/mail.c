@@ -12,7 +12,7 @@
 
 #define LINE_MOST  998 /* RFC 5322, 2.1.1: bytes of a line */
 #define PLAIN_MOST 60  /* of a subject that stands on its line as it is */
-#define WORD_BYTES 45  /* of text in one encoded word: 60 letters, of 75 in all (RFC 2047, 2) */
+#define WORD_BYTES 39  /* in an encoded word: with its field a line of 76 (RFC 2047, 2) */
 #define BASE64_ROW 57  /* bytes in a line of 76 letters (RFC 2045, 6.8) */
 
 static bool is_plain(struct slice text)
