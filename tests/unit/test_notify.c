@@ -628,7 +628,7 @@ static void surroundings(void **state)
     n->setup.sendmail = slice_text(command);
     script(n, "tr '\\0' '\\n' </proc/$$/environ >$D/environ; pwd >$D/pwd\n"
               "for a; do echo \"[$a]\"; done >$D/words\n"
-              "grep -E '^(Sig|Cap|NoNew|Uid|Gid|Groups)' /proc/$$/status >$D/status\n"
+              "grep -E '^(Sig|Cap|NoNew|Uid|Gid|Groups)' /proc/self/status >$D/status\n"
               "exec ls /proc/self/fd >$D/fds");
     ready(n);
     deliver(n, 1, "alice@example.net", INVITE, NOTICE_DELIVERED);
