@@ -66,7 +66,7 @@ SRC_sallyport-sftp  := $(wildcard sftp-worker/*.c) $(WORKER) common/sshwire.c
 SRC_sallyport-ftps  := $(wildcard ftps-worker/*.c) $(WORKER) common/sshwire.c common/tls.c common/tls_algorithms.c common/tls_provider.c
 SRC_sallyport-https := $(wildcard https-worker/*.c) $(WORKER) $(addprefix common/,sshwire.c tls.c tls_algorithms.c tls_provider.c operations.c base64.c utf8.c)
 SRC_sallyport       := $(wildcard monitor/command/*.c) common/message.c common/secret.c $(CONFIG) common/spawn.c \
-                       common/operations.c common/log.c common/sshwire.c $(HOSTKEY) $(TLSKEY) common/sshkey.c common/audit_chain.c common/utf8.c
+                       common/operations.c common/log.c common/sshwire.c $(HOSTKEY) $(TLSKEY) common/sshkey.c common/audit_chain.c common/utf8.c $(addprefix monitor/notify/,draft.c facts.c template.c templates.c)
 PKG_sallyportd      := $(PKGS_monitor)
 PKG_sallyport-store := $(PKGS_store)
 PKG_sallyport-files := $(PKGS_files)
@@ -157,7 +157,7 @@ SRC_test_files  := tests/unit/files_session.c common/message.c common/secret.c c
 SRC_test_files_edges := $(SRC_test_files)
 SRC_test_mailing := common/mailing.c
 SRC_test_notify := $(addprefix common/,message.c secret.c spawn.c)
-SRC_test_notify_text := $(addprefix monitor/notify/,facts.c mail.c template.c text.c) $(addprefix common/,mailing.c base64.c utf8.c)
+SRC_test_notify_text := $(addprefix monitor/notify/,draft.c facts.c mail.c template.c) $(addprefix common/,mailing.c base64.c utf8.c)
 PKG_test_notify_text := jansson
 SRC_test_message := common/message.c
 SRC_test_message_bare := common/message.c

@@ -12,8 +12,8 @@
 
 const char *config_mail_trouble(const struct config *config, enum setting_place *place)
 {
-    struct command command;
-    const char *why = command_split(slice_text(config->mail_sendmail), &command);
+    struct command_line command;
+    const char *why = command_line_split(slice_text(config->mail_sendmail), &command);
 
     *place = PLACE_mail_sendmail;
     if (why != NULL)

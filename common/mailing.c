@@ -81,7 +81,7 @@ static const char *take_word(const char **from, char **to)
     return NULL;
 }
 
-const char *command_split(struct slice text, struct command *command)
+const char *command_line_split(struct slice text, struct command_line *command)
 {
     char raw[COMMAND_MAX + 1];
     const char *from = raw, *why = NULL;

@@ -18,7 +18,7 @@
 bool mail_address_is_good(struct slice address);
 
 /* A command as words; its texts point into itself. */
-struct command {
+struct command_line {
     char *words[COMMAND_WORDS_MAX + 2]; /* NULL behind the last; room for one more */
     size_t count;
     char text[COMMAND_MAX + 1];
@@ -26,7 +26,7 @@ struct command {
 
 /* Split by blanks. "..." keeps blanks in a word; a backslash before " or \ takes it as it is.
  * No shell ever sees it. The first word must be an absolute path. NULL, or what is wrong. */
-const char *command_split(struct slice text, struct command *command);
+const char *command_line_split(struct slice text, struct command_line *command);
 
 /* NULL, or what keeps this from being https://name:port (a path may follow, no slash at its end).
  */

@@ -36,50 +36,50 @@ static size_t word_length(struct slice text)
     return n;
 }
 
-static void put_encoded(struct text *out, struct slice text)
+static void put_encoded(struct draft *out, struct slice text)
 {
     char letters[BASE64_LENGTH(WORD_BYTES)];
 
     while (text.len > 0) {
         const size_t n = word_length(text);
         const size_t len = base64_encode(slice_of(text.data, n), letters);
-        text_print(out, "=?UTF-8?B?%.*s?=", (int)len, letters);
+        draft_print(out, "=?UTF-8?B?%.*s?=", (int)len, letters);
         text = slice_of(text.data + n, text.len - n);
         if (text.len > 0)
-            text_add(out, slice_text("\n "));
+            draft_add(out, slice_text("\n "));
     }
 }
 
 /* Without line ends, and without what cannot be seen. */
-static struct text visible(struct slice text)
+static struct draft visible(struct slice text)
 {
-    struct text clean = {0};
+    struct draft clean = {0};
     uint32_t code;
 
     while (text.len > 0) {
         const struct slice c = utf8_take(&text, &code);
-        text_add(&clean, utf8_deceives(code) ? slice_text(" ") : c);
+        draft_add(&clean, utf8_deceives(code) ? slice_text(" ") : c);
     }
     return clean;
 }
 
 /* As a phrase: in quotes (RFC 5322, 3.2.4). */
-static void put_quoted(struct text *out, struct slice text)
+static void put_quoted(struct draft *out, struct slice text)
 {
-    text_add(out, slice_text("\""));
+    draft_add(out, slice_text("\""));
     for (size_t i = 0; i < text.len; i++) {
         if (text.data[i] == '"' || text.data[i] == '\\')
-            text_add(out, slice_text("\\"));
-        text_add(out, slice_of(&text.data[i], 1));
+            draft_add(out, slice_text("\\"));
+        draft_add(out, slice_of(&text.data[i], 1));
     }
-    text_add(out, slice_text("\""));
+    draft_add(out, slice_text("\""));
 }
 
 /* The text of an unstructured field (RFC 5322, 2.2.1; RFC 2047, 5), or a phrase. */
-static void put_words(struct text *out, struct slice words, bool phrase)
+static void put_words(struct draft *out, struct slice words, bool phrase)
 {
-    struct text clean = visible(words);
-    const struct slice text = text_slice(&clean);
+    struct draft clean = visible(words);
+    const struct slice text = draft_slice(&clean);
 
     if (text.len > PLAIN_MOST || !is_plain(text) ||
         (text.len > 0 && memmem(text.data, text.len, "=?", 2) != NULL))
@@ -87,12 +87,12 @@ static void put_words(struct text *out, struct slice words, bool phrase)
     else if (phrase)
         put_quoted(out, text);
     else
-        text_add(out, text);
+        draft_add(out, text);
     out->bad |= clean.bad;
-    text_clear(&clean);
+    draft_clear(&clean);
 }
 
-static void put_dates(const struct mail *mail, struct text *out)
+static void put_dates(const struct mail *mail, struct draft *out)
 {
     struct tm local;
     char date[64];
@@ -102,7 +102,7 @@ static void put_dates(const struct mail *mail, struct text *out)
         strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S %z", &local) == 0)
         out->bad = true;
     else
-        text_print(out, "Date: %s\n", date);
+        draft_print(out, "Date: %s\n", date);
 }
 
 /* May the body go as it is? Not every way of mail takes eight bits (RFC 6152). */
@@ -122,25 +122,25 @@ static bool body_is_plain(struct slice body)
 }
 
 /* In base64, with the line ends that texts have in mail (RFC 2045, 6.8). */
-static void put_base64(struct text *out, struct slice body)
+static void put_base64(struct draft *out, struct slice body)
 {
     char letters[BASE64_LENGTH(BASE64_ROW) + 1];
-    struct text lines = {0};
+    struct draft lines = {0};
 
     for (size_t i = 0; i < body.len; i++)
-        text_add(&lines, body.data[i] == '\n' ? slice_text("\r\n") : slice_of(&body.data[i], 1));
+        draft_add(&lines, body.data[i] == '\n' ? slice_text("\r\n") : slice_of(&body.data[i], 1));
     for (size_t at = 0; at < lines.len; at += BASE64_ROW) {
         const size_t n = lines.len - at < BASE64_ROW ? lines.len - at : BASE64_ROW;
         const size_t len = base64_encode(slice_of(lines.data + at, n), letters);
         letters[len] = '\n';
-        text_add(out, slice_of(letters, len + 1));
+        draft_add(out, slice_of(letters, len + 1));
     }
     out->bad |= lines.bad;
-    text_clear(&lines);
+    draft_clear(&lines);
     explicit_bzero(letters, sizeof(letters));
 }
 
-const char *mail_write(const struct mail *mail, struct text *out)
+const char *mail_write(const struct mail *mail, struct draft *out)
 {
     const bool plain = body_is_plain(mail->body);
 
@@ -149,21 +149,21 @@ const char *mail_write(const struct mail *mail, struct text *out)
     if (!mail_address_is_good(slice_text(mail->from)))
         return "the sender's address is no name@domain";
     put_dates(mail, out);
-    text_add(out, slice_text("From: "));
+    draft_add(out, slice_text("From: "));
     if (mail->name[0] != '\0') {
         put_words(out, slice_text(mail->name), true);
-        text_add(out, slice_text("\n "));
+        draft_add(out, slice_text("\n "));
     }
-    text_print(out, "<%s>\nTo: %s\nSubject: ", mail->from, mail->to);
+    draft_print(out, "<%s>\nTo: %s\nSubject: ", mail->from, mail->to);
     put_words(out, mail->subject, false);
-    text_print(out, "\nMessage-ID: <sallyport.%" PRIu64 ".%016" PRIx64 "%s>\n", mail->number,
-               mail->mark, strchr(mail->from, '@'));
+    draft_print(out, "\nMessage-ID: <sallyport.%" PRIu64 ".%016" PRIx64 "%s>\n", mail->number,
+                mail->mark, strchr(mail->from, '@'));
     /* RFC 3834: no machine answers it. */
-    text_add(out, slice_text("Auto-Submitted: auto-generated\nMIME-Version: 1.0\n"));
-    text_print(out, "Content-Type: text/plain; charset=%s\nContent-Transfer-Encoding: %s\n\n",
-               plain ? "us-ascii" : "UTF-8", plain ? "7bit" : "base64");
+    draft_add(out, slice_text("Auto-Submitted: auto-generated\nMIME-Version: 1.0\n"));
+    draft_print(out, "Content-Type: text/plain; charset=%s\nContent-Transfer-Encoding: %s\n\n",
+                plain ? "us-ascii" : "UTF-8", plain ? "7bit" : "base64");
     if (plain)
-        text_add(out, mail->body);
+        draft_add(out, mail->body);
     else
         put_base64(out, mail->body);
     return out->bad ? "no memory, or too long a message" : NULL;

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "monitor/notify/text.h"
+#include "monitor/notify/draft.h"
 
 struct mail {
     const char *from, *name; /* the sender's address, and the organisation's name */
@@ -17,6 +17,6 @@ struct mail {
 
 /* Write it, lines ending with a line feed as such commands expect. NULL, or what is wrong with it:
  * then out is of no use. */
-const char *mail_write(const struct mail *mail, struct text *out);
+const char *mail_write(const struct mail *mail, struct draft *out);
 
 #endif

@@ -32,7 +32,7 @@
 /* The one state of this process. */
 static struct notify {
     struct envelope envelope;
-    struct command sendmail, command; /* count 0: none */
+    struct command_line sendmail, command; /* count 0: none */
     char from[MAIL_ADDRESS_MAX + 1], templates[4096], organisation[101], base[1025];
     uint32_t seconds;
     int store;                   /* the link; -1: none now */
@@ -77,7 +77,7 @@ static void finish(struct notify *n, enum notice_outcome outcome, const char *wh
                     n->why);
 }
 
-static void start_command(struct notify *n, const struct command *command, struct text *text)
+static void start_command(struct notify *n, const struct command_line *command, struct draft *text)
 {
     n->busy = run_start(&n->run, command, text, n->seconds) == 0;
     if (!n->busy)
@@ -87,7 +87,7 @@ static void start_command(struct notify *n, const struct command *command, struc
 /* By mail: the text that stands for its kind, as a message, to the sendmail command. */
 static void deliver_mail(struct notify *n, const struct notice *notice, const char *kind)
 {
-    struct text subject = {0}, body = {0}, message = {0};
+    struct draft subject = {0}, body = {0}, message = {0};
     char why[TEMPLATE_TROUBLE] = "", to[MAIL_ADDRESS_MAX + 1];
     json_t *facts = facts_read(notice->facts, n->base, n->organisation);
     const char *wrong = NULL;
@@ -106,8 +106,8 @@ static void deliver_mail(struct notify *n, const struct notice *notice, const ch
             .number = notice->number,
             .mark = mark_of(mark_of(UINT64_C(0xcbf29ce484222325), notice->to), notice->facts),
             .date = time(NULL),
-            .subject = text_slice(&subject),
-            .body = text_slice(&body),
+            .subject = draft_slice(&subject),
+            .body = draft_slice(&body),
         };
         wrong = mail_write(&mail, &message);
     }
@@ -116,16 +116,16 @@ static void deliver_mail(struct notify *n, const struct notice *notice, const ch
     else
         start_command(n, &n->sendmail, &message);
     json_decref(facts);
-    text_clear(&subject);
-    text_clear(&body);
-    text_clear(&message);
+    draft_clear(&subject);
+    draft_clear(&body);
+    draft_clear(&message);
 }
 
 /* To the event command: its last argument is the kind, its input the facts as they are, JSON. */
 static void deliver_event(struct notify *n, const struct notice *notice, char *kind)
 {
-    struct command command = n->command;
-    struct text facts = {0};
+    struct command_line command = n->command;
+    struct draft facts = {0};
 
     if (command.count == 0) {
         finish(n, NOTICE_REFUSED, "there is no command for events");
@@ -135,9 +135,9 @@ static void deliver_event(struct notify *n, const struct notice *notice, char *k
         command.words[i] = command.text + (n->command.words[i] - n->command.text);
     command.words[command.count] = kind;
     command.words[command.count + 1] = NULL;
-    text_add(&facts, notice->facts);
+    draft_add(&facts, notice->facts);
     start_command(n, &command, &facts);
-    text_clear(&facts);
+    draft_clear(&facts);
 }
 
 /* The store's answer: the next notice. That of the one before has been heard then. */
@@ -301,10 +301,10 @@ static int ignore_signals(void)
 /* NULL, or what is wrong with the settings. */
 static const char *take_settings(struct notify *n, const struct notify_setup *setup)
 {
-    const char *why = command_split(setup->sendmail, &n->sendmail);
+    const char *why = command_line_split(setup->sendmail, &n->sendmail);
 
     if (why == NULL && setup->command.len > 0)
-        why = command_split(setup->command, &n->command);
+        why = command_line_split(setup->command, &n->command);
     if (why == NULL &&
         (slice_copy(setup->from, n->from, sizeof(n->from)) < 0 ||
          slice_copy(setup->templates, n->templates, sizeof(n->templates)) < 0 ||

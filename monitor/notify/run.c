@@ -91,7 +91,7 @@ over(struct run *run, enum notice_outcome outcome, const char *format, ...)
     close_one(&run->ended);
     close_one(&run->input);
     close_one(&run->output);
-    text_clear(&run->text);
+    draft_clear(&run->text);
 }
 
 static int child_actions(posix_spawn_file_actions_t *actions, int input, int output)
@@ -122,7 +122,7 @@ static int child_attributes(posix_spawnattr_t *attributes)
 }
 
 /* 0, or an errno. */
-static int spawn(struct run *run, const struct command *command, int input, int output)
+static int spawn(struct run *run, const struct command_line *command, int input, int output)
 {
     char *const environment[] = {
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", NULL};
@@ -149,14 +149,15 @@ static int not_blocking(int fd)
     return fcntl(fd, F_SETFL, O_NONBLOCK);
 }
 
-int run_start(struct run *run, const struct command *command, struct text *text, uint32_t seconds)
+int run_start(struct run *run, const struct command_line *command, struct draft *text,
+              uint32_t seconds)
 {
     const char *slash = strrchr(command->words[0], '/');
     int in[2] = {-1, -1}, out[2] = {-1, -1};
     int error = 0;
 
     *run = (struct run){.ended = -1, .input = -1, .output = -1, .text = *text};
-    *text = (struct text){0};
+    *text = (struct draft){0};
     snprintf(run->program, sizeof(run->program), "%.60s", slash != NULL ? slash + 1 : "");
     run->deadline_ms = run_now_ms() + (int64_t)seconds * 1000;
     while (waitpid(-1, NULL, WNOHANG) > 0)

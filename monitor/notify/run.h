@@ -9,7 +9,7 @@
 
 #include "common/facts.h"
 #include "common/mailing.h"
-#include "monitor/notify/text.h"
+#include "monitor/notify/draft.h"
 
 #define RUN_POLLS   3
 #define RUN_WHY_MAX 255 /* of notice_wanted.text in messages.def */
@@ -17,7 +17,7 @@
 struct run {
     pid_t pid;                   /* 0: none runs */
     int ended, input, output;    /* a pidfd, pipes; -1: none, or closed */
-    struct text text;            /* owned: what it is given */
+    struct draft text;           /* owned: what it is given */
     size_t given;                /* bytes of it so far */
     char words[512];             /* the beginning of what it said */
     size_t said;                 /* bytes of it */
@@ -30,7 +30,8 @@ struct run {
 int64_t run_now_ms(void);
 /* Start it with the text, which is taken. It has so many seconds. Returns 0, or -1: it is over at
  * once, with an outcome and why. */
-int run_start(struct run *run, const struct command *command, struct text *text, uint32_t seconds);
+int run_start(struct run *run, const struct command_line *command, struct draft *text,
+              uint32_t seconds);
 /* Descriptors to wait for. */
 void run_polls(const struct run *run, struct pollfd polls[RUN_POLLS]);
 /* Go on. Returns whether it is over: then it was waited for, and nothing of it is open. */

@@ -27,7 +27,7 @@ struct rendering {
     struct slice source;
     size_t at;
     unsigned depth, skipping; /* sections around; of them those that are left out */
-    struct text *out;
+    struct draft *out;
     char *why;
 };
 
@@ -56,13 +56,13 @@ static json_t *find(const struct scope *scope, const char *name)
 }
 
 /* A fact, as it may stand in a line. */
-static void put_text(struct text *out, struct slice text)
+static void put_text(struct draft *out, struct slice text)
 {
     uint32_t code;
 
     while (text.len > 0) {
         const struct slice c = utf8_take(&text, &code);
-        text_add(out, utf8_deceives(code) ? slice_text(" ") : c);
+        draft_add(out, utf8_deceives(code) ? slice_text(" ") : c);
     }
 }
 
@@ -71,7 +71,7 @@ static int put_value(struct rendering *r, const json_t *value, const char *name)
     if (json_is_string(value))
         put_text(r->out, slice_of(json_string_value(value), json_string_length(value)));
     else if (json_is_integer(value))
-        text_print(r->out, "%lld", (long long)json_integer_value(value));
+        draft_print(r->out, "%lld", (long long)json_integer_value(value));
     else
         return fail(r, value == NULL ? "there is no {{%s}} here" : "{{%s}} is no text", name);
     return 0;
@@ -159,7 +159,7 @@ static int render(struct rendering *r, const struct scope *scope, const char *cl
         const uint8_t *next = r->at < s.len ? memmem(s.data + r->at, s.len - r->at, "{{", 2) : NULL;
         const size_t until = next != NULL ? (size_t)(next - s.data) : s.len;
         if (r->skipping == 0 && until > r->at)
-            text_add(r->out, slice_of(s.data + r->at, until - r->at));
+            draft_add(r->out, slice_of(s.data + r->at, until - r->at));
         r->at = until;
         if (next == NULL)
             return closes == NULL ? 0 : fail(r, "{{#%s}} without its {{/%s}}", closes, closes);
@@ -175,7 +175,7 @@ static int render(struct rendering *r, const struct scope *scope, const char *cl
     }
 }
 
-int template_render(struct slice source, json_t *facts, struct text *subject, struct text *body,
+int template_render(struct slice source, json_t *facts, struct draft *subject, struct draft *body,
                     char why[TEMPLATE_TROUBLE])
 {
     static const char title[] = "Subject: ";

@@ -13,7 +13,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-#include "monitor/notify/text.h"
+#include "monitor/notify/draft.h"
 
 #define TEMPLATE_MOST     (64u << 10) /* bytes of an operator's text */
 #define TEMPLATE_TROUBLE  200         /* bytes of a reason */
@@ -28,13 +28,19 @@ json_t *facts_read(struct slice bytes, const char *base, const char *organisatio
 
 /* Fill a template. No character of a fact can part lines or hide what is seen. Returns 0, or -1 and
  * why, with the line. */
-int template_render(struct slice source, json_t *facts, struct text *subject, struct text *body,
+int template_render(struct slice source, json_t *facts, struct draft *subject, struct draft *body,
                     char why[TEMPLATE_TROUBLE]);
 
 /* Render what stands for a kind: the operator's text of that name in folder (empty: none), or the
  * one that was built in, also when the operator's is broken, which is logged. Returns 0, or -1 and
  * why: there is no such kind, or it cannot be filled with these facts. */
-int templates_render(const char *folder, const char *kind, json_t *facts, struct text *subject,
-                     struct text *body, char why[TEMPLATE_TROUBLE]);
+int templates_render(const char *folder, const char *kind, json_t *facts, struct draft *subject,
+                     struct draft *body, char why[TEMPLATE_TROUBLE]);
+
+/* For `sallyport check`: each text of an operator's folder filled with made-up facts. tell: the
+ * file's name, and NULL or what is wrong with it. Returns 0, or -1 with errno: the folder cannot be
+ * read. */
+int templates_check(const char *folder,
+                    void (*tell)(void *context, const char *file, const char *why), void *context);
 
 #endif

@@ -91,8 +91,8 @@ static void addresses(void **state)
 
 static void assert_words(const char *text, const char *const *words)
 {
-    struct command command;
-    const char *why = command_split(slice_text(text), &command);
+    struct command_line command;
+    const char *why = command_line_split(slice_text(text), &command);
 
     if (why != NULL)
         fail_msg("%s: %s", text, why);
@@ -110,7 +110,7 @@ static void commands(void **state)
         "",           "  ",          "sendmail -t", "./x",        "\"",
         "/bin/x \"a", "\"\" /bin/x", "/bin/x\n-t",  "/bin/x\x01", "-t",
     };
-    struct command command;
+    struct command_line command;
     char text[COMMAND_MAX + 2];
     (void)state;
 
@@ -125,20 +125,20 @@ static void commands(void **state)
                  (const char *const[]){"/a", ";", "rm", "$(x)", "`y`", ">", "z", "|", "'w", "v'",
                                        "*", NULL});
     for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
-        if (command_split(slice_text(refused[i]), &command) == NULL)
+        if (command_line_split(slice_text(refused[i]), &command) == NULL)
             fail_msg("%s is no command", refused[i]);
     }
-    assert_non_null(command_split(slice_of("/a\0b", 4), &command));
+    assert_non_null(command_line_split(slice_of("/a\0b", 4), &command));
     memset(text, 'a', sizeof(text));
     text[0] = '/';
-    assert_null(command_split(slice_of(text, COMMAND_MAX), &command));
+    assert_null(command_line_split(slice_of(text, COMMAND_MAX), &command));
     assert_int_equal(strlen(command.words[0]), COMMAND_MAX);
-    assert_non_null(command_split(slice_of(text, COMMAND_MAX + 1), &command));
+    assert_non_null(command_line_split(slice_of(text, COMMAND_MAX + 1), &command));
     for (size_t i = 1; i < sizeof(text); i += 2)
         text[i] = ' ';
-    assert_null(command_split(slice_of(text, 2 * COMMAND_WORDS_MAX), &command));
+    assert_null(command_line_split(slice_of(text, 2 * COMMAND_WORDS_MAX), &command));
     assert_int_equal(command.count, COMMAND_WORDS_MAX);
-    assert_non_null(command_split(slice_of(text, 2 * COMMAND_WORDS_MAX + 1), &command));
+    assert_non_null(command_line_split(slice_of(text, 2 * COMMAND_WORDS_MAX + 1), &command));
 }
 
 static void bases(void **state)

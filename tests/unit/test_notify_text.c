@@ -15,15 +15,15 @@
 #include "monitor/notify/mail.h"
 #include "monitor/notify/template.h"
 
-static struct text subject, body, message;
+static struct draft subject, body, message;
 static char why[TEMPLATE_TROUBLE];
 
 static int clear(void **state)
 {
     (void)state;
-    text_clear(&subject);
-    text_clear(&body);
-    text_clear(&message);
+    draft_clear(&subject);
+    draft_clear(&body);
+    draft_clear(&message);
     return 0;
 }
 
@@ -36,7 +36,7 @@ static json_t *facts_of(const char *json)
     return facts;
 }
 
-static void assert_text(const struct text *text, const char *expected)
+static void assert_text(const struct draft *text, const char *expected)
 {
     if (text->len != strlen(expected) || memcmp(text->data, expected, text->len) != 0)
         fail_msg("\"%.*s\" is not \"%s\"", (int)text->len, text->data, expected);
@@ -202,7 +202,7 @@ static struct mail example(void)
 
 static const char *written(const struct mail *mail)
 {
-    static char text[TEXT_MOST + 1];
+    static char text[DRAFT_MOST + 1];
 
     clear(NULL);
     const char *wrong = mail_write(mail, &message);
@@ -368,9 +368,9 @@ static void refused_messages(void **state)
         clear(NULL);
     }
     mail = example();
-    char *longest = calloc(1, TEXT_MOST + 1);
+    char *longest = calloc(1, DRAFT_MOST + 1);
     assert_non_null(longest);
-    mail.body = slice_of(longest, TEXT_MOST + 1);
+    mail.body = slice_of(longest, DRAFT_MOST + 1);
     assert_non_null(mail_write(&mail, &message));
     free(longest);
 }

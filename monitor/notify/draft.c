@@ -1,6 +1,6 @@
 /* Growing texts of sallyport-notify. What held a secret is wiped before its memory is given back,
  * also when it moves. */
-#include "monitor/notify/text.h"
+#include "monitor/notify/draft.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,12 +10,12 @@
 #define FIRST_SIZE 1024
 
 /* Room for so many bytes more. */
-static bool grow(struct text *text, size_t more)
+static bool grow(struct draft *text, size_t more)
 {
     size_t size = text->size > 0 ? text->size : FIRST_SIZE;
     char *data;
 
-    if (text->bad || more > TEXT_MOST || text->len + more > TEXT_MOST) {
+    if (text->bad || more > DRAFT_MOST || text->len + more > DRAFT_MOST) {
         text->bad = true;
         return false;
     }
@@ -38,7 +38,7 @@ static bool grow(struct text *text, size_t more)
     return true;
 }
 
-void text_add(struct text *text, struct slice more)
+void draft_add(struct draft *text, struct slice more)
 {
     if (more.len == 0 || !grow(text, more.len))
         return;
@@ -46,7 +46,7 @@ void text_add(struct text *text, struct slice more)
     text->len += more.len;
 }
 
-void text_print(struct text *text, const char *format, ...)
+void draft_print(struct draft *text, const char *format, ...)
 {
     char line[2048];
     va_list arguments;
@@ -57,14 +57,14 @@ void text_print(struct text *text, const char *format, ...)
     if (n < 0 || (size_t)n >= sizeof(line))
         text->bad = true;
     else
-        text_add(text, slice_of(line, (size_t)n));
+        draft_add(text, slice_of(line, (size_t)n));
     explicit_bzero(line, sizeof(line));
 }
 
-void text_clear(struct text *text)
+void draft_clear(struct draft *text)
 {
     if (text->data != NULL)
         explicit_bzero(text->data, text->size);
     free(text->data);
-    *text = (struct text){0};
+    *text = (struct draft){0};
 }
