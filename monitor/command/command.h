@@ -198,6 +198,15 @@ int account_find(struct context *c, const char *name, struct account *account);
 json_t *account_json(const struct account *account);
 json_t *rights_json(uint32_t rights);
 
+/* ---- own.c: what an account's owner does with it ------------------------------------------- */
+
+/* Into what is shown of an account: its address, codes, invitation. Returns 0, or -1 after telling.
+ */
+int own_put(struct context *c, const char *name, json_t *record);
+/* Mail a link that sets the first password ("": to the account's address). 0, or -1 after telling.
+ */
+int own_invite(struct context *c, const char *name, const char *email);
+
 /* ---- folder.c ------------------------------------------------------------------------------- */
 
 #define FOLDER_MODE 02770 /* of a folder set's folder: what is made in it gets its group */

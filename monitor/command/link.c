@@ -126,6 +126,11 @@ static int set_up_store(struct context *c)
         .account_id_last = root ? config->server_account_ids.last : 0,
         .rotate_bytes = config->audit_rotate_bytes,
         .rotate_keep = config->audit_rotate_keep,
+        .link_seconds = config->accounts_link_seconds,
+        .links_an_hour = config->accounts_links_an_hour,
+        .gather_seconds = config->mail_gather,
+        .mail = config->mail_enabled,
+        .organisation = slice_text(config->https_organisation),
         .log_level = (uint8_t)config->server_log_level,
     };
     struct store_ready ready;

@@ -91,6 +91,8 @@ json_t *account_json(const struct account *a)
     put(o, "both", json_boolean((a->flags & ACCOUNT_BOTH) != 0));
     put(o, "data_fresh", json_boolean((a->flags & ACCOUNT_DATA_FRESH) != 0));
     put(o, "lax_close", json_boolean((a->flags & ACCOUNT_LAX_CLOSE) != 0));
+    put(o, "codes", json_boolean((a->flags & ACCOUNT_CODE_ON) != 0));
+    put(o, "codes_required", json_boolean((a->flags & ACCOUNT_CODES) != 0));
     put(o, "max_sessions", json_integer(a->max_sessions));
     put(o, "bandwidth", json_integer((json_int_t)a->bandwidth));
     put(o, "created", json_time(a->created));
@@ -102,11 +104,18 @@ static const struct column show_columns[] = {
     {"Name", "name"},
     {"Status", "status"},
     {"E-mail", "email"},
+    {"Confirmed", "email_confirmed"},
+    {"New e-mail", "new_email"},
+    {"Invited until", "invited_until"},
     {"Home", "home"},
     {"Uid", "uid"},
     {"Gid", "gid"},
     {"Expires", "expires"},
     {"Password", "password"},
+    {"... changed", "password_changed"},
+    {"Codes", "codes"},
+    {"... required", "codes_required"},
+    {"Recovery codes", "recovery_codes"},
     {"Keys", "keys"},
     {"Rights", "rights"},
     {"Folder sets", "folders"},
@@ -141,7 +150,11 @@ enum result command_user_show(struct context *c)
 
     if (account_find(c, c->arguments[0], &a) <= 0)
         return REFUSED;
-    return print_record(c, account_json(&a), show_columns, COUNT(show_columns));
+    json_t *record = account_json(&a);
+    if (own_put(c, c->arguments[0], record) == 0)
+        return print_record(c, record, show_columns, COUNT(show_columns));
+    json_decref(record);
+    return REFUSED;
 }
 
 enum result command_user_list(struct context *c)
@@ -191,6 +204,20 @@ static const struct {
     {ACCOUNT_LAX_CLOSE, OPTION_LAX_CLOSE, OPTION_NO_LAX_CLOSE},
 };
 
+static int want_codes(const struct context *c, struct wanted *w)
+{
+    const char *what = c->options[OPTION_REQUIRE_CODES];
+    const bool yes = strcmp(what, "yes") == 0;
+
+    if (!yes && strcmp(what, "no") != 0) {
+        tell("--require-codes: \"%s\" is neither yes nor no", what);
+        return -1;
+    }
+    w->set.valid |= ACCOUNT_SET_FLAGS;
+    w->set.flags = yes ? w->set.flags | ACCOUNT_CODES : w->set.flags & ~(uint32_t)ACCOUNT_CODES;
+    return 0;
+}
+
 static int want_flags(const struct context *c, struct wanted *w)
 {
     for (size_t i = 0; i < COUNT(flag_options); i++) {
@@ -207,7 +234,7 @@ static int want_flags(const struct context *c, struct wanted *w)
         if (off)
             w->set.flags &= ~(uint32_t)flag_options[i].flag;
     }
-    return 0;
+    return given(c, OPTION_REQUIRE_CODES) ? want_codes(c, w) : 0;
 }
 
 /* The home as given, absolute. */
@@ -398,7 +425,30 @@ static int want_ids(const struct context *c, uint32_t *uid, uint32_t *gid)
     return 0;
 }
 
-/* The account is in the store: its home, the audit line, the answer. */
+/* --invite stands in place of a password, and its address is the account's. Returns 0, or -1 after
+ * telling. */
+static int want_invite(const struct context *c, struct wanted *w)
+{
+    static const enum option others[] = {OPTION_EMAIL, OPTION_PASSWORD_STDIN,
+                                         OPTION_GENERATE_PASSWORD};
+
+    if (!given(c, OPTION_INVITE))
+        return 0;
+    for (size_t i = 0; i < COUNT(others); i++) {
+        if (given(c, others[i])) {
+            tell("--invite and --%s exclude each other", option_infos[others[i]].name);
+            return -1;
+        }
+    }
+    if (c->options[OPTION_INVITE][0] == '\0') {
+        tell("--invite: an e-mail address is needed");
+        return -1;
+    }
+    w->set.email = slice_text(c->options[OPTION_INVITE]);
+    return 0;
+}
+
+/* The account is in the store: the invitation, its home, the audit line, the answer. */
 static enum result added(struct context *c, struct wanted *w)
 {
     const char *name = c->arguments[0];
@@ -415,14 +465,21 @@ static enum result added(struct context *c, struct wanted *w)
     tell_audit(c, "account-change", name, "added: uid %" PRIu32 ", gid %" PRIu32 ", home %.400s",
                uid, gid, home);
     put(record, "home_made", json_boolean(state == HOME_MADE));
+    const bool invited =
+        given(c, OPTION_INVITE) && own_invite(c, name, c->options[OPTION_INVITE]) == 0;
+    if (given(c, OPTION_INVITE))
+        put(record, "invited", json_boolean(invited));
+    if (given(c, OPTION_INVITE) && !invited)
+        tell("the account was added, but not invited: `sallyport user invite` does it");
     if (state == HOME_FAILED)
         tell(
             "the account was added, but it has no home: make it, then look with `sallyport check`");
-    print_done(c, record, "account %s added: uid %" PRIu32 ", gid %" PRIu32 ", home %s", name, uid,
-               gid, home);
+    print_done(c, record, "account %s added: uid %" PRIu32 ", gid %" PRIu32 ", home %s%s%s", name,
+               uid, gid, home, invited ? "; an invitation goes to " : "",
+               invited ? c->options[OPTION_INVITE] : "");
     if (given(c, OPTION_GENERATE_PASSWORD) && !c->json)
         printf("password: %s\n", secret_text(&w->password));
-    return state == HOME_FAILED ? REFUSED : DONE;
+    return state == HOME_FAILED || invited != given(c, OPTION_INVITE) ? REFUSED : DONE;
 }
 
 enum result command_user_add(struct context *c)
@@ -432,8 +489,12 @@ enum result command_user_add(struct context *c)
     uint32_t uid, gid;
     enum result result = REFUSED;
 
-    if (want_options(c, &w) < 0 || want_ids(c, &uid, &gid) < 0)
+    if (want_options(c, &w) < 0 || want_ids(c, &uid, &gid) < 0 || want_invite(c, &w) < 0)
         return USAGE;
+    if (given(c, OPTION_INVITE) && !c->config.mail_enabled) {
+        tell("--invite: mail is not enabled (mail.enabled in the server's configuration)");
+        return REFUSED;
+    }
     if (!given(c, OPTION_HOME)) {
         const int n = snprintf(w.home, sizeof(w.home), "%s/%s", c->config.server_home_base, name);
         w.set.home = slice_of(w.home, n > 0 && (size_t)n < sizeof(w.home) ? (size_t)n : 0);
@@ -495,7 +556,7 @@ enum result command_user_set(struct context *c)
     if (account_find(c, name, &a) <= 0)
         return REFUSED;
     w.set.rights = a.rights;
-    w.set.flags = a.flags;
+    w.set.flags = a.flags & ~(uint32_t)ACCOUNT_CODE_ON; /* that is the store's to say */
     const uint32_t uid = a.uid, gid = a.gid;
     if (want_options(c, &w) < 0)
         return USAGE;

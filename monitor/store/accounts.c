@@ -8,16 +8,24 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/base64.h"
 #include "common/facts.h"
+#include "monitor/store/codes.h"
 #include "monitor/store/folders.h"
+#include "monitor/store/links.h"
+#include "monitor/store/outbox.h"
+#include "monitor/store/own.h"
 #include "monitor/store/validate.h"
 
-#define WEB_SESSIONS 100 /* of one account; one more, and the longest unused ends */
+#define WEB_SESSIONS 100  /* of one account; one more, and the longest unused ends */
+#define KEYS_MOST    1000 /* of one account */
 
 #define ACCOUNT_COLUMNS                                                                            \
     "SELECT number, name, email, home, uid, gid, status, expires, password, rights, flags,"        \
     " max_sessions, bandwidth, created, last_login,"                                               \
-    " (SELECT count(*) FROM keys WHERE account = accounts.number) FROM accounts "
+    " (SELECT count(*) FROM keys WHERE account = accounts.number),"                                \
+    " EXISTS (SELECT 1 FROM codes WHERE account = accounts.number AND secret <> X'')"              \
+    " FROM accounts "
 
 enum statement {
     ACCOUNT_BY_NAME,
@@ -31,6 +39,8 @@ enum statement {
     KEY_KNOWN,
     KEY_AFTER,
     KEY_ADD,
+    KEY_COUNT,
+    KEY_HASH,
     KEY_REMOVE,
     KEY_USED,
     UID_TAKEN,
@@ -52,8 +62,9 @@ static const char *const statements[STATEMENT_COUNT] = {
                                          " WHERE token = ?1 AND ends > ?2 AND seen + idle > ?2)",
     [ACCOUNT_NUMBER] = "SELECT number FROM accounts WHERE name = ?1",
     [ACCOUNT_ADD] = "INSERT INTO accounts (name, email, home, uid, gid, status, expires, password,"
-                    " rights, flags, max_sessions, bandwidth, created, last_login)"
-                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0)",
+                    " rights, flags, max_sessions, bandwidth, created, last_login, confirmed,"
+                    " password_changed) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
+                    " ?13, 0, ?2 <> '', iif(?8 <> '', ?13, 0))",
     [ACCOUNT_SET] = "UPDATE accounts SET"
                     " email = CASE WHEN ?2 & 1 THEN ?3 ELSE email END,"
                     " home = CASE WHEN ?2 & 2 THEN ?4 ELSE home END,"
@@ -73,8 +84,9 @@ static const char *const statements[STATEMENT_COUNT] = {
                   " ORDER BY number LIMIT 1",
     [KEY_ADD] = "INSERT INTO keys (account, sha256, key, comment, added, last_used)"
                 " VALUES (?1, ?2, ?3, ?4, ?5, 0) ON CONFLICT (sha256, account) DO NOTHING",
-    [KEY_REMOVE] = "DELETE FROM keys WHERE number = ?2"
-                   " AND account = (SELECT number FROM accounts WHERE name = ?1)",
+    [KEY_COUNT] = "SELECT count(*) FROM keys WHERE account = ?1",
+    [KEY_HASH] = "SELECT sha256 FROM keys WHERE number = ?2 AND account = ?1",
+    [KEY_REMOVE] = "DELETE FROM keys WHERE number = ?2 AND account = ?1",
     [KEY_USED] = "UPDATE keys SET last_used = ?3 WHERE sha256 = ?2"
                  " AND account = (SELECT number FROM accounts WHERE name = ?1)",
     [UID_TAKEN] = "SELECT 1 FROM uids WHERE uid = ?1",
@@ -108,12 +120,20 @@ int accounts_open(struct accounts *a, const struct store_setup *setup, struct re
     *a = (struct accounts){.first = setup->account_id_first,
                            .last = setup->account_id_last,
                            .own_uid = geteuid(),
-                           .own_gid = getegid()};
+                           .own_gid = getegid(),
+                           .own = {.link_seconds = setup->link_seconds,
+                                   .links_an_hour = setup->links_an_hour,
+                                   .gather_seconds = setup->gather_seconds,
+                                   .mail = setup->mail != 0}};
+    if (slice_copy(setup->organisation, a->own.organisation, sizeof(a->own.organisation)) < 0)
+        return refuse(why, EINVAL, "the name of the organisation is too long");
     if (slice_copy(setup->state_dir, state_dir, sizeof(state_dir)) < 0)
         return refuse(why, ENAMETOOLONG, "the name of the state folder is too long");
     if (database_open(&a->database, state_dir, why) < 0 ||
         database_prepare(&a->database, statements, STATEMENT_COUNT, why) < 0 ||
-        folders_prepare(a, STATEMENT_COUNT, why) < 0) {
+        folders_prepare(a, STATEMENT_COUNT, why) < 0 || holder_prepare(a, why) < 0 ||
+        outbox_prepare(a, why) < 0 || links_prepare(a, why) < 0 || codes_prepare(a, why) < 0 ||
+        own_prepare(a, why) < 0) {
         accounts_close(a);
         return -1;
     }
@@ -150,7 +170,8 @@ static int read_account(struct accounts *a, struct account *account, struct refu
         .expires = sqlite3_column_int64(row, 7),
         .password = database_bytes(row, 8),
         .rights = (uint32_t)sqlite3_column_int64(row, 9),
-        .flags = (uint32_t)sqlite3_column_int64(row, 10),
+        .flags = (uint32_t)sqlite3_column_int64(row, 10) |
+                 (sqlite3_column_int64(row, 16) != 0 ? ACCOUNT_CODE_ON : 0),
         .max_sessions = (uint32_t)sqlite3_column_int64(row, 11),
         .bandwidth = (uint64_t)sqlite3_column_int64(row, 12),
         .created = sqlite3_column_int64(row, 13),
@@ -160,23 +181,23 @@ static int read_account(struct accounts *a, struct account *account, struct refu
     return folders_of(a, sqlite3_column_int64(row, 0), &account->folders, why);
 }
 
-/* A key is looked up by its hash; 32 bytes. */
-static int hash_key(struct slice key, uint8_t hash[32], struct refusal *why)
+int accounts_hash(struct slice bytes, uint8_t hash[32], struct refusal *why)
 {
     unsigned len = 0;
     uint8_t digest[EVP_MAX_MD_SIZE];
 
-    if (EVP_Digest(key.data, key.len, digest, &len, EVP_sha256(), NULL) != 1 || len != 32) {
+    if (EVP_Digest(bytes.data, bytes.len, digest, &len, EVP_sha256(), NULL) != 1 || len != 32) {
         ERR_clear_error(); /* nobody asks libcrypto why */
-        return refuse(why, EIO, "a key could not be hashed");
+        return refuse(why, EIO, "libcrypto makes no hash");
     }
     memcpy(hash, digest, 32);
     return 0;
 }
 
-int accounts_find(struct accounts *a, const struct store_find *q, struct account *answer,
-                  struct refusal *why)
+int accounts_find(struct accounts *a, const void *message, void *account, struct refusal *why)
 {
+    const struct store_find *q = message;
+    struct account *answer = account;
     uint8_t hash[32];
     sqlite3_stmt *key = NULL;
     int known = 0;
@@ -190,7 +211,7 @@ int accounts_find(struct accounts *a, const struct store_find *q, struct account
     /* A name that nobody has costs the same: its key is looked for too, with no account. */
     if (found >= 0 && q->key.len > 0) {
         const int64_t number = found > 0 ? sqlite3_column_int64(a->row, 0) : -1;
-        if (hash_key(q->key, hash, why) < 0)
+        if (accounts_hash(q->key, hash, why) < 0)
             return -1;
         known = ASK(&a->database, KEY_KNOWN, &key, why, BLOB(slice_of(hash, sizeof(hash))),
                     NUMBER(number), BLOB(q->key));
@@ -214,30 +235,30 @@ static int tell_account(struct accounts *a, int found, struct account *answer, s
     return found;
 }
 
-int accounts_show(struct accounts *a, const struct user_show *q, struct account *answer,
-                  struct refusal *why)
+int accounts_show(struct accounts *a, const void *message, void *answer, struct refusal *why)
 {
+    const struct user_show *q = message;
     const int found = ASK(&a->database, ACCOUNT_BY_NAME, &a->row, why, TEXT(q->name));
 
     return tell_account(a, found, answer, why);
 }
 
-int accounts_next(struct accounts *a, const struct user_next *q, struct account *answer,
-                  struct refusal *why)
+int accounts_next(struct accounts *a, const void *message, void *answer, struct refusal *why)
 {
+    const struct user_next *q = message;
     const int found = ASK(&a->database, ACCOUNT_AFTER, &a->row, why, TEXT(q->after));
 
     return tell_account(a, found, answer, why);
 }
 
-int accounts_key_next(struct accounts *a, const struct key_next *q, struct key *answer,
-                      struct refusal *why)
+int accounts_key_next(struct accounts *a, const void *message, void *answer, struct refusal *why)
 {
+    const struct key_next *q = message;
     const int64_t after = q->after > INT64_MAX ? INT64_MAX : (int64_t)q->after;
     const int found = ASK(&a->database, KEY_AFTER, &a->row, why, TEXT(q->name), NUMBER(after));
 
     if (found > 0)
-        *answer = (struct key){
+        *(struct key *)answer = (struct key){
             .number = (uint64_t)sqlite3_column_int64(a->row, 0),
             .key = database_bytes(a->row, 1),
             .comment = database_bytes(a->row, 2),
@@ -249,16 +270,17 @@ int accounts_key_next(struct accounts *a, const struct key_next *q, struct key *
 
 /* ------------------------------------------------------------------------------- changes */
 
-int accounts_do(struct accounts *a, accounts_change change, const void *message, uint64_t *number,
-                struct refusal *why)
+int accounts_do(struct accounts *a, accounts_change change, const void *message,
+                struct outcome *done, struct refusal *why)
 {
     const uint32_t given = a->given;
 
-    *number = 0;
+    *done = (struct outcome){0};
     *why = (struct refusal){0};
-    if (database_begin(&a->database, why) == 0 && change(a, message, number, why) == 0 &&
+    if (database_begin(&a->database, why) == 0 && change(a, message, done, why) == 0 &&
         database_keep(&a->database, why) == 0)
         return 0;
+    secret_clear(&done->secret);
     database_undo(&a->database, why->hard);
     why->hard = why->hard || !database_in_transaction(&a->database);
     a->given = given;
@@ -370,7 +392,7 @@ static int choose_ids(struct accounts *a, const struct user_add *m, uint32_t *ui
     return 0;
 }
 
-int accounts_user_add(struct accounts *a, const void *message, uint64_t *number,
+int accounts_user_add(struct accounts *a, const void *message, struct outcome *done,
                       struct refusal *why)
 {
     const struct user_add *m = message;
@@ -387,7 +409,7 @@ int accounts_user_add(struct accounts *a, const void *message, uint64_t *number,
     const char *trouble = validate_account(ACCOUNT_SET_ALL, &fields);
     uint32_t uid, gid;
 
-    (void)number;
+    (void)done;
     if (trouble != NULL)
         return refuse(why, EINVAL, "%s", trouble);
     if (accounts_number(a, m->name, why) >= 0)
@@ -402,80 +424,131 @@ int accounts_user_add(struct accounts *a, const void *message, uint64_t *number,
                : 0;
 }
 
-int accounts_user_set(struct accounts *a, const void *message, uint64_t *number,
+int accounts_user_set(struct accounts *a, const void *message, struct outcome *done,
                       struct refusal *why)
 {
     const struct user_set *m = message;
     const char *trouble = validate_account(m->valid, m);
+    struct holder before;
 
-    (void)number;
+    (void)done;
     if (trouble != NULL)
         return refuse(why, EINVAL, "%s", trouble);
+    if (holder_find(a, m->name, &before, why) < 0)
+        return -1;
     const int changed =
         CHANGE(&a->database, ACCOUNT_SET, why, TEXT(m->name), NUMBER(m->valid), TEXT(m->email),
                BLOB(m->home), NUMBER(m->status), NUMBER(m->expires), TEXT(m->password),
                NUMBER(m->rights), NUMBER(m->flags), NUMBER(m->max_sessions), NUMBER(m->bandwidth));
-    if (changed == 0)
-        return no_account(why);
     /* Whoever came by what was valid before has to sign in anew. */
-    if (changed > 0 && (m->valid & (ACCOUNT_SET_PASSWORD | ACCOUNT_SET_STATUS)) != 0 &&
-        CHANGE(&a->database, WEB_REMOVE_ALL, why, TEXT(m->name)) < 0)
+    if (changed < 0 || ((m->valid & (ACCOUNT_SET_PASSWORD | ACCOUNT_SET_STATUS)) != 0 &&
+                        accounts_web_end_all(a, m->name, why) < 0))
         return -1;
-    return changed < 0 ? -1 : 0;
+    return own_was_set(a, &before, m, why);
 }
 
-int accounts_user_delete(struct accounts *a, const void *message, uint64_t *number,
+int accounts_user_delete(struct accounts *a, const void *message, struct outcome *done,
                          struct refusal *why)
 {
     const struct user_delete *m = message;
     const int changed = CHANGE(&a->database, ACCOUNT_DELETE, why, TEXT(m->name));
 
-    (void)number;
+    (void)done;
     return changed == 0 ? no_account(why) : changed < 0 ? -1 : 0;
 }
 
-int accounts_key_add(struct accounts *a, const void *message, uint64_t *number, struct refusal *why)
+/* "SHA256:..." as people know keys, from the hash of one. */
+#define FINGERPRINT_SIZE (7 + BASE64_LENGTH(32) + 1)
+static const char *fingerprint(const uint8_t hash[32], char text[FINGERPRINT_SIZE])
+{
+    memcpy(text, "SHA256:", 7);
+    text[7 + base64_encode(slice_of(hash, 32), text + 7)] = '\0';
+    text[strcspn(text, "=")] = '\0';
+    return text;
+}
+
+/* A key was added or removed: for the audit log, and for its owner. */
+static int tell_key(struct accounts *a, const struct holder *h, const uint8_t hash[32],
+                    const char *what, struct outcome *done, struct refusal *why)
+{
+    char text[FINGERPRINT_SIZE];
+
+    fingerprint(hash, text);
+    snprintf(done->text, sizeof(done->text), "%s: key %s %s", h->name, text, what);
+    return outbox_tell(a, h, slice_text(""), why, "The SSH key %s was %s.", text, what);
+}
+
+static int has_room_for_key(struct accounts *a, const struct holder *h, struct refusal *why)
+{
+    sqlite3_stmt *row;
+
+    if (ASK(&a->database, KEY_COUNT, &row, why, NUMBER(h->number)) <= 0)
+        return -1; /* an aggregate always has a row */
+    const int64_t count = sqlite3_column_int64(row, 0);
+    database_done(row);
+    return count < KEYS_MOST
+               ? 0
+               : refuse(why, ENOSPC, "an account has at most %d keys: remove one first", KEYS_MOST);
+}
+
+int accounts_key_add(struct accounts *a, const void *message, struct outcome *done,
+                     struct refusal *why)
 {
     const struct key_add *m = message;
     const char *trouble = validate_key(m->key);
+    struct holder h;
     uint8_t hash[32];
 
     if (trouble == NULL)
         trouble = validate_comment(m->comment);
     if (trouble != NULL)
         return refuse(why, EINVAL, "%s", trouble);
-    const int64_t account = accounts_number(a, m->name, why);
-    if (account < 0 || hash_key(m->key, hash, why) < 0)
+    if (holder_find(a, m->name, &h, why) < 0 || has_room_for_key(a, &h, why) < 0 ||
+        accounts_hash(m->key, hash, why) < 0)
         return -1;
     const int added =
-        CHANGE(&a->database, KEY_ADD, why, NUMBER(account), BLOB(slice_of(hash, sizeof(hash))),
+        CHANGE(&a->database, KEY_ADD, why, NUMBER(h.number), BLOB(slice_of(hash, sizeof(hash))),
                BLOB(m->key), TEXT(m->comment), NUMBER(time(NULL)));
     if (added == 0)
         return refuse(why, EEXIST, "the account has this key already");
-    *number = added < 0 ? 0 : (uint64_t)sqlite3_last_insert_rowid(a->database.db);
-    return added < 0 ? -1 : 0;
+    done->number = added < 0 ? 0 : (uint64_t)sqlite3_last_insert_rowid(a->database.db);
+    return added < 0 ? -1 : tell_key(a, &h, hash, "added", done, why);
 }
 
-int accounts_key_remove(struct accounts *a, const void *message, uint64_t *number,
+int accounts_key_remove(struct accounts *a, const void *message, struct outcome *done,
                         struct refusal *why)
 {
     const struct key_remove *m = message;
     const int64_t which = m->number > INT64_MAX ? INT64_MAX : (int64_t)m->number;
-    const int changed = CHANGE(&a->database, KEY_REMOVE, why, TEXT(m->name), NUMBER(which));
+    uint8_t hash[32] = {0};
+    sqlite3_stmt *row;
+    struct holder h;
 
-    (void)number;
-    if (changed == 0)
+    if (holder_find(a, m->name, &h, why) < 0)
+        return why->error != ENOENT ? -1
+                                    : refuse(why, ENOENT, "the account has no key of this number");
+    const int found = ASK(&a->database, KEY_HASH, &row, why, NUMBER(h.number), NUMBER(which));
+    if (found == 0)
         return refuse(why, ENOENT, "the account has no key of this number");
-    return changed < 0 ? -1 : 0;
+    if (found < 0)
+        return -1;
+    const struct slice kept = database_bytes(row, 0);
+    if (kept.len == sizeof(hash))
+        memcpy(hash, kept.data, sizeof(hash));
+    database_done(row);
+    if (CHANGE(&a->database, KEY_REMOVE, why, NUMBER(h.number), NUMBER(which)) < 0)
+        return -1;
+    return tell_key(a, &h, hash, "removed", done, why);
 }
 
-int accounts_login(struct accounts *a, const void *message, uint64_t *number, struct refusal *why)
+int accounts_login(struct accounts *a, const void *message, struct outcome *done,
+                   struct refusal *why)
 {
     const struct store_login *m = message;
     const time_t now = time(NULL);
     uint8_t hash[32];
 
-    (void)number;
+    (void)done;
     if (m->token.len > 0)
         return CHANGE(&a->database, WEB_SEEN, why, BLOB(m->token), NUMBER(now)) < 0 ? -1 : 0;
     const int changed = CHANGE(&a->database, ACCOUNT_LOGIN, why, TEXT(m->name), NUMBER(now));
@@ -483,20 +556,21 @@ int accounts_login(struct accounts *a, const void *message, uint64_t *number, st
         return changed == 0 ? no_account(why) : -1;
     if (m->key.len == 0)
         return 0;
-    return hash_key(m->key, hash, why) < 0 ||
+    return accounts_hash(m->key, hash, why) < 0 ||
                    CHANGE(&a->database, KEY_USED, why, TEXT(m->name),
                           BLOB(slice_of(hash, sizeof(hash))), NUMBER(now)) < 0
                ? -1
                : 0;
 }
 
-int accounts_web_add(struct accounts *a, const void *message, uint64_t *number, struct refusal *why)
+int accounts_web_add(struct accounts *a, const void *message, struct outcome *done,
+                     struct refusal *why)
 {
     const struct store_web_add *m = message;
     const time_t now = time(NULL);
     struct database *d = &a->database;
 
-    (void)number;
+    (void)done;
     if (m->token.len != WEB_TOKEN)
         return refuse(why, EINVAL, "the hash of a web session's token has %d bytes", WEB_TOKEN);
     const int64_t account = accounts_number(a, m->name, why);
@@ -511,11 +585,16 @@ int accounts_web_add(struct accounts *a, const void *message, uint64_t *number, 
     return added < 0 ? -1 : 0;
 }
 
-int accounts_web_remove(struct accounts *a, const void *message, uint64_t *number,
+int accounts_web_end_all(struct accounts *a, struct slice name, struct refusal *why)
+{
+    return CHANGE(&a->database, WEB_REMOVE_ALL, why, TEXT(name)) < 0 ? -1 : 0;
+}
+
+int accounts_web_remove(struct accounts *a, const void *message, struct outcome *done,
                         struct refusal *why)
 {
     const struct store_web_remove *m = message;
 
-    (void)number;
+    (void)done;
     return CHANGE(&a->database, WEB_REMOVE, why, BLOB(m->token)) < 0 ? -1 : 0;
 }

@@ -1,6 +1,7 @@
 /* SQLite behind a small front: opening, the schema and its versions, prepared statements with bound
- * values, transactions, and SQLite's errors as an errno and a sentence. Used by accounts.c and
- * folders.c; no SQL text is ever put together at run time. */
+ * values, transactions, and SQLite's errors as an errno and a sentence. Used by the files
+ * that hold statements (accounts.c, folders.c, links.c ...); no SQL text is ever put together at
+ * run time. */
 #ifndef SALLYPORT_STORE_DATABASE_H
 #define SALLYPORT_STORE_DATABASE_H
 
@@ -40,10 +41,11 @@ uint32_t database_schema_version(void);
 
 /* What is bound to ?1, ?2 ... */
 struct value {
-    enum { VALUE_NUMBER, VALUE_TEXT, VALUE_BLOB } kind;
+    enum { VALUE_NULL, VALUE_NUMBER, VALUE_TEXT, VALUE_BLOB } kind;
     int64_t number;
     struct slice bytes; /* read until the statement is done */
 };
+#define NOTHING     ((struct value){.kind = VALUE_NULL})
 #define NUMBER(n)   ((struct value){.kind = VALUE_NUMBER, .number = (int64_t)(n)})
 #define TEXT(slice) ((struct value){.kind = VALUE_TEXT, .bytes = (slice)})
 #define BLOB(slice) ((struct value){.kind = VALUE_BLOB, .bytes = (slice)})
@@ -55,6 +57,7 @@ int database_ask(struct database *d, size_t statement, const struct value *value
 /* The next row of the same: 1, 0 there is none and it is done, or -1 and why is filled. */
 int database_next(struct database *d, sqlite3_stmt *row, struct refusal *why);
 void database_done(sqlite3_stmt *row);
+#define ASK_PLAIN(d, statement, row, why) database_ask(d, statement, NULL, 0, row, why)
 #define ASK(d, statement, row, why, ...)                                                           \
     database_ask(d, statement, (const struct value[]){__VA_ARGS__},                                \
                  sizeof((const struct value[]){__VA_ARGS__}) / sizeof(struct value), row, why)
@@ -62,6 +65,7 @@ void database_done(sqlite3_stmt *row);
 /* The same for what changes rows: returns how many, or -1 and why is filled. */
 int database_change(struct database *d, size_t statement, const struct value *values, size_t count,
                     struct refusal *why);
+#define CHANGE_PLAIN(d, statement, why) database_change(d, statement, NULL, 0, why)
 #define CHANGE(d, statement, why, ...)                                                             \
     database_change(d, statement, (const struct value[]){__VA_ARGS__},                             \
                     sizeof((const struct value[]){__VA_ARGS__}) / sizeof(struct value), why)

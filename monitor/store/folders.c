@@ -108,25 +108,27 @@ static int tell_folder(struct accounts *a, int found, struct folder_set *answer)
     return found;
 }
 
-int folders_show(struct accounts *a, const struct folder_show *q, struct folder_set *answer,
-                 struct refusal *why)
+int folders_show(struct accounts *a, const void *message, void *answer, struct refusal *why)
 {
+    const struct folder_show *q = message;
+
     return tell_folder(a, ASK_FOLDERS(a, FOLDER_BY_NAME, &a->row, why, TEXT(q->name)), answer);
 }
 
-int folders_next(struct accounts *a, const struct folder_next *q, struct folder_set *answer,
-                 struct refusal *why)
+int folders_next(struct accounts *a, const void *message, void *answer, struct refusal *why)
 {
+    const struct folder_next *q = message;
+
     return tell_folder(a, ASK_FOLDERS(a, FOLDER_AFTER, &a->row, why, TEXT(q->after)), answer);
 }
 
-int folders_member_next(struct accounts *a, const struct folder_member_next *q,
-                        struct folder_member *answer, struct refusal *why)
+int folders_member_next(struct accounts *a, const void *message, void *answer, struct refusal *why)
 {
+    const struct folder_member_next *q = message;
     const int found = ASK_FOLDERS(a, MEMBER_AFTER, &a->row, why, TEXT(q->name), TEXT(q->after));
 
     if (found > 0)
-        *answer = (struct folder_member){
+        *(struct folder_member *)answer = (struct folder_member){
             .account = database_bytes(a->row, 0),
             .rights = (uint32_t)sqlite3_column_int64(a->row, 1),
         };
@@ -172,13 +174,13 @@ static int check_new(struct accounts *a, const struct folder_add *m, struct refu
     return -1;
 }
 
-int folders_add(struct accounts *a, const void *message, uint64_t *number, struct refusal *why)
+int folders_add(struct accounts *a, const void *message, struct outcome *done, struct refusal *why)
 {
     const struct folder_add *m = message;
     const char *trouble = validate_folder(m->name, m->path);
     uint32_t gid = m->gid == ID_AUTOMATIC ? a->own_gid : m->gid;
 
-    (void)number;
+    (void)done;
     if (trouble != NULL)
         return refuse(why, EINVAL, "%s", trouble);
     if (check_new(a, m, why) < 0)
@@ -195,22 +197,24 @@ int folders_add(struct accounts *a, const void *message, uint64_t *number, struc
                : 0;
 }
 
-int folders_remove(struct accounts *a, const void *message, uint64_t *number, struct refusal *why)
+int folders_remove(struct accounts *a, const void *message, struct outcome *done,
+                   struct refusal *why)
 {
     const struct folder_remove *m = message;
     const int changed = CHANGE_FOLDERS(a, FOLDER_REMOVE, why, TEXT(m->name));
 
-    (void)number;
+    (void)done;
     return changed == 0 ? no_folder(why) : changed < 0 ? -1 : 0;
 }
 
-int folders_grant(struct accounts *a, const void *message, uint64_t *number, struct refusal *why)
+int folders_grant(struct accounts *a, const void *message, struct outcome *done,
+                  struct refusal *why)
 {
     const struct folder_grant *m = message;
     const char *trouble = validate_grant(m->rights);
     struct slice folders;
 
-    (void)number;
+    (void)done;
     if (trouble != NULL)
         return refuse(why, EINVAL, "%s", trouble);
     const int64_t folder = folder_number(a, m->name, why);
@@ -221,13 +225,14 @@ int folders_grant(struct accounts *a, const void *message, uint64_t *number, str
     return folders_of(a, account, &folders, why); /* too many: it is undone */
 }
 
-int folders_revoke(struct accounts *a, const void *message, uint64_t *number, struct refusal *why)
+int folders_revoke(struct accounts *a, const void *message, struct outcome *done,
+                   struct refusal *why)
 {
     const struct folder_revoke *m = message;
     const int64_t folder = folder_number(a, m->name, why);
     const int64_t account = folder < 0 ? -1 : accounts_number(a, m->account, why);
 
-    (void)number;
+    (void)done;
     if (account < 0)
         return -1;
     const int changed = CHANGE_FOLDERS(a, MEMBER_REMOVE, why, NUMBER(account), NUMBER(folder));

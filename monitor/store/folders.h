@@ -14,20 +14,21 @@ int folders_prepare(struct accounts *a, size_t before, struct refusal *why);
 int folders_of(struct accounts *a, int64_t account, struct slice *folders, struct refusal *why);
 
 /* Questions: as those of accounts.h. */
-int folders_show(struct accounts *a, const struct folder_show *q, struct folder_set *answer,
+int folders_show(struct accounts *a, const void *folder_show, void *folder_set,
                  struct refusal *why);
-int folders_next(struct accounts *a, const struct folder_next *q, struct folder_set *answer,
+int folders_next(struct accounts *a, const void *folder_next, void *folder_set,
                  struct refusal *why);
-int folders_member_next(struct accounts *a, const struct folder_member_next *q,
-                        struct folder_member *answer, struct refusal *why);
+int folders_member_next(struct accounts *a, const void *folder_member_next, void *folder_member,
+                        struct refusal *why);
 
 /* Changes: as those of accounts.h. */
-int folders_add(struct accounts *a, const void *folder_add, uint64_t *number, struct refusal *why);
-int folders_remove(struct accounts *a, const void *folder_remove, uint64_t *number,
+int folders_add(struct accounts *a, const void *folder_add, struct outcome *done,
+                struct refusal *why);
+int folders_remove(struct accounts *a, const void *folder_remove, struct outcome *done,
                    struct refusal *why);
-int folders_grant(struct accounts *a, const void *folder_grant, uint64_t *number,
+int folders_grant(struct accounts *a, const void *folder_grant, struct outcome *done,
                   struct refusal *why);
-int folders_revoke(struct accounts *a, const void *folder_revoke, uint64_t *number,
+int folders_revoke(struct accounts *a, const void *folder_revoke, struct outcome *done,
                    struct refusal *why);
 
 #endif

@@ -176,7 +176,7 @@ static int start(struct store *s, const struct store_setup *setup, uint32_t *lay
         return -1;
     if (audit_open(&s->audit, dir, setup->rotate_bytes, setup->rotate_keep) < 0)
         return refuse(why, errno, "audit log: %s", strerror(errno));
-    s->polls = calloc(1, sizeof(*s->polls));
+    s->polls = calloc(POLLS_FIXED, sizeof(*s->polls));
     if (s->polls == NULL)
         return refuse(why, ENOMEM, "no memory");
     return enter_sandbox(s, dir, setup, layers, why);
@@ -190,7 +190,7 @@ static int receive_setup(struct envelope *e, struct store_setup *setup)
 
 int main(void)
 {
-    static struct store store; /* the one state of this process */
+    static struct store store = {.notify = {.fd = -1}}; /* the one state of this process */
     struct store_ready ready = {.schema_version = database_schema_version()};
     struct store_setup setup;
     struct refusal why = {0};
@@ -214,6 +214,7 @@ int main(void)
     store_serve(&store);
     audit_close(&store.audit);
     accounts_close(&store.accounts);
+    notify_link_close(&store);
     source_close_all(&store);
     return EXIT_SUCCESS;
 }

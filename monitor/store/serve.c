@@ -9,7 +9,10 @@
 
 #include "common/facts.h"
 #include "common/log.h"
+#include "monitor/store/codes.h"
 #include "monitor/store/folders.h"
+#include "monitor/store/links.h"
+#include "monitor/store/own.h"
 
 /* ------------------------------------------------------------------------------- answers */
 
@@ -24,9 +27,9 @@ static void sent(struct store *s, int r)
     s->ended = true;
 }
 
-static void answer_done(struct store *s, uint32_t id, uint64_t number)
+static void answer_done(struct store *s, uint32_t id)
 {
-    const struct store_done done = {.number = number};
+    const struct store_done done = {0};
 
     sent(s, send_store_done(FD_MONITOR, id, &done));
 }
@@ -64,7 +67,7 @@ static void answer_waiting(struct store *s, struct waiting *waiting, const struc
 {
     for (size_t i = 0; i < waiting->count; i++) {
         if (why == NULL)
-            answer_done(s, waiting->ids[i], 0);
+            answer_done(s, waiting->ids[i]);
         else
             answer_refused(s, waiting->ids[i], why);
     }
@@ -73,68 +76,16 @@ static void answer_waiting(struct store *s, struct waiting *waiting, const struc
 
 /* ------------------------------------------------------------------------------- handlers */
 
-static void on_find(struct store *s, uint32_t id, const void *message)
-{
+/* Room for the answer to any question that the table names. */
+union any_answer {
     struct account account;
-    struct refusal why;
-    const int found = accounts_find(&s->accounts, message, &account, &why);
-
-    answer_found(s, id, found, MSG_account, &account, &why);
-}
-
-static void on_show(struct store *s, uint32_t id, const void *message)
-{
-    struct account account;
-    struct refusal why;
-    const int found = accounts_show(&s->accounts, message, &account, &why);
-
-    answer_found(s, id, found, MSG_account, &account, &why);
-}
-
-static void on_next(struct store *s, uint32_t id, const void *message)
-{
-    struct account account;
-    struct refusal why;
-    const int found = accounts_next(&s->accounts, message, &account, &why);
-
-    answer_found(s, id, found, MSG_account, &account, &why);
-}
-
-static void on_key_next(struct store *s, uint32_t id, const void *message)
-{
     struct key key;
-    struct refusal why;
-    const int found = accounts_key_next(&s->accounts, message, &key, &why);
-
-    answer_found(s, id, found, MSG_key, &key, &why);
-}
-
-static void on_folder_member_next(struct store *s, uint32_t id, const void *message)
-{
-    struct folder_member member;
-    struct refusal why;
-    const int found = folders_member_next(&s->accounts, message, &member, &why);
-
-    answer_found(s, id, found, MSG_folder_member, &member, &why);
-}
-
-static void on_folder_show(struct store *s, uint32_t id, const void *message)
-{
-    struct folder_set folder;
-    struct refusal why;
-    const int found = folders_show(&s->accounts, message, &folder, &why);
-
-    answer_found(s, id, found, MSG_folder_set, &folder, &why);
-}
-
-static void on_folder_next(struct store *s, uint32_t id, const void *message)
-{
-    struct folder_set folder;
-    struct refusal why;
-    const int found = folders_next(&s->accounts, message, &folder, &why);
-
-    answer_found(s, id, found, MSG_folder_set, &folder, &why);
-}
+    struct folder_set folder_set;
+    struct folder_member folder_member;
+    struct own_is own;
+    struct web_is web;
+    struct link_is link;
+};
 
 /* The transaction that is open, with the logins in it, goes to the disk. */
 static int commit(struct store *s, struct refusal *why)
@@ -145,34 +96,82 @@ static int commit(struct store *s, struct refusal *why)
     return r;
 }
 
+int store_do(struct store *s, accounts_change change, const void *message, struct outcome *done,
+             struct refusal *why)
+{
+    struct audit_subject subject = {0};
+
+    if (accounts_do(&s->accounts, change, message, done, why) < 0) {
+        if (why->hard) /* they were in the same transaction */
+            answer_waiting(s, &s->logins, why);
+        return -1;
+    }
+    if (done->event != NULL) {
+        snprintf(subject.account, sizeof(subject.account), "%s", done->account);
+        snprintf(subject.address, sizeof(subject.address), "%s", done->address);
+        audit_note(&s->audit, done->event, &subject, "%s", done->line);
+    }
+    return 0;
+}
+
+int store_change(struct store *s, accounts_change change, const void *message, struct outcome *done,
+                 struct refusal *why)
+{
+    return store_do(s, change, message, done, why) < 0 || commit(s, why) < 0 ? -1 : 0;
+}
+
 /* A login waits for those after it in the same round: its times are worth no sync of their own. */
 static void on_login(struct store *s, uint32_t id, const void *message)
 {
     struct refusal why;
-    uint64_t number;
+    struct outcome done;
 
-    if (accounts_do(&s->accounts, accounts_login, message, &number, &why) < 0) {
+    if (store_do(s, accounts_login, message, &done, &why) < 0)
         answer_refused(s, id, &why);
-        if (why.hard)
-            answer_waiting(s, &s->logins, &why);
-        return;
-    }
-    s->logins.ids[s->logins.count++] = id;
+    else
+        s->logins.ids[s->logins.count++] = id;
+}
+
+/* What a change that is on the disk has to say. */
+static void answer_outcome(struct store *s, uint32_t id, const struct outcome *done)
+{
+    const struct store_done is = {.number = done->number, .text = slice_text(done->text)};
+    const struct store_refused refused = {.error = (uint32_t)done->error,
+                                          .text = slice_text(done->text)};
+    const struct recovery_codes codes = {.codes = secret_slice(&done->secret)};
+    const struct totp_secret secret = {.secret = secret_slice(&done->secret),
+                                       .issuer = slice_text(s->accounts.own.organisation)};
+
+    if (done->error != 0)
+        sent(s, send_store_refused(FD_MONITOR, id, &refused));
+    else if (done->answer == MSG_totp_secret)
+        sent(s, send_totp_secret(FD_MONITOR, id, &secret));
+    else if (done->answer == MSG_recovery_codes)
+        sent(s, send_recovery_codes(FD_MONITOR, id, &codes));
+    else
+        sent(s, send_store_done(FD_MONITOR, id, &is));
 }
 
 static void on_change(struct store *s, uint32_t id, const void *message, accounts_change change)
 {
     struct refusal why;
-    uint64_t number;
-    const int r = accounts_do(&s->accounts, change, message, &number, &why);
+    struct outcome done;
 
-    if (r == 0 && commit(s, &why) == 0) {
-        answer_done(s, id, number);
-        return;
-    }
-    answer_refused(s, id, &why);
-    if (why.hard)
-        answer_waiting(s, &s->logins, &why);
+    if (store_change(s, change, message, &done, &why) < 0)
+        answer_refused(s, id, &why);
+    else
+        answer_outcome(s, id, &done);
+    secret_clear(&done.secret);
+}
+
+static void on_question(struct store *s, uint32_t id, const void *message,
+                        accounts_question question, enum message_type type)
+{
+    struct refusal why;
+    union any_answer answer;
+    const int found = question(&s->accounts, message, &answer, &why);
+
+    answer_found(s, id, found, type, &answer, &why);
 }
 
 static void on_audit(struct store *s, uint32_t id, const void *message)
@@ -195,10 +194,23 @@ static void on_audit_source(struct store *s, uint32_t id, const void *message)
     struct refusal why;
 
     if (source_add(s, envelope_take_fd(&s->envelope, 0), message) == 0) {
-        answer_done(s, id, 0);
+        answer_done(s, id);
         return;
     }
     refuse(&why, errno, "the agent's report link cannot be taken: %s", strerror(errno));
+    answer_refused(s, id, &why);
+}
+
+static void on_outbox_link(struct store *s, uint32_t id, const void *message)
+{
+    struct refusal why;
+
+    (void)message;
+    if (notify_link_add(s, envelope_take_fd(&s->envelope, 0)) == 0) {
+        answer_done(s, id);
+        return;
+    }
+    refuse(&why, errno, "the link of sallyport-notify cannot be taken: %s", strerror(errno));
     answer_refused(s, id, &why);
 }
 
@@ -216,9 +228,11 @@ static void on_second_setup(struct store *s, uint32_t id, const void *message)
 
 static const struct {
     void (*handle)(struct store *s, uint32_t id, const void *message);
-    accounts_change change; /* instead of handle: a change, answered when it is durable */
+    accounts_change change;     /* instead of handle: a change, answered when it is durable; */
+    accounts_question question; /* or a question, answered by a message of this type */
+    enum message_type answer;
 } handlers[MSG_COUNT] = {
-    [MSG_store_find] = {.handle = on_find},
+    [MSG_store_find] = {.question = accounts_find, .answer = MSG_account},
     [MSG_store_login] = {.handle = on_login},
     [MSG_store_audit] = {.handle = on_audit},
     [MSG_store_audit_source] = {.handle = on_audit_source},
@@ -226,18 +240,32 @@ static const struct {
     [MSG_user_add] = {.change = accounts_user_add},
     [MSG_user_set] = {.change = accounts_user_set},
     [MSG_user_delete] = {.change = accounts_user_delete},
-    [MSG_user_show] = {.handle = on_show},
-    [MSG_user_next] = {.handle = on_next},
+    [MSG_user_show] = {.question = accounts_show, .answer = MSG_account},
+    [MSG_user_next] = {.question = accounts_next, .answer = MSG_account},
     [MSG_key_add] = {.change = accounts_key_add},
-    [MSG_key_next] = {.handle = on_key_next},
+    [MSG_key_next] = {.question = accounts_key_next, .answer = MSG_key},
     [MSG_key_remove] = {.change = accounts_key_remove},
+    [MSG_own_show] = {.question = own_show, .answer = MSG_own_is},
+    [MSG_web_next] = {.question = own_web_next, .answer = MSG_web_is},
+    [MSG_web_end] = {.change = own_web_end},
+    [MSG_totp_begin] = {.change = codes_begin},
+    [MSG_totp_confirm] = {.change = codes_confirm},
+    [MSG_totp_remove] = {.change = codes_remove},
+    [MSG_totp_check] = {.change = codes_check},
+    [MSG_password_change] = {.change = own_password},
+    [MSG_address_change] = {.change = own_address},
+    [MSG_link_show] = {.question = links_show, .answer = MSG_link_is},
+    [MSG_link_confirm] = {.change = own_confirm},
+    [MSG_link_invite] = {.change = links_invite},
+    [MSG_link_lost] = {.change = links_lost},
+    [MSG_outbox_link] = {.handle = on_outbox_link},
     [MSG_folder_add] = {.change = folders_add},
     [MSG_folder_remove] = {.change = folders_remove},
-    [MSG_folder_show] = {.handle = on_folder_show},
-    [MSG_folder_next] = {.handle = on_folder_next},
+    [MSG_folder_show] = {.question = folders_show, .answer = MSG_folder_set},
+    [MSG_folder_next] = {.question = folders_next, .answer = MSG_folder_set},
     [MSG_folder_grant] = {.change = folders_grant},
     [MSG_folder_revoke] = {.change = folders_revoke},
-    [MSG_folder_member_next] = {.handle = on_folder_member_next},
+    [MSG_folder_member_next] = {.question = folders_member_next, .answer = MSG_folder_member},
     [MSG_store_web_add] = {.change = accounts_web_add},
     [MSG_store_web_remove] = {.change = accounts_web_remove},
 };
@@ -257,6 +285,20 @@ union any_message {
     struct key_add key_add;
     struct key_next key_next;
     struct key_remove key_remove;
+    struct own_show own_show;
+    struct web_next web_next;
+    struct web_end web_end;
+    struct totp_begin totp_begin;
+    struct totp_confirm totp_confirm;
+    struct totp_remove totp_remove;
+    struct totp_check totp_check;
+    struct password_change password_change;
+    struct address_change address_change;
+    struct link_show link_show;
+    struct link_confirm link_confirm;
+    struct link_invite link_invite;
+    struct link_lost link_lost;
+    struct outbox_link outbox_link;
     struct folder_add folder_add;
     struct folder_remove folder_remove;
     struct folder_show folder_show;
@@ -276,7 +318,8 @@ static void dispatch(struct store *s)
     union any_message message;
     struct refusal why;
 
-    if (handlers[type].handle == NULL && handlers[type].change == NULL) {
+    if (handlers[type].handle == NULL && handlers[type].change == NULL &&
+        handlers[type].question == NULL) {
         refuse(&why, EPROTO, "the store does not take the message %s", info->name);
         answer_refused(s, id, &why);
     } else if (info->struct_size > sizeof(message) ||
@@ -285,6 +328,8 @@ static void dispatch(struct store *s)
         answer_refused(s, id, &why);
     } else if (handlers[type].change != NULL) {
         on_change(s, id, &message, handlers[type].change);
+    } else if (handlers[type].question != NULL) {
+        on_question(s, id, &message, handlers[type].question, handlers[type].answer);
     } else {
         handlers[type].handle(s, id, &message);
     }
@@ -328,11 +373,15 @@ static void settle(struct store *s)
 static int wait_for_work(struct store *s)
 {
     const bool stuck = audit_waits(&s->audit);
+    int wait = notify_link_wait(s);
 
+    if (stuck && (wait < 0 || wait > RETRY_MS))
+        wait = RETRY_MS;
     s->polls[0] = (struct pollfd){.fd = FD_MONITOR, .events = POLLIN};
+    s->polls[1] = (struct pollfd){.fd = s->notify.fd, .events = POLLIN};
     for (size_t i = 0; i < s->source_count; i++)
-        source_poll(s, i, stuck, &s->polls[i + 1]);
-    const int r = poll(s->polls, s->source_count + 1, stuck ? RETRY_MS : -1);
+        source_poll(s, i, stuck, &s->polls[POLLS_FIXED + i]);
+    const int r = poll(s->polls, POLLS_FIXED + s->source_count, wait);
     return r < 0 && errno != EINTR ? -1 : 0;
 }
 
@@ -343,13 +392,18 @@ void store_serve(struct store *s)
             log_error("poll: %s", strerror(errno));
             break;
         }
+        notify_link_receive(s, s->polls[1].revents);
         if (s->polls[0].revents != 0)
             receive_monitor(s);
+        notify_link_serve(s);
         if (!audit_waits(&s->audit) || s->audit.error == 0)
             (void)source_receive(s, false);
         settle(s);
     }
-    /* The monitor is gone: what agents sent before is still written. */
+    /* The monitor is gone: what agents and sallyport-notify sent before is still written. */
+    notify_link_receive(s, POLLIN);
+    notify_link_close(s);
+    notify_link_serve(s);
     for (int i = 0; i < END_ROUNDS && source_receive(s, true) > 0; i++)
         settle(s);
     settle(s);

@@ -28,10 +28,10 @@ static int grow(struct store *s)
     if (sources == NULL)
         return -1;
     s->sources = sources;
-    struct pollfd *polls = reallocarray(s->polls, size + 1, sizeof(*polls));
+    struct pollfd *polls = reallocarray(s->polls, size + POLLS_FIXED, sizeof(*polls));
     if (polls == NULL)
         return -1;
-    memset(polls + s->source_count + 1, 0, (size - s->source_count) * sizeof(*polls));
+    memset(polls + POLLS_FIXED + s->source_count, 0, (size - s->source_count) * sizeof(*polls));
     s->polls = polls;
     s->source_size = size;
     return 0;
@@ -53,8 +53,8 @@ int source_add(struct store *s, int fd, const struct store_audit_source *whose)
     copy_text(whose->account, source.subject.account, sizeof(source.subject.account));
     copy_text(whose->protocol, source.subject.protocol, sizeof(source.subject.protocol));
     copy_text(whose->address, source.subject.address, sizeof(source.subject.address));
+    s->polls[POLLS_FIXED + s->source_count].revents = 0; /* not polled yet */
     s->sources[s->source_count++] = source;
-    s->polls[s->source_count].revents = 0; /* not polled yet */
     return 0;
 failed:;
     const int error = errno;
@@ -183,7 +183,7 @@ size_t source_receive(struct store *s, bool all)
     for (size_t i = 0; i < s->source_count; i++) {
         if (s->audit.pending_len >= AUDIT_PENDING_HIGH)
             break; /* the rest waits in its sockets */
-        const short revents = all ? POLLIN : s->polls[i + 1].revents;
+        const short revents = all ? POLLIN : s->polls[POLLS_FIXED + i].revents;
         if (s->sources[i].fd >= 0 && (revents & (POLLIN | POLLHUP | POLLERR)) != 0)
             batches += receive(s, &s->sources[i]);
     }

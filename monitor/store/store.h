@@ -1,5 +1,6 @@
 /* The store process: one loop, one database, one audit log, the links of the agents. Shared by
- * main.c (start), serve.c (the monitor's messages) and source.c (the agents' reports). */
+ * main.c (start), serve.c (the monitor's messages), source.c (the agents' reports) and
+ * notify_link.c (the outbox). */
 #ifndef SALLYPORT_STORE_STORE_H
 #define SALLYPORT_STORE_STORE_H
 
@@ -11,13 +12,15 @@
 #include "common/message.h"
 #include "monitor/store/accounts.h"
 #include "monitor/store/audit.h"
+#include "monitor/store/notify_link.h"
 
 #define ROUND_MAX    64     /* messages of the monitor that are handled before one sync */
 #define WAITING_MAX  8192   /* answers that wait: lines of the audit log, while its disk is full */
 #define SOURCES_MOST 100000 /* agents' links, whatever the limit of descriptors is */
 #define SPARE_FDS    64     /* descriptors that are kept for everything else */
 #define END_ROUNDS   64     /* how often the agents are listened to after the monitor has gone */
-#define RETRY_MS     1000   /* until a line that could not be written is tried again */
+#define RETRY_MS     1000   /* until what could not be written is tried again */
+#define POLLS_FIXED  2      /* the monitor's link, that of sallyport-notify */
 
 /* An agent's report link. */
 struct source {
@@ -39,7 +42,8 @@ struct store {
     struct audit audit;
     struct source *sources;
     size_t source_count, source_size, source_most;
-    struct pollfd *polls; /* the monitor's link, then one a source */
+    struct pollfd *polls; /* POLLS_FIXED, then one a source */
+    struct notify_link notify;
     struct waiting logins, lines;
     bool ended; /* the monitor's link is closed */
     struct envelope envelope;
@@ -47,6 +51,11 @@ struct store {
 
 /* serve.c: answer until the monitor's link closes; then what was received is finished. */
 void store_serve(struct store *s);
+/* A change; and with the transaction on the disk. Returns 0, or -1 and why is filled. */
+int store_do(struct store *s, accounts_change change, const void *message, struct outcome *done,
+             struct refusal *why);
+int store_change(struct store *s, accounts_change change, const void *message, struct outcome *done,
+                 struct refusal *why);
 
 /* source.c. Adding takes fd; 0, or -1 with errno (EMFILE, ENOMEM): fd is closed. */
 int source_add(struct store *s, int fd, const struct store_audit_source *whose);

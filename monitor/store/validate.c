@@ -86,23 +86,34 @@ const char *validate_grant(uint32_t rights)
                        : NULL;
 }
 
-static const char *check_email(const struct user_set *a)
+const char *validate_email(struct slice email)
 {
-    const struct slice email = a->email;
-
     if (email.len == 0)
         return NULL;
-    switch (text_check(email, " <>")) {
+    if (email.len > 254)
+        return "an e-mail address has at most 254 bytes";
+    switch (text_check(email, " <>,;:()[]\"\\")) {
     case TEXT_NOT_UTF8:
         return "an e-mail address must be UTF-8";
     case TEXT_CONTROL:
         return "an e-mail address must not hold control characters";
     case TEXT_FORBIDDEN:
-        return "an e-mail address must not hold blanks, < or >: only the address, without a name";
+        return "an e-mail address must not hold blanks nor any of < > , ; : ( ) [ ] \" \\: only "
+               "one "
+               "address, without a name";
     case TEXT_GOOD:
         break;
     }
-    return memchr(email.data, '@', email.len) == NULL ? "an e-mail address has an @" : NULL;
+    const uint8_t *at = memchr(email.data, '@', email.len);
+    const size_t name = at == NULL ? 0 : (size_t)(at - email.data), rest = email.len - name;
+    if (name == 0 || rest < 2 || memchr(at + 1, '@', rest - 1) != NULL)
+        return "an e-mail address has one @, with something before and behind it";
+    return email.data[0] == '-' ? "an e-mail address must not begin with -" : NULL;
+}
+
+static const char *check_email(const struct user_set *a)
+{
+    return validate_email(a->email);
 }
 
 static const char *check_home(const struct user_set *a)
@@ -122,7 +133,7 @@ static const char *check_expires(const struct user_set *a)
     return a->expires < 0 ? "the time of expiry lies before 1970; 0 is never" : NULL;
 }
 
-static const char *check_password(const struct user_set *a)
+const char *validate_password(const struct user_set *a)
 {
     if (a->password.len > 0 && a->password.data[0] != '$')
         return "a password is stored as a hash: crypt(5), beginning with $";
@@ -140,8 +151,9 @@ static const char *check_rights(const struct user_set *a)
 
 static const char *check_flags(const struct user_set *a)
 {
-    return (a->flags & ~(uint32_t)(ACCOUNT_DURABLE | ACCOUNT_ATOMIC | ACCOUNT_BOTH |
-                                   ACCOUNT_DATA_FRESH | ACCOUNT_LAX_CLOSE | ACCOUNT_TRASH)) != 0
+    return (a->flags &
+            ~(uint32_t)(ACCOUNT_DURABLE | ACCOUNT_ATOMIC | ACCOUNT_BOTH | ACCOUNT_DATA_FRESH |
+                        ACCOUNT_LAX_CLOSE | ACCOUNT_TRASH | ACCOUNT_CODES)) != 0
                ? "unknown flag"
                : NULL;
 }
@@ -155,10 +167,10 @@ static const struct {
     uint32_t field;
     const char *(*check)(const struct user_set *account);
 } rules[] = {
-    {ACCOUNT_SET_EMAIL, check_email},       {ACCOUNT_SET_HOME, check_home},
-    {ACCOUNT_SET_STATUS, check_status},     {ACCOUNT_SET_EXPIRES, check_expires},
-    {ACCOUNT_SET_PASSWORD, check_password}, {ACCOUNT_SET_RIGHTS, check_rights},
-    {ACCOUNT_SET_FLAGS, check_flags},       {ACCOUNT_SET_BANDWIDTH, check_bandwidth},
+    {ACCOUNT_SET_EMAIL, check_email},          {ACCOUNT_SET_HOME, check_home},
+    {ACCOUNT_SET_STATUS, check_status},        {ACCOUNT_SET_EXPIRES, check_expires},
+    {ACCOUNT_SET_PASSWORD, validate_password}, {ACCOUNT_SET_RIGHTS, check_rights},
+    {ACCOUNT_SET_FLAGS, check_flags},          {ACCOUNT_SET_BANDWIDTH, check_bandwidth},
 };
 
 const char *validate_account(uint32_t fields, const struct user_set *account)

@@ -12,6 +12,8 @@
 const char *validate_account(uint32_t fields, const struct user_set *account);
 
 const char *validate_name(struct slice name);
+const char *validate_email(struct slice email);                /* an empty one is none, and fine */
+const char *validate_password(const struct user_set *account); /* the hash; an empty one is none */
 const char *validate_key(struct slice blob);
 const char *validate_comment(struct slice comment);
 

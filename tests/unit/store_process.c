@@ -157,6 +157,7 @@ uint64_t process_done(struct process *p, enum message_type type, const void *mes
                  (const char *)refused.text.data);
     }
     assert_int_equal(decode_store_done(&p->envelope, &done), 0);
+    assert_int_equal(slice_copy(done.text, p->text, sizeof(p->text)), 0);
     return done.number;
 }
 

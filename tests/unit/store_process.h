@@ -25,7 +25,7 @@ struct process {
     struct store_setup setup;
     char trouble[256]; /* of the last start */
     uint32_t layers, schema;
-    char text[256]; /* of the last refusal */
+    char text[256]; /* of the last store_done or refusal */
     struct envelope envelope;
 };
 
