@@ -122,11 +122,11 @@ static void start(struct monitor *m, int link)
 /* The store that it asked has ended, and there is another. */
 static void renew_link(struct monitor *m, int link)
 {
-    const struct notify_link message = {0};
+    const struct notify_outbox message = {0};
     struct notify_child *n = &m->notify;
 
     n->store_start = m->store.starts;
-    if (send_notify_link_fds(n->source.fd, 0, &message, &link, 1) < 0)
+    if (send_notify_outbox_fds(n->source.fd, 0, &message, &link, 1) < 0)
         log_warning("sallyport-notify takes no new link: %s", strerror(errno));
 }
 

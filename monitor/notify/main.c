@@ -24,6 +24,7 @@
 #include "monitor/notify/run.h"
 #include "monitor/notify/template.h"
 
+#define MARK_BEGINS UINT64_C(0xcbf29ce484222325)
 #define DESCRIPTORS 256
 #define PROCESSES   256
 #define LINKLESS_MS 60000 /* without a link to the store; then another of these is started */
@@ -35,11 +36,13 @@ static struct notify {
     struct command_line sendmail, command; /* count 0: none */
     char from[MAIL_ADDRESS_MAX + 1], templates[4096], organisation[101], base[1025];
     uint32_t seconds;
-    int store;                   /* the link; -1: none now */
-    bool asked;                  /* over it */
-    bool busy;                   /* a command runs, for the notice of this number */
-    uint64_t number;             /* of the notice in hand, or of the one before */
-    enum notice_outcome outcome; /* of the one before, until the store's next notice */
+    int store;             /* the link; -1: none now */
+    bool asked;            /* over it */
+    bool busy;             /* a command runs, for the notice of this number */
+    bool given_here;       /* by the present link: it is told what came of it */
+    uint64_t number, mark; /* of the notice in hand, or of the one before */
+    enum notice_outcome
+        outcome; /* what came of that; NOTICE_NONE: it is not over, or there is none */
     char why[RUN_WHY_MAX + 1];
     struct run run;
     int64_t stop_ms;     /* when to end at the latest; 0: no end in sight */
@@ -77,6 +80,13 @@ static void finish(struct notify *n, enum notice_outcome outcome, const char *wh
                     n->why);
 }
 
+/* A store that ended before it kept what came of a notice gives it again: it is not sent again. */
+static bool is_done(const struct notify *n, uint64_t number, uint64_t mark)
+{
+    return number == n->number && mark == n->mark &&
+           (n->outcome == NOTICE_DELIVERED || n->outcome == NOTICE_REFUSED);
+}
+
 static void start_command(struct notify *n, const struct command_line *command, struct draft *text)
 {
     n->busy = run_start(&n->run, command, text, n->seconds) == 0;
@@ -104,7 +114,7 @@ static void deliver_mail(struct notify *n, const struct notice *notice, const ch
             .name = n->organisation,
             .to = to,
             .number = notice->number,
-            .mark = mark_of(mark_of(UINT64_C(0xcbf29ce484222325), notice->to), notice->facts),
+            .mark = n->mark,
             .date = time(NULL),
             .subject = draft_slice(&subject),
             .body = draft_slice(&body),
@@ -140,7 +150,7 @@ static void deliver_event(struct notify *n, const struct notice *notice, char *k
     draft_clear(&facts);
 }
 
-/* The store's answer: the next notice. That of the one before has been heard then. */
+/* The store's answer: the next notice. */
 static int take_notice(struct notify *n)
 {
     char kind[TEMPLATE_KIND_MAX + 1];
@@ -152,7 +162,12 @@ static int take_notice(struct notify *n)
         return -1;
     }
     n->asked = false;
+    n->given_here = true;
+    const uint64_t mark = mark_of(mark_of(MARK_BEGINS, notice.to), notice.facts);
+    if (is_done(n, notice.number, mark))
+        return 0;
     n->number = notice.number;
+    n->mark = mark;
     n->outcome = NOTICE_NONE;
     n->why[0] = '\0';
     if (notice.to.len > 0)
@@ -169,7 +184,7 @@ static void drop_store(struct notify *n)
     if (n->store >= 0)
         close(n->store);
     n->store = -1;
-    n->asked = false;
+    n->asked = n->given_here = false;
     n->linkless_ms = run_now_ms();
 }
 
@@ -181,13 +196,14 @@ static void take_store(struct notify *n, int link)
 
 static void ask_store(struct notify *n)
 {
-    const struct notice_wanted wanted = {
-        .number = n->outcome != NOTICE_NONE ? n->number : 0,
-        .outcome = (uint8_t)n->outcome,
-        .text = slice_text(n->why),
-    };
+    const struct notice_wanted none = {0}, told = {
+                                               .number = n->number,
+                                               .outcome = (uint8_t)n->outcome,
+                                               .text = slice_text(n->why),
+                                           };
+    const bool tells = n->given_here && n->outcome != NOTICE_NONE;
 
-    if (send_notice_wanted(n->store, 0, &wanted) < 0)
+    if (send_notice_wanted(n->store, 0, tells ? &told : &none) < 0)
         drop_store(n);
     else
         n->asked = true;
@@ -213,12 +229,12 @@ static int hear_store(struct notify *n)
 /* Another link, or the end of this process. Returns 0, or -1: what came is no good. */
 static int hear_monitor(struct notify *n)
 {
-    struct notify_link link;
+    struct notify_outbox link;
     int r = message_receive(FD_MONITOR, &n->envelope, MSG_DONTWAIT);
 
     if (r == 0) {
         n->stop_ms = run_now_ms() + LAST_MS;
-    } else if (r == 1 && decode_notify_link(&n->envelope, &link) == 0) {
+    } else if (r == 1 && decode_notify_outbox(&n->envelope, &link) == 0) {
         take_store(n, envelope_take_fd(&n->envelope, 0));
     } else if (r == 1 || (errno != EAGAIN && errno != EINTR)) {
         r = -1;
@@ -257,7 +273,7 @@ static int serve(struct notify *n)
         if (n->stop_ms != 0 && (!n->busy || now >= n->stop_ms)) {
             if (n->busy)
                 run_kill(&n->run);
-            else if (n->store >= 0 && n->outcome != NOTICE_NONE && !n->asked)
+            else if (n->store >= 0 && n->given_here && !n->asked)
                 ask_store(n); /* what came of the last one; the answer is nobody's */
             return EXIT_SUCCESS;
         }

@@ -512,7 +512,7 @@ static void own_templates(void **state)
                                          "Subject: \xff\n", "Subject: x\n\n\x1b[2J\n", ""};
     for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
         write_file(n, "templates/invite.txt", broken[i], 0644);
-        deliver(n, 3, "alice@example.net", INVITE, NOTICE_DELIVERED);
+        deliver(n, 10 + i, "alice@example.net", INVITE, NOTICE_DELIVERED);
         has(must_have(n, "mail"), "\nSubject: Your account at Ours\n");
         logged(n, "invite.txt cannot be used, the text that was built in is: ");
     }
@@ -529,37 +529,50 @@ static void own_templates(void **state)
     }
 }
 
-/* The store is restarted while a command runs: what came of it is told over the new link. */
-static void another_link(void **state)
+static void relink(struct notify *n)
 {
-    const struct notify_link link = {0};
-    struct notify *n = *state;
-    struct told told;
+    const struct notify_outbox link = {0};
     int theirs;
 
-    script(n, "cat >/dev/null; touch $D/began; echo x >$D/began; while ! [ -e $D/go ]; do sleep "
-              "0.02; done; exit 0");
+    close(n->store);
+    new_link(&n->store, &theirs);
+    assert_int_equal(send_notify_outbox_fds(n->monitor, 0, &link, &theirs, 1), 0);
+    close(theirs);
+}
+
+/* The store is restarted while a command runs, or before it kept what it was told: the new one is
+ * told nothing of what it did not give, and what it gives again is not delivered again. */
+static void another_link(void **state)
+{
+    struct notify *n = *state;
+    struct told told;
+
+    script(n, "cat >/dev/null; echo x >$D/began; while ! [ -e $D/go ]; do sleep 0.02; done; echo x "
+              ">>$D/runs; exit $(cat $D/go)");
     ready(n);
     give(n, 41, "invite", "alice@example.net", INVITE);
     must_have(n, "began");
-    close(n->store);
-    new_link(&n->store, &theirs);
-    assert_int_equal(send_notify_link_fds(n->monitor, 0, &link, &theirs, 1), 0);
-    close(theirs);
-    write_file(n, "go", "go", 0644);
-    told = asked(n);
-    assert_int_equal(told.number, 41);
-    assert_int_equal(told.outcome, NOTICE_DELIVERED);
-    /* Again, while nothing is in hand: what the old store was told may not have been kept by it. */
-    close(n->store);
-    new_link(&n->store, &theirs);
-    assert_int_equal(send_notify_link_fds(n->monitor, 0, &link, &theirs, 1), 0);
-    close(theirs);
-    told = asked(n);
-    assert_int_equal(told.number, 41);
-    assert_int_equal(told.outcome, NOTICE_DELIVERED);
-    /* Once there was another notice, it was kept. */
-    deliver(n, 42, "alice@example.net", INVITE, NOTICE_DELIVERED);
+    relink(n);
+    write_file(n, "go", "0", 0644);
+    for (int i = 0; i < 2; i++) {
+        told = asked(n);
+        assert_int_equal(told.number, 0);
+        assert_int_equal(told.outcome, NOTICE_NONE);
+        deliver(n, 41, "alice@example.net", INVITE, NOTICE_DELIVERED);
+        assert_string_equal(must_have(n, "runs"), "x\n");
+        relink(n);
+    }
+    /* Another notice, also if it has the same number; and one that is to be tried again. */
+    assert_int_equal(asked(n).number, 0);
+    deliver(n, 41, "bob@example.net", INVITE, NOTICE_DELIVERED);
+    deliver(n, 42, "bob@example.net", INVITE, NOTICE_DELIVERED);
+    assert_string_equal(must_have(n, "runs"), "x\nx\nx\n");
+    write_file(n, "go", "75", 0644);
+    deliver(n, 43, "bob@example.net", INVITE, NOTICE_LATER);
+    relink(n);
+    assert_int_equal(asked(n).number, 0);
+    write_file(n, "go", "0", 0644);
+    deliver(n, 43, "bob@example.net", INVITE, NOTICE_DELIVERED);
 }
 
 /* Ended in the middle of a notice: the store was not told, and the next one delivers it. */
