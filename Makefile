@@ -104,6 +104,12 @@ SRC_test_store_audit := $(STORE_TEST)
 SRC_test_store_web   := $(STORE_TEST)
 SRC_test_store_own   := $(STORE_TEST) tests/unit/store_own.c common/base64.c
 PKG_test_store_own   := sqlite3 jansson libcrypto liboath
+SRC_test_store_clock := $(addprefix monitor/store/,accounts.c codes.c database.c folders.c holder.c links.c lost.c outbox.c own.c validate.c) \
+                        $(addprefix common/,base64.c message.c network.c operations.c secret.c sshwire.c utf8.c)
+PKG_test_store_clock := $(PKGS_store)
+LDLIBS_test_store_clock := -Wl,--wrap=time
+SRC_test_store_outbox := $(SRC_test_store_own)
+PKG_test_store_outbox := sqlite3 jansson libcrypto
 PKG_test_store  := sqlite3 jansson libcrypto
 SRC_test_hostkey := $(HOSTKEY) common/sshwire.c
 PKG_test_hostkey := libcrypto

@@ -487,7 +487,7 @@ static void enrol(struct process *p, const char *name, char secret[65], char cod
     const struct totp_confirm wrong = {.name = slice_text(name), .code = slice_text("12345")};
     process_refused(p, MSG_totp_confirm, &wrong, EACCES);
     const struct totp_confirm confirm = {.name = slice_text(name),
-                                         .code = slice_text(code_now(secret, -1, code))};
+                                         .code = slice_text(code_now(secret, 0, code))};
     assert_int_equal(process_ask(p, MSG_totp_confirm, &confirm), MSG_recovery_codes);
     assert_int_equal(decode_recovery_codes(&p->envelope, &list), 0);
     assert_int_equal(slice_copy(list.codes, codes, 513), 0);
@@ -586,7 +586,7 @@ static void test_codes_removed(void **state)
     process_refused(p, MSG_user_set, &set, EINVAL);
     process_refused(p, MSG_totp_remove, &remove, EACCES);
     assert_true(show_account(p, "anna", &a) && a.flags == ACCOUNT_CODE_ON);
-    code_now(secret, 0, code);
+    code_now(secret, 1, code);
     remove.code = slice_text(code);
     set.flags = ACCOUNT_CODES | ACCOUNT_TRASH;
     process_done(p, MSG_user_set, &set);
