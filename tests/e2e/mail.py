@@ -65,7 +65,9 @@ class Mailbox:
         self.lock = threading.Lock()
         self.answer = None  # what the relay says to a message instead of taking it: "451 not now"
         self.refused = 0  # how often it did
-        self.delay = 0  # seconds before it answers
+        self.held = 0  # messages that it has and does not answer yet
+        self.free = threading.Event()
+        self.free.set()
         self.port = free_port()
         self.place = make_place("mail")
         self.place.chmod(0o755)
@@ -87,9 +89,18 @@ class Mailbox:
 
     # -- the relay
 
+    def hold(self):
+        """It takes messages and answers nothing, until release()."""
+        self.free.clear()
+
+    def release(self):
+        self.free.set()
+
     async def handle_DATA(self, _server, _session, envelope):  # aiosmtpd's name for it
-        if self.delay:
-            await asyncio.sleep(self.delay)
+        self.held += 1
+        while not self.free.is_set():
+            await asyncio.sleep(0.02)
+        self.held -= 1
         with self.lock:
             if self.answer:
                 self.refused += 1
@@ -109,6 +120,7 @@ class Mailbox:
         self.relay = None
 
     def close(self):
+        self.release()
         self.stop()
         shutil.rmtree(self.place, ignore_errors=True)
 
