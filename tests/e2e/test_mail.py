@@ -254,7 +254,7 @@ def test_changes_are_gathered(make_server, mailbox, keys):
         server.add_key("alice", keys[name].with_suffix(".pub"))
     server.add_key("bob", keys["ed25519"].with_suffix(".pub"))
     server.add_key("carol", keys["ed25519"].with_suffix(".pub"))
-    server.command("user", "password", "alice", "--password-stdin", stdin="another horse entirely\n")
+    server.command("user", "passwd", "alice", "--password-stdin", stdin="another horse entirely\n")
     message = mailbox.wait_for(ALICE, "changed")
     assert len(re.findall(r"^  \* The SSH key SHA256:\S+ .*was added\.$", message.text, re.M)) == 2, message.text
     assert "  * The operator changed the password.\n" in message.text
@@ -285,10 +285,7 @@ def test_hostile_names(make_server, mailbox, keys):
     server.configure({"https": {"organisation": "a\\nBcc: mallory@example.org\\n\\nb"}})
     server.start()
     for address in ("a@b\nBcc: c@d", "a@b, c@d", "<a@b>", '"a b"@c', "-oQ/tmp@b"):
-        done = server.command("user", "add", "mallory", "--invite", address, check=False)
-        if done.returncode == 0:  # the store takes more than mails go to
-            server.wait_log("cannot be delivered: the recipient's address is none that is mailed to")
-            server.command("user", "remove", "mallory")
+        assert server.command("user", "add", "mallory", "--invite", address, check=False).returncode != 0, address
     server.add("alice", email=ALICE)
     server.add_key("alice", keys["ed25519"].with_suffix(".pub"))
     message = mailbox.wait_for(ALICE, "changed")
