@@ -39,7 +39,7 @@ class Message:
 
     @property
     def text(self):
-        return self.parsed.get_content()
+        return self.parsed.get_content().replace("\r\n", "\n")
 
     @property
     def link(self):
