@@ -22,8 +22,8 @@ BUILD = Path(os.environ.get("SALLYPORT_BUILD", TOP / "build" / "release"))
 IS_ROOT = os.geteuid() == 0
 SANITIZED = "asan" in BUILD.name
 PATIENCE = 3 if SANITIZED else 1  # the sanitizers' build is slower
-PROGRAMS = ("sallyportd", "sallyport", "sallyport-store", "sallyport-files", "sallyport-hash", "sallyport-sftp",
-            "sallyport-ftps", "sallyport-https")
+PROGRAMS = ("sallyportd", "sallyport", "sallyport-store", "sallyport-files", "sallyport-hash", "sallyport-notify",
+            "sallyport-sftp", "sallyport-ftps", "sallyport-https")
 
 # The leak checker would need system calls that no process of the house may make.
 ENVIRONMENT = {"PATH": os.environ["PATH"], "ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
