@@ -14,7 +14,6 @@ import urllib.parse
 import pytest
 
 from https_clients import PASSWORD, Web
-from mailbox import Mailbox
 from server import wait_for
 
 FRESH = "otter lantern gravel quince"
@@ -23,10 +22,9 @@ PRIVATE = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUA
 
 
 @pytest.fixture
-def server(make_server):
-    one = make_server({"accounts": {"links_an_hour": 50}}, start=False).serve_https()
-    one.mailbox = Mailbox(one)
-    one.start()
+def server(make_server, mailbox):
+    one = make_server({"accounts": {"links_an_hour": 50}, **mailbox.settings(gather=0)}, start=False).serve_https().start()
+    one.mailbox = mailbox
     one.add("alice")
     one.add("bob")
     return one
@@ -46,16 +44,15 @@ def told(answer, status, code, field=None):
 
 
 def confirm_address(server, email, user="alice", password=PASSWORD):
-    seen = server.mailbox.links(email)
     assert ask(server, "/api/address", user=user, current=password, email=email).status == 204
-    assert ask(server, "/api/link", token=server.mailbox.link(email, seen), confirm=True).status == 204
+    assert ask(server, "/api/link", token=server.mailbox.wait_for(email, "address").token, confirm=True).status == 204
 
 
 def lose(server, name, email):
-    """The link of who has lost the password."""
-    seen = server.mailbox.links(email)
+    """The link of who has lost the password: its token."""
+    before = len(server.mailbox.all(email, "lost"))
     assert ask(server, "/api/lost", name=name).status == 204
-    return server.mailbox.link(email, seen)
+    return server.mailbox.wait_for(email, "lost", count=before + 1).token
 
 
 def login(server, user="alice", password=PASSWORD, **more):
@@ -149,7 +146,7 @@ def test_an_address_is_confirmed_by_its_owner(server):
     told(ask(server, "/api/address", user="alice", current="wrong", email="a@example.org"), 403, "wrong_password", "current")
     told(ask(server, "/api/address", user="alice", current=PASSWORD, email="no address"), 422, "refused", "email")
     assert ask(server, "/api/address", user="alice", current=PASSWORD, email="alice@example.org").status == 204
-    token = server.mailbox.link("alice@example.org")
+    token = server.mailbox.wait_for("alice@example.org", "address").token
     with Web(server) as web:
         own = web.get("/api/account").json
         assert (own["email"], own["new_email"], own["confirmed"]) == ("", "alice@example.org", False)
@@ -191,7 +188,7 @@ def test_who_has_lost_it_is_not_told_whether_there_is_an_account(server):
 
 def test_an_invitation(server):
     server.command("user", "add", "carol", "--invite", "carol@example.org")
-    token = server.mailbox.link("carol@example.org")
+    token = server.mailbox.wait_for("carol@example.org", "invite").token
     look = ask(server, "/api/link", token=token).json
     assert (look["kind"], look["account"]) == ("invite", "carol")
     assert ask(server, "/api/link", token=token, password=FRESH).status == 204
@@ -212,14 +209,24 @@ def test_links_that_are_none(server):
     assert ask(server, "/api/link", token=newer).status == 200
 
 
-def test_a_link_expires(make_server):
-    server = make_server({"accounts": {"link_seconds": 2}}, start=False).serve_https()
-    server.mailbox = Mailbox(server)
-    server.start().add("alice")
+def test_a_link_expires(make_server, mailbox):
+    server = make_server({"accounts": {"link_seconds": 5}, **mailbox.settings()}, start=False).serve_https().start()
+    server.mailbox = mailbox
+    server.add("alice")
     assert ask(server, "/api/address", user="alice", current=PASSWORD, email="alice@example.org").status == 204
-    token = server.mailbox.link("alice@example.org")
+    token = server.mailbox.wait_for("alice@example.org", "address").token
     wait_for("the link's end", lambda: ask(server, "/api/link", token=token).status == 410)
     assert "expired" in told(ask(server, "/api/link", token=token, confirm=True), 410, "expired", "token")
+
+
+def test_a_server_without_mail(make_server):
+    server = make_server(start=False).serve_https().start()
+    server.add("alice")
+    told(ask(server, "/api/lost", name="alice"), 403, "no_mail")
+    told(ask(server, "/api/address", user="alice", current=PASSWORD, email="alice@example.org"), 403, "no_mail", "email")
+    with Web(server) as web:
+        assert web.get("/api/account").json["mail"] is False
+        assert b'data-mail="no"' in web.get("/login").body and b'data-mail="no"' in web.get("/link").body
 
 
 def test_one_link_used_by_many_at_once(server):

@@ -65,7 +65,7 @@ def give_address(browser, server, account):
     submit(browser, "#own-profile")
     assert email in browser.one(".toast").text
     browser.one("#own-profile dd", f"{email}, once")
-    token = server.mailbox.link(email)
+    token = server.mailbox.wait_for(email, "address").token
     open_link(browser, server, token)
     browser.one("#link h1", "your address")
     submit(browser, "#link")
@@ -121,7 +121,7 @@ def test_an_address_and_a_lost_password(server, browser, account):
     wait_for(lambda: "on its way" in browser.text("#sent"))
     told = browser.text("#sent")
     browser.shot("lost-sent")
-    first = server.mailbox.link(email, [token])
+    first = server.mailbox.wait_for(email, "lost").token
     type_into(browser, "#lost", name="nobody-of-this-name")
     browser.js("document.getElementById('sent').textContent = ''")
     submit(browser, "#lost")
@@ -140,7 +140,7 @@ def test_an_address_and_a_lost_password(server, browser, account):
     type_into(browser, "#link", name=email)
     submit(browser, "#link")
     browser.one("#link [role=status]", "on its way")
-    again = server.mailbox.link(email, [token, first])
+    again = server.mailbox.wait_for(email, "lost", count=2).token
     open_link(browser, server, again[:-3] + "AAA")
     browser.one("#link p[role=alert]", "not known")
     browser.driver.get(server.base + "/link")
@@ -152,7 +152,7 @@ def test_an_invitation(server, browser):
     server.count += 1
     name = f"user{server.count}"
     server.server.command("user", "add", name, "--invite", f"{name}@example.org")
-    open_link(browser, server, server.mailbox.link(f"{name}@example.org"))
+    open_link(browser, server, server.mailbox.wait_for(f"{name}@example.org", "invite").token)
     assert name in browser.text("#link")
     assert browser.focused().get_attribute("name") == "password"
     browser.keys(FRESH, Keys.ENTER)
