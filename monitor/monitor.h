@@ -397,6 +397,7 @@ struct session {
     bool by_token;                 /* came, or wants to come, by a web session: */
     uint8_t web[32];               /* the hash of its token */
     uint32_t own_id;               /* of its last question about its account */
+    bool own_ends;                 /* ... which ends a web session */
     bool agent_due;                /* the loop is to start its agent */
     bool failed;                   /* what its client showed was refused */
     bool report_due;               /* nobody reads its agent's reports: a new link is to be made */

@@ -34,6 +34,30 @@ static void forward(struct monitor *m, struct session *s, uint32_t id, struct en
         session_end(m, s, "its worker is gone");
 }
 
+/* ------------------------------------------------------------------------- web sessions that ended
+ */
+
+static void on_web_looked_up(struct monitor *m, uint64_t number, uint32_t id,
+                             struct envelope *answer)
+{
+    struct session *s = session_find(m, number);
+
+    (void)id;
+    if (s != NULL && answer != NULL && answer->type == MSG_nothing_more)
+        session_stop(m, s, "signed out");
+}
+
+/* Web sessions of this account were ended: who came by one of them ends too. The store knows which.
+ */
+static void end_web(struct monitor *m, const char *account)
+{
+    for (struct session *s = m->sessions; s != NULL; s = s->next) {
+        const struct store_find find = {.token = slice_of(s->web, sizeof(s->web))};
+        if (s->by_token && s->state != STATE_ENDING && strcmp(s->account, account) == 0)
+            store_ask(m, MSG_store_find, &find, s->number, on_web_looked_up);
+    }
+}
+
 /* ------------------------------------------------------------------------- before a login */
 
 /* The end of what was begun before a login, however it went: another may begin. */
@@ -51,8 +75,12 @@ static void on_changed(struct monitor *m, uint64_t number, uint32_t id, struct e
     struct session *s = session_find(m, number);
 
     (void)id;
-    if (s != NULL && s->state == STATE_CHECKING)
-        finish(m, s, answer, slice_of(NULL, 0));
+    if (s == NULL || s->state != STATE_CHECKING)
+        return;
+    if (answer != NULL && answer->type == MSG_store_done &&
+        (s->login.by_link || s->login.purpose == PURPOSE_PASSWORD))
+        end_web(m, s->login.name);
+    finish(m, s, answer, slice_of(NULL, 0));
 }
 
 static void on_new_hash(struct monitor *m, uint64_t number, struct slice hash, struct slice weak)
@@ -63,7 +91,7 @@ static void on_new_hash(struct monitor *m, uint64_t number, struct slice hash, s
         return;
     struct login *l = &s->login;
     const struct password_change change = {
-        .name = slice_text(l->name),
+        .name = slice_text(l->by_link ? "" : l->name),
         .link = slice_of(l->link, l->by_link ? sizeof(l->link) : 0),
         .password = hash,
         .address = slice_text(s->address.text),
@@ -115,6 +143,7 @@ static void on_link(struct monitor *m, uint64_t number, uint32_t id, struct enve
         };
         store_ask(m, MSG_link_confirm, &confirm, number, on_changed);
     } else {
+        slice_copy(link.name, s->login.name, sizeof(s->login.name));
         hash_fresh(m, s);
     }
 }
@@ -163,8 +192,11 @@ static void on_own_answer(struct monitor *m, uint64_t number, uint32_t id, struc
     struct session *s = session_find(m, number);
 
     (void)id;
-    if (s != NULL)
-        forward(m, s, s->own_id, answer, slice_of(NULL, 0));
+    if (s == NULL)
+        return;
+    if (s->own_ends && answer != NULL && answer->type == MSG_store_done)
+        end_web(m, s->account);
+    forward(m, s, s->own_id, answer, slice_of(NULL, 0));
 }
 
 /* All that is passed on; the account's name comes first in each. */
@@ -192,6 +224,7 @@ int on_own(struct monitor *m, struct session *s, struct envelope *e, const char 
     if (e->type == MSG_web_next)
         question.web_next.own = slice_of(s->web, s->by_token ? sizeof(s->web) : 0);
     s->own_id = e->id;
+    s->own_ends = e->type == MSG_web_end;
     store_ask(m, e->type, &question, s->number, on_own_answer);
     return 0;
 }

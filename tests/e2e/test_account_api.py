@@ -121,6 +121,7 @@ def test_another_password(server):
         told(ask(server, "/api/password", user="alice", current=PASSWORD, new=7), 400, "bad_request", "new")
         assert web.state() == 200, "what was refused ends nothing"
         assert ask(server, "/api/password", user="alice", current=PASSWORD, new=FRESH).status == 204
+        wait_for("the end of open connections", lambda: ended(web) and ended(other))
     with Web(server, sign_in=False) as later:
         for token in (web.token, other.token):
             later.token = token
@@ -163,10 +164,12 @@ def test_an_address_is_confirmed_by_its_owner(server):
 def test_a_lost_password(server):
     confirm_address(server, "alice@example.org")
     with Web(server) as web:
+        assert web.state() == 200
         token = lose(server, "alice", "alice@example.org")
         assert ask(server, "/api/link", token=token).json["kind"] == "lost"
         told(ask(server, "/api/link", token=token, password="password1234"), 422, "refused", "password")
         assert ask(server, "/api/link", token=token, password=FRESH).status == 204, "a weak one did not use it up"
+        wait_for("the end of open connections", lambda: ended(web))
     with Web(server, sign_in=False) as later:
         later.token = web.token
         assert later.state() == 401
@@ -289,6 +292,16 @@ def test_private_keys_are_refused_whole(server, keys):
 
 # ---- sessions ----
 
+def ended(web):
+    """Has the server closed this connection, which is idle?"""
+    sock = web.connection.sock
+    sock.settimeout(0.1)
+    try:
+        return sock.recv(1) == b""
+    except TimeoutError:
+        return False
+
+
 @contextlib.contextmanager
 def sftp(server, user):
     """An SFTP session that stays."""
@@ -321,6 +334,7 @@ def test_sessions_are_seen_and_ended(server):
         [theirs] = [s["number"] for s in seen if not s["own"]]
         assert other.state() == 200
         assert web.change("DELETE", f"/api/sessions/web/{theirs}").status == 204
+        wait_for("the end of its connection", lambda: ended(other))
         assert web.change("DELETE", f"/api/sessions/web/{theirs}").status == 404
         assert web.state() == 200
         with Web(server, sign_in=False) as later:
