@@ -121,6 +121,8 @@ int loop_run(struct monitor *m)
         }
         if (m->child_ended)
             reap(m);
+        if (m->own_due)
+            own_changed(m);
         sessions_bury(m);
         data_bury(m);
         control_bury(m);

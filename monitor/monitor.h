@@ -393,13 +393,13 @@ struct session {
     struct evp_pkey_st *tls_keys[TLS_IDENTITIES_MAX];
     struct data_wait data;
     bool has_client, ended;
-    bool counted;                  /* as one of its account's sessions */
-    bool by_token;                 /* came, or wants to come, by a web session: */
-    uint8_t web[32];               /* the hash of its token */
-    uint32_t own_id;               /* of its last question about its account */
-    bool own_ends;                 /* ... which ends a web session */
-    bool agent_due;                /* the loop is to start its agent */
-    bool failed;                   /* what its client showed was refused */
+    bool counted;                       /* as one of its account's sessions */
+    bool by_token;                      /* came, or wants to come, by a web session: */
+    uint8_t web[32];                    /* the hash of its token */
+    uint32_t own_id;                    /* of its last question about its account */
+    char changed[ACCOUNT_NAME_MAX + 1]; /* an account, whose web sessions are to be looked up */
+    bool agent_due;                     /* the loop is to start its agent */
+    bool failed;                        /* what its client showed was refused */
     bool report_due;               /* nobody reads its agent's reports: a new link is to be made */
     int64_t began_ms, deadline_ms; /* deadline 0: none */
     int64_t began_time;            /* seconds since 1970 */
@@ -521,6 +521,8 @@ int on_own_sessions(struct monitor *m, struct session *s, struct envelope *e, co
 int on_own_session_kill(struct monitor *m, struct session *s, struct envelope *e, const char **why);
 /* own.c: the account's password (and a code) was shown for purpose: do it. */
 void own_change(struct monitor *m, struct session *s);
+/* Accounts were changed: connections that came by web sessions which are none any more end. */
+void own_changed(struct monitor *m);
 int on_agent_wanted(struct monitor *m, struct session *s, struct envelope *e, const char **why);
 int on_sign_out(struct monitor *m, struct session *s, struct envelope *e, const char **why);
 int on_tls_keep(struct monitor *m, struct session *s, struct envelope *e, const char **why);
@@ -583,6 +585,7 @@ struct monitor {
     bool agents_due;
     bool data_due;           /* an FTPS session wants a passive port */
     bool assign_due;         /* a spare is ready */
+    bool own_due;            /* somebody has changed an account: struct session.changed */
     bool links_due;          /* the store is there again: agents get new report links */
     int64_t spares_ms;       /* when the loop starts spares, at the latest; 0: none are missing */
     unsigned spare_failures; /* one after the other */

@@ -16,26 +16,26 @@
 static void forward(struct monitor *m, struct session *s, uint32_t id, struct envelope *answer,
                     struct slice weak)
 {
-    const struct store_refused refused = {
-        .error = weak.len > 0 ? EINVAL : EAGAIN,
-        .text = weak.len > 0 ? weak : slice_text(BUSY),
-    };
+    const struct store_refused refused = {.error = weak.len > 0 ? EINVAL : EAGAIN,
+                                          .text = weak.len > 0 ? weak : slice_text(BUSY)};
     struct store_done done;
-    char text[256];
 
     if (s->state == STATE_ENDING)
         return;
     if (answer != NULL && decode_store_done(answer, &done) == 0 && done.text.len > 0) {
-        slice_copy(done.text, text, sizeof(text));
-        session_audit(m, s, "account-change", "%s", text);
+        session_audit(m, s, "account-change", "%.*s", (int)done.text.len,
+                      (const char *)done.text.data);
+        /* The loop sees to it that no connection outlives its web session. */
+        slice_copy(slice_text(s->account[0] != '\0' ? s->account : s->login.name), s->changed,
+                   sizeof(s->changed));
+        m->own_due = true;
     }
     if ((answer != NULL ? message_forward(s->worker.fd, answer, id)
                         : send_store_refused(s->worker.fd, id, &refused)) < 0)
         session_end(m, s, "its worker is gone");
 }
 
-/* ------------------------------------------------------------------------- web sessions that ended
- */
+/* ------------------------------------------------------------------------- ended web sessions */
 
 static void on_web_looked_up(struct monitor *m, uint64_t number, uint32_t id,
                              struct envelope *answer)
@@ -47,9 +47,8 @@ static void on_web_looked_up(struct monitor *m, uint64_t number, uint32_t id,
         session_stop(m, s, "signed out");
 }
 
-/* Web sessions of this account were ended: who came by one of them ends too. The store knows which.
- */
-static void end_web(struct monitor *m, const char *account)
+/* Whoever came by a web session of this account: is it still one? */
+static void look_web_up(struct monitor *m, const char *account)
 {
     for (struct session *s = m->sessions; s != NULL; s = s->next) {
         const struct store_find find = {.token = slice_of(s->web, sizeof(s->web))};
@@ -58,16 +57,24 @@ static void end_web(struct monitor *m, const char *account)
     }
 }
 
+void own_changed(struct monitor *m)
+{
+    m->own_due = false;
+    for (struct session *s = m->sessions; s != NULL; s = s->next) {
+        if (s->changed[0] != '\0')
+            look_web_up(m, s->changed);
+        s->changed[0] = '\0';
+    }
+}
+
 /* ------------------------------------------------------------------------- before a login */
 
 /* The end of what was begun before a login, however it went: another may begin. */
 static void finish(struct monitor *m, struct session *s, struct envelope *answer, struct slice weak)
 {
-    const uint32_t asked = s->login.request_id;
-
-    login_clear(&s->login);
     s->state = STATE_GREETED;
-    forward(m, s, asked, answer, weak);
+    forward(m, s, s->login.request_id, answer, weak);
+    login_clear(&s->login);
 }
 
 static void on_changed(struct monitor *m, uint64_t number, uint32_t id, struct envelope *answer)
@@ -75,12 +82,8 @@ static void on_changed(struct monitor *m, uint64_t number, uint32_t id, struct e
     struct session *s = session_find(m, number);
 
     (void)id;
-    if (s == NULL || s->state != STATE_CHECKING)
-        return;
-    if (answer != NULL && answer->type == MSG_store_done &&
-        (s->login.by_link || s->login.purpose == PURPOSE_PASSWORD))
-        end_web(m, s->login.name);
-    finish(m, s, answer, slice_of(NULL, 0));
+    if (s != NULL && s->state == STATE_CHECKING)
+        finish(m, s, answer, slice_of(NULL, 0));
 }
 
 static void on_new_hash(struct monitor *m, uint64_t number, struct slice hash, struct slice weak)
@@ -192,11 +195,8 @@ static void on_own_answer(struct monitor *m, uint64_t number, uint32_t id, struc
     struct session *s = session_find(m, number);
 
     (void)id;
-    if (s == NULL)
-        return;
-    if (s->own_ends && answer != NULL && answer->type == MSG_store_done)
-        end_web(m, s->account);
-    forward(m, s, s->own_id, answer, slice_of(NULL, 0));
+    if (s != NULL)
+        forward(m, s, s->own_id, answer, slice_of(NULL, 0));
 }
 
 /* All that is passed on; the account's name comes first in each. */
@@ -224,7 +224,6 @@ int on_own(struct monitor *m, struct session *s, struct envelope *e, const char 
     if (e->type == MSG_web_next)
         question.web_next.own = slice_of(s->web, s->by_token ? sizeof(s->web) : 0);
     s->own_id = e->id;
-    s->own_ends = e->type == MSG_web_end;
     store_ask(m, e->type, &question, s->number, on_own_answer);
     return 0;
 }
