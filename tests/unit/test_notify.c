@@ -277,7 +277,7 @@ static void delivers(void **state)
     const struct told told = deliver(n, 7, "alice@example.net", INVITE, NOTICE_DELIVERED);
     const char *mail = must_have(n, "mail");
     has(mail, "\nTo: alice@example.net\n");
-    has(mail, "\nFrom: \"Ours\"\n <sallyport@example.org>\n");
+    has(mail, "\nFrom: \"Ours\" <sallyport@example.org>\n");
     has(mail, "\nSubject: Your account at Ours\n");
     has(mail, "\nAuto-Submitted: auto-generated\n");
     has(mail, "\n    https://files.example.org/link#TOKEN\n");
