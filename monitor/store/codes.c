@@ -44,8 +44,8 @@ static const char *const statements[STATEMENT_COUNT] = {
     [CODES_BEGIN] = "INSERT INTO codes (account, secret, fresh, begun, step, wrong, wrong_at)"
                     " VALUES (?1, X'', ?2, ?3, 0, 0, 0)"
                     " ON CONFLICT (account) DO UPDATE SET fresh = ?2, begun = ?3",
-    [CODES_CONFIRM] = "UPDATE codes SET secret = fresh, fresh = X'', step = ?2, wrong = 0"
-                      " WHERE account = ?1",
+    [CODES_CONFIRM] = ("UPDATE codes SET secret = fresh, fresh = X'', step = ?2, wrong = 0"
+                       " WHERE account = ?1"),
     [CODES_RIGHT] = "UPDATE codes SET step = max(step, ?2), wrong = 0 WHERE account = ?1",
     [CODES_WRONG] = "UPDATE codes SET wrong = ?2, wrong_at = ?3 WHERE account = ?1",
     [CODES_REMOVE] = "DELETE FROM codes WHERE account = ?1",

@@ -49,7 +49,7 @@ def audit_texts(server, **fields):
     [
         ([], None),
         (["dance"], "there is no command dance"),
-        (["user"], "user needs one of: add, list, show, set, disable, enable, delete, passwd, generate-password"),
+        (["user"], "user needs one of: add, list, show, set, disable, enable, delete, passwd, generate-password, invite, codes"),
         (["user", "dance"], "there is no user dance"),
         (["user", "add"], "user add needs NAME"),
         (["user", "add", "a", "b"], 'what is "b"?'),
@@ -129,11 +129,13 @@ def test_add_show_list(down):
     assert uid == (50000 if IS_ROOT else os.geteuid())
     created = account.pop("created")
     assert created.startswith("20") and created.endswith("Z")
+    assert account.pop("password_changed") == created
     assert account == {
         "name": "Bob", "status": "enabled", "email": "bob@example.org", "uid": uid, "gid": account["gid"],
         "expires": "2030-01-31T12:00:00Z", "password": True, "keys": 0, "rights": ["list", "read"], "folders": [], "durable": True,
         "atomic": False, "trash": False, "both": True, "data_fresh": False, "lax_close": False, "max_sessions": 2, "bandwidth": 3 << 20,
-        "last_login": None,
+        "last_login": None, "email_confirmed": True, "new_email": "", "invited_until": None, "codes": False,
+        "codes_required": False, "recovery_codes": 0,
     }  # fmt: skip
     assert [a["name"] for a in down.json("user", "list")] == ["Bob"]
     row = down.command("user", "list").stdout.splitlines()
@@ -576,7 +578,7 @@ def test_completion_is_good_shell(down):
     )
     out = subprocess.run(["bash"], input=script, capture_output=True, text=True, check=True).stdout.splitlines()
     assert out == [
-        "user", "add list show set disable enable delete passwd generate-password", "--password-stdin", "ed25519 ecdsa rsa", "zsh", "--json",
+        "user", "add list show set disable enable delete passwd generate-password invite codes", "--password-stdin", "ed25519 ecdsa rsa", "zsh", "--json",
     ]  # fmt: skip
 
 
