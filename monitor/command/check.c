@@ -180,7 +180,6 @@ static void check_ids(struct checking *k)
                             : in_range(uid, config->server_account_ids) ? "account_ids"
                             : uid == config->server_store_id            ? "store_id"
                             : uid == config->server_hasher_id           ? "hasher_id"
-                            : uid == config->server_notify_id           ? "notify_id"
                                                                         : NULL;
         if (whose == NULL)
             continue;

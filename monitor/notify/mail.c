@@ -13,6 +13,7 @@
 #define LINE_MOST  998 /* RFC 5322, 2.1.1: bytes of a line */
 #define PLAIN_MOST 60  /* of a subject that stands on its line as it is */
 #define WORD_BYTES 39  /* in an encoded word: with its field a line of 76 (RFC 2047, 2) */
+#define NAME_MOST  60  /* of the sender's name and address together on a line */
 #define BASE64_ROW 57  /* bytes in a line of 76 letters (RFC 2045, 6.8) */
 
 static bool is_plain(struct slice text)
@@ -150,9 +151,10 @@ const char *mail_write(const struct mail *mail, struct draft *out)
         return "the sender's address is no name@domain";
     put_dates(mail, out);
     draft_add(out, slice_text("From: "));
+    const size_t start = out->len;
     if (mail->name[0] != '\0') {
         put_words(out, slice_text(mail->name), true);
-        draft_add(out, slice_text("\n "));
+        draft_add(out, slice_text(out->len - start + strlen(mail->from) > NAME_MOST ? "\n " : " "));
     }
     draft_print(out, "<%s>\nTo: %s\nSubject: ", mail->from, mail->to);
     put_words(out, mail->subject, false);

@@ -28,6 +28,7 @@ enum statement {
     LINK_NOBODYS,
     LINK_INVITED,
     LINK_COUNT,
+    LINK_COUNT_NONE,
     ACCOUNT_ADDRESS,
     STATEMENT_COUNT,
 };
@@ -48,6 +49,9 @@ static const char *const statements[STATEMENT_COUNT] = {
     [LINK_INVITED] = "SELECT expires FROM links WHERE account = ?1 AND kind = ?2 AND state = 0"
                      " AND expires > ?3",
     [LINK_COUNT] = "UPDATE accounts SET links_since = ?2, links_count = ?3 WHERE number = ?1",
+    /* Writes as much as LINK_COUNT, and changes nothing. */
+    [LINK_COUNT_NONE] = "UPDATE accounts SET links_count = links_count"
+                        " WHERE number = (SELECT min(number) FROM accounts)",
     [ACCOUNT_ADDRESS] = "UPDATE accounts SET email = ?2, confirmed = 0, new_email = ''"
                         " WHERE number = ?1",
 };
@@ -233,6 +237,13 @@ int links_allow(struct accounts *a, const struct holder *h, struct refusal *why)
                         NUMBER(same_hour ? h->links_count + 1 : 1)) < 0
                ? -1
                : 1;
+}
+
+int links_send_nobody(struct accounts *a, const char *from, struct refusal *why)
+{
+    if (CHANGE_PLAIN(&a->database, a->link_statements + LINK_COUNT_NONE, why) < 0)
+        return -1;
+    return links_send(a, NULL, LINK_LOST, "", from, why);
 }
 
 /* The address that an invitation goes to is the account's, and confirmed when it was used. */

@@ -29,10 +29,12 @@ int links_use(struct accounts *a, struct slice hash, const struct link *link, st
 /* Those of an account that are good, of these kinds, are so no more, nor are their notices sent. */
 int links_end(struct accounts *a, int64_t account, unsigned kinds, struct refusal *why);
 
-/* Make a link in place of one of the same kind, and put its notice into the outbox. h NULL: nobody
- * gets it, and it costs the same. from: the address of who asked, for LINK_LOST. */
+/* Make a link in place of one of the same kind, and put its notice into the outbox. from: the
+ * address of who asked, for LINK_LOST. */
 int links_send(struct accounts *a, const struct holder *h, enum link_kind kind, const char *to,
                const char *from, struct refusal *why);
+/* The same for nobody, who gets none: it takes as long, with links_allow. */
+int links_send_nobody(struct accounts *a, const char *from, struct refusal *why);
 /* One more link for this account within the hour: 1 and it is counted, 0 there were enough, -1. */
 int links_allow(struct accounts *a, const struct holder *h, struct refusal *why);
 

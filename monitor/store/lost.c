@@ -91,7 +91,7 @@ int links_lost(struct accounts *a, const void *message, struct outcome *done, st
     const bool allowed = client_allow(a, m->address);
     if (allowed && (sent = send_all(a, m->name, from, why)) < 0)
         return -1;
-    if (sent == 0 && links_send(a, NULL, LINK_LOST, "", from, why) < 0)
+    if (sent == 0 && links_send_nobody(a, from, why) < 0)
         return -1;
     done->event = "link";
     snprintf(done->line, sizeof(done->line), "a link for a lost password was asked for %.*s: %s",

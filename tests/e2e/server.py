@@ -207,6 +207,7 @@ class Server:
             "sftp": {"listen": "127.0.0.1 ::1" if has_ipv6() else "127.0.0.1", "port": self.port},
             "ftps": {"enabled": "no"},
             "https": {"enabled": "no"},
+            "mail": {"sendmail": "/bin/false"},  # where a test enables mail and has no relay, none ever leaves
             "limits": {"penalty_exempt": "127.0.0.1 ::1"},
         }
         self.ftps_port = self.implicit_port = self.https_port = self.redirect_port = None

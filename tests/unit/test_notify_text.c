@@ -38,7 +38,7 @@ static json_t *facts_of(const char *json)
 
 static void assert_text(const struct draft *text, const char *expected)
 {
-    if (text->len != strlen(expected) || memcmp(text->data, expected, text->len) != 0)
+    if (!slice_is(draft_slice(text), expected))
         fail_msg("\"%.*s\" is not \"%s\"", (int)text->len, text->data, expected);
 }
 

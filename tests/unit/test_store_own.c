@@ -310,6 +310,18 @@ static void test_address(void **state)
     expect_change(p, "someone@example.org", "The e-mail address was changed to new@example.org.",
                   "192.0.2.6");
 
+    /* The operator's word counts at once, and the address before it is told. */
+    const struct user_set set = {.name = slice_text("anna"),
+                                 .valid = ACCOUNT_SET_EMAIL,
+                                 .email = slice_text("set@example.org")};
+    process_done(p, MSG_user_set, &set);
+    own_of(p, "anna", &own);
+    assert_true(slice_is(own.email, "set@example.org") && own.confirmed == 1);
+    expect_change(p, "new@example.org",
+                  "The operator changed the e-mail address to set@example.org.", "");
+    process_done(p, MSG_user_set, &set); /* as it is: nothing to tell */
+    expect_none(p);
+
     /* So many an hour. */
     for (int i = 0; i < 3; i++)
         process_done(p, MSG_address_change,
