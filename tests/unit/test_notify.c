@@ -145,25 +145,27 @@ static void floods(void **state)
     free(facts);
 }
 
-/* What is refused is never given to a command. */
+/* Never given to a command: no address of a recipient, for good; and what cannot be rendered. */
 static void refused(void **state)
 {
     static const struct {
         const char *kind, *to, *facts, *why;
+        enum notice_outcome outcome;
     } cases[] = {
-        {"invite", "alice@example.net\nBcc: x@y", INVITE, "address"},
-        {"invite", "alice@example.net, x@y", INVITE, "address"},
-        {"invite", "-oQ/tmp@example.net", INVITE, "address"},
-        {"invite", "alice", INVITE, "address"},
-        {"invite", "\"a b\"@example.net", INVITE, "address"},
-        {"no-such", "alice@example.net", INVITE, "no such kind"},
-        {"../invite", "alice@example.net", INVITE, "no such kind"},
-        {"", "alice@example.net", INVITE, "no such kind"},
-        {"invite", "alice@example.net", "", "facts"},
-        {"invite", "alice@example.net", "[]", "facts"},
-        {"invite", "alice@example.net", "{\"account\": \"a\"", "facts"},
-        {"invite", "alice@example.net", "{\"account\": \"a\"}", "there is no {{link}}"},
-        {"invite", "", INVITE, "no command for events"},
+        {"invite", "alice@example.net\nBcc: x@y", INVITE, "address", NOTICE_REFUSED},
+        {"invite", "alice@example.net, x@y", INVITE, "address", NOTICE_REFUSED},
+        {"invite", "-oQ/tmp@example.net", INVITE, "address", NOTICE_REFUSED},
+        {"invite", "alice", INVITE, "address", NOTICE_REFUSED},
+        {"invite", "\"a b\"@example.net", INVITE, "address", NOTICE_REFUSED},
+        {"no-such", "alice@example.net", INVITE, "no such kind", NOTICE_LATER},
+        {"../invite", "alice@example.net", INVITE, "no such kind", NOTICE_LATER},
+        {"", "alice@example.net", INVITE, "no such kind", NOTICE_LATER},
+        {"invite", "alice@example.net", "", "facts", NOTICE_LATER},
+        {"invite", "alice@example.net", "[]", "facts", NOTICE_LATER},
+        {"invite", "alice@example.net", "{\"account\": \"a\"", "facts", NOTICE_LATER},
+        {"invite", "alice@example.net", "{\"account\": \"a\"}", "there is no {{link}}",
+         NOTICE_LATER},
+        {"invite", "", INVITE, "no command for events", NOTICE_REFUSED},
     };
     struct notify *n = *state;
 
@@ -173,7 +175,7 @@ static void refused(void **state)
         give(n, i + 1, cases[i].kind, cases[i].to, cases[i].facts);
         const struct told told = asked(n);
         assert_int_equal(told.number, i + 1);
-        assert_int_equal(told.outcome, NOTICE_REFUSED);
+        assert_int_equal(told.outcome, cases[i].outcome);
         has(told.text, cases[i].why);
     }
     assert_null(content(n, "run"));
