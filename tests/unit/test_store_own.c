@@ -140,6 +140,34 @@ static void test_replaced(void **state)
     process_stop(p);
 }
 
+/* An address that nobody has proven is told nothing: the operator set a password meanwhile. */
+static void test_unproven(void **state)
+{
+    struct process *p = *state;
+    uint8_t hash[32], bytes[64];
+    struct own_is own;
+    const struct user_set set = {
+        .name = slice_text("anna"), .valid = ACCOUNT_SET_PASSWORD, .password = slice_text(HASH)};
+    const struct link_lost lost = {.name = slice_text("anna"), .address = slice_text("192.0.2.1")};
+    const struct link_lost by_address = {.name = slice_text("anna@example.org"),
+                                         .address = slice_text("192.0.2.1")};
+    const struct key_add key = {.name = slice_text("anna"), .key = test_key(1, bytes)};
+
+    start_mailing(p);
+    add_without_password(p, "anna", "");
+    invite(p, "anna", "anna@example.org");
+    take_link(p, "invite", "anna@example.org", hash);
+    process_done(p, MSG_user_set, &set);
+    own_of(p, "anna", &own);
+    assert_true(own.confirmed == 0 && own.password_changed > 0);
+    process_done(p, MSG_link_lost, &lost);
+    process_done(p, MSG_link_lost, &by_address);
+    process_done(p, MSG_key_add, &key);
+    expect_none(p);
+    refused_link(p, hash, ESTALE, "newest");
+    process_stop(p);
+}
+
 static void test_expired(void **state)
 {
     struct process *p = *state;
@@ -689,9 +717,10 @@ static void test_schema_4(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_invite),   TEST(test_replaced), TEST(test_expired),       TEST(test_at_once),
-        TEST(test_lost),     TEST(test_address),  TEST(test_password),      TEST(test_web),
-        TEST(test_gathered), TEST(test_codes),    TEST(test_codes_removed), TEST(test_schema_4),
+        TEST(test_unproven), TEST(test_invite),   TEST(test_replaced), TEST(test_expired),
+        TEST(test_at_once),  TEST(test_lost),     TEST(test_address),  TEST(test_password),
+        TEST(test_web),      TEST(test_gathered), TEST(test_codes),    TEST(test_codes_removed),
+        TEST(test_schema_4),
     };
 
     return cmocka_run_group_tests_name("store_own", tests, NULL, NULL);
