@@ -5,6 +5,7 @@
  * of its own. What it and they have is the monitor's filter, an id of their own, no capability and
  * limits. It must never use a shell, nor lose a notice: what it did not tell is delivered again. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -36,13 +37,12 @@ static struct notify {
     struct command_line sendmail, command; /* count 0: none */
     char from[MAIL_ADDRESS_MAX + 1], templates[4096], organisation[101], base[1025];
     uint32_t seconds;
-    int store;             /* the link; -1: none now */
-    bool asked;            /* over it */
-    bool busy;             /* a command runs, for the notice of this number */
-    bool given_here;       /* by the present link: it is told what came of it */
-    uint64_t number, mark; /* of the notice in hand, or of the one before */
-    enum notice_outcome
-        outcome; /* what came of that; NOTICE_NONE: it is not over, or there is none */
+    int store;                   /* the link; -1: none now */
+    bool asked;                  /* over it */
+    bool busy;                   /* a command runs, for the notice of this number */
+    bool given_here;             /* by the present link: it is told what came of it */
+    uint64_t number, mark;       /* of the notice in hand, or of the one before */
+    enum notice_outcome outcome; /* of that; NOTICE_NONE: it is not over, or there is none */
     char why[RUN_WHY_MAX + 1];
     struct run run;
     int64_t stop_ms;     /* when to end at the latest; 0: no end in sight */
@@ -102,10 +102,12 @@ static void deliver_mail(struct notify *n, const struct notice *notice, const ch
     json_t *facts = facts_read(notice->facts, n->base, n->organisation);
     const char *wrong = NULL;
 
+    if (slice_copy(notice->to, to, sizeof(to)) < 0 || !mail_address_is_good(notice->to)) {
+        finish(n, NOTICE_REFUSED, "its address is none that is mailed to: name@domain, in ASCII");
+        goto out;
+    }
     if (facts == NULL)
-        wrong = "its facts cannot be read";
-    else if (slice_copy(notice->to, to, sizeof(to)) < 0)
-        wrong = "its address cannot be read";
+        wrong = "its facts cannot be read, or there is no memory";
     else if (templates_render(n->templates, kind, facts, &subject, &body, why) < 0)
         wrong = why;
     if (wrong == NULL) {
@@ -122,9 +124,10 @@ static void deliver_mail(struct notify *n, const struct notice *notice, const ch
         wrong = mail_write(&mail, &message);
     }
     if (wrong != NULL)
-        finish(n, NOTICE_REFUSED, wrong);
+        finish(n, NOTICE_LATER, wrong); /* it may be mended, or pass */
     else
         start_command(n, &n->sendmail, &message);
+out:
     json_decref(facts);
     draft_clear(&subject);
     draft_clear(&body);
@@ -196,14 +199,12 @@ static void take_store(struct notify *n, int link)
 
 static void ask_store(struct notify *n)
 {
-    const struct notice_wanted none = {0}, told = {
-                                               .number = n->number,
-                                               .outcome = (uint8_t)n->outcome,
-                                               .text = slice_text(n->why),
-                                           };
-    const bool tells = n->given_here && n->outcome != NOTICE_NONE;
+    struct notice_wanted wanted = {0};
 
-    if (send_notice_wanted(n->store, 0, tells ? &told : &none) < 0)
+    if (n->given_here && n->outcome != NOTICE_NONE)
+        wanted = (struct notice_wanted){
+            .number = n->number, .outcome = (uint8_t)n->outcome, .text = slice_text(n->why)};
+    if (send_notice_wanted(n->store, 0, &wanted) < 0)
         drop_store(n);
     else
         n->asked = true;
@@ -212,37 +213,36 @@ static void ask_store(struct notify *n)
 /* Returns 0, or -1: what came is no good, and this process is to end. */
 static int hear_store(struct notify *n)
 {
-    int r = message_receive_bare(n->store, &n->envelope, MSG_DONTWAIT);
+    const int got = message_receive_bare(n->store, &n->envelope, MSG_DONTWAIT);
+    int r = 0;
 
-    if (r == 1)
-        r = take_notice(n) < 0 ? -1 : 1;
-    else if (r == 0 || errno == ECONNRESET)
-        drop_store(n);
-    else if (errno == EAGAIN || errno == EINTR)
-        r = 0;
-    else
+    if (got == 1) {
+        r = take_notice(n);
+    } else if (got < 0 && errno == EPROTO) {
         log_error("the store sent what is no message");
+        r = -1;
+    } else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+        drop_store(n);
+    }
     envelope_clear(&n->envelope);
-    return r < 0 && n->store >= 0 ? -1 : 0;
+    return r;
 }
 
 /* Another link, or the end of this process. Returns 0, or -1: what came is no good. */
 static int hear_monitor(struct notify *n)
 {
     struct notify_outbox link;
-    int r = message_receive(FD_MONITOR, &n->envelope, MSG_DONTWAIT);
+    const int got = message_receive(FD_MONITOR, &n->envelope, MSG_DONTWAIT);
+    int r = 0;
 
-    if (r == 0) {
+    if (got == 0)
         n->stop_ms = run_now_ms() + LAST_MS;
-    } else if (r == 1 && decode_notify_outbox(&n->envelope, &link) == 0) {
+    else if (got == 1 && decode_notify_outbox(&n->envelope, &link) == 0)
         take_store(n, envelope_take_fd(&n->envelope, 0));
-    } else if (r == 1 || (errno != EAGAIN && errno != EINTR)) {
+    else if (got == 1 || (errno != EAGAIN && errno != EINTR))
         r = -1;
-    } else {
-        r = 0;
-    }
     envelope_clear(&n->envelope);
-    return r < 0 ? -1 : 0;
+    return r;
 }
 
 /* ---- the loop -------------------------------------------------------------------------------- */
@@ -361,7 +361,8 @@ static int set_up(struct notify *n)
         .file_size = UINT64_MAX,
         .commands = geteuid() == 0 ? PROCESSES : COMMANDS_ANY,
     };
-    if (ignore_signals() < 0 || chdir("/") < 0) {
+    /* A line for the log must never wait for a monitor that does not read. */
+    if (ignore_signals() < 0 || chdir("/") < 0 || fcntl(FD_MONITOR, F_SETFL, O_NONBLOCK) < 0) {
         log_error("start: %s", strerror(errno));
     } else if (sandbox_enter(&sandbox, &ready.layers, trouble, sizeof(trouble)) < 0) {
         log_error("%s", trouble);
