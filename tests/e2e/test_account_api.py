@@ -379,6 +379,10 @@ def test_two_steps(server):
     with Web(server, sign_in=False) as web:
         page = web.form("/login", {"user": "alice", "password": PASSWORD, "next": "/"})
         assert page.status == 403 and b'data-code="yes"' in page.body and b"Enter your password once more" in page.body
+        page = web.form("/login", {"user": "alice", "password": PASSWORD, "next": "/plain/", "code": "000000"})
+        assert page.status == 403 and b'data-code="yes"' in page.body and b"not right" in page.body
+        page = web.form("/login", {"user": "alice", "password": PASSWORD, "next": "/plain/", "code": recovery[4]})
+        assert page.status == 303 and page["Location"] == "/plain/" and page.token
     with Web(server, basic=True) as web:
         assert (web.get("/api/me").status, web.get("/api/me").error) == (403, "code_needed")
     told(ask(server, "/api/password", user="alice", current=PASSWORD, new=FRESH), 403, "code_needed", "code")
@@ -388,7 +392,7 @@ def test_two_steps(server):
         web.token = token
         own = web.get("/api/account").json
         web._csrf = own["csrf"]
-        assert (own["codes"], own["recovery_left"]) == ("on", len(recovery) - 3)
+        assert (own["codes"], own["recovery_left"]) == ("on", len(recovery) - 4)
         told(web.change("DELETE", "/api/codes", json.dumps({"code": "000000"}).encode(), JSON), 403, "not_allowed", "code")
         assert web.change("DELETE", "/api/codes", json.dumps({"code": recovery[3]}).encode(), JSON).status == 204
         assert web.get("/api/account").json["codes"] == "off"
