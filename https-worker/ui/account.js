@@ -1,33 +1,41 @@
 /* account.js: the account's own page, a section for each thing that people do with it. What is secret is held
  * by its field until it is sent, and nowhere else. */
+import { startAccount } from './account-menu.js';
 import * as api from './api.js';
 import { enrolSection, twoStep } from './codes.js';
 import { choose, toast } from './dialogs.js';
 import { announce, button, byId, el } from './dom.js';
 import { codeField, field, form, userField } from './fields.js';
 import { keysOf } from './ssh-keys.js';
+import * as ask from './own-api.js';
+import { own } from './own-strings.js';
 import { words } from './strings.js';
 import { moment } from './text.js';
-
-const own = words.own;
 
 const current = () => field('current', own.current, { secret: true, autocomplete: 'current-password' });
 
 const section = (name, ...content) => el('section', { id: `own-${name}`, 'aria-labelledby': `own-${name}-title` },
-  el('h2', { id: `own-${name}-title`, tabindex: '-1' }, own[name].title), el('p', {}, own[name].help), content);
+  el('h2', { id: `own-${name}-title`, tabindex: '-1' }, words.own.parts[name]), el('p', {}, own[name].help), content);
 
 const PARTS = { profile, password, keys: keysOf, codes: twoStep, sessions };
 
+/* Its styles are not the files'. */
+function style() {
+  const href = new URL('own.css', import.meta.url).pathname;
+  if (!document.querySelector(`link[href="${href}"]`)) document.head.append(el('link', { rel: 'stylesheet', href }));
+}
+
 /* Returns the sheet at once; it fills when the server has told. `part`: the section that is meant. */
-export function accountPage(part, gone) {
+export function sheet(part, gone) {
+  style();
   const place = el('div', { class: 'sections' }, el('p', { class: 'help' }, own.reading));
   show(place, part, gone);
-  return el('div', { class: 'sheet own' }, el('h1', { tabindex: '-1', id: 'page-title' }, own.title), el('p', { class: 'lead' }, words.signedInAs(api.me().account)), place);
+  return el('div', { class: 'sheet own' }, el('h1', { tabindex: '-1', id: 'page-title' }, words.own.title), el('p', { class: 'lead' }, words.signedInAs(api.me().account)), place);
 }
 
 async function show(place, part, gone = () => false) {
   try {
-    const facts = await api.own();
+    const facts = await ask.own();
     if (gone()) return;
     const again = name => show(place, name);
     place.replaceChildren(...Object.entries(PARTS).map(([name, make]) => section(name, make(facts, () => again(name)))));
@@ -44,10 +52,19 @@ export function reach(part) {
   title?.focus();
 }
 
-/* Nothing else is open to this account: the page holds this and no more. */
-export function enrolPage() {
-  return el('div', { class: 'sheet own' }, el('h1', { tabindex: '-1', id: 'page-title' }, own.enrol.title), el('p', { class: 'lead' }, own.enrol.help),
-    el('section', { 'aria-labelledby': 'page-title' }, enrolSection(() => location.reload())));
+/* Nothing else is open to this account: the page holds this and no more, until it has codes. */
+export async function enrol() {
+  await api.begin('/api/account');
+  style();
+  startAccount(true);
+  byId('files').hidden = true;
+  byId('page').hidden = false;
+  byId('page').replaceChildren(el('div', { class: 'sheet own' }, el('h1', { tabindex: '-1', id: 'page-title' }, own.enrol.title),
+    el('p', { class: 'lead' }, own.enrol.help), el('section', { 'aria-labelledby': 'page-title' }, enrolSection(() => location.reload()))));
+  document.title = `${own.enrol.title} · ${document.title}`;
+  document.body.removeAttribute('aria-busy');
+  byId('page-title').focus();
+  await new Promise(() => {});
 }
 
 /* ---- the address ---- */
@@ -60,7 +77,7 @@ function profile({ account, email, new_email: waiting, confirmed, mail }, again)
   if (!mail) return [facts, el('p', {}, own.profile.noMail)];
   const fields = [field('email', own.newEmail, { type: 'email', autocomplete: 'email', maxlength: '254' }), current(), codeField()];
   return [facts, form(fields, own.profile.button, async values => {
-    await api.prove('/api/address', values);
+    await ask.prove('/api/address', values);
     toast(own.profile.done(values.email));
     again();
   }, { before: userField(account) })];
@@ -72,7 +89,7 @@ function password({ account, password_changed: changed }, again) {
   const fields = [current(), codeField(), field('new', own.newPassword, { secret: true, fresh: true, help: own.passwordHelp, autocomplete: 'new-password' })];
   return [changed && el('p', { class: 'help' }, own.password.changed(moment(changed))),
     form(fields, own.password.button, async values => {
-      await api.prove('/api/password', values);
+      await ask.prove('/api/password', values);
       await signInAnew(account, values.new);
       toast(own.password.done);
       again();
@@ -82,7 +99,7 @@ function password({ account, password_changed: changed }, again) {
 /* The change has ended every session, this page's too. */
 async function signInAnew(user, secret) {
   try {
-    await api.signInWith({ user, password: secret });
+    await ask.signInWith({ user, password: secret });
     await api.comeBack();
   } catch (error) {
     api.expect(error);
@@ -104,7 +121,7 @@ function sessions({ web, sessions: others }, again) {
   const ending = rows.filter(({ here }) => !here);
   const end = async some => {
     try {
-      for (const { path } of some) await api.endSession(path);
+      for (const { path } of some) await ask.endSession(path);
       announce(own.sessions.ended(some.length));
     } catch (error) {
       toast(words.trouble(api.expect(error)), { trouble: true });

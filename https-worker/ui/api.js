@@ -43,7 +43,7 @@ export const ofSession = ({ code }) => ['sign_in', 'other_account', 'bad_token']
 export const isTaken = ({ code }) => code === 'exists' || code === 'is_folder';
 
 /* options() anew for each try: the token may be another. */
-async function request(address, options = () => ({})) {
+export async function request(address, options = () => ({})) {
   for (;;) {
     const answer = await fetch(address, options()).catch(error => {
       throw error.name === 'AbortError' ? error : new Trouble('offline');
@@ -55,12 +55,12 @@ async function request(address, options = () => ({})) {
   }
 }
 
-async function json(address, signal) {
+export async function json(address, signal) {
   const answer = await request(address, () => ({ signal }));
   return parse(await answer.text().catch(() => ''));
 }
 
-function parse(text) {
+export function parse(text) {
   try {
     return JSON.parse(text);
   } catch {
@@ -68,21 +68,17 @@ function parse(text) {
   }
 }
 
-const TYPE = { 'Content-Type': 'application/json' };
+export const TYPE = { 'Content-Type': 'application/json' };
 
-const send = (method, address, body, keepalive = false) => request(address, () => ({
+export const send = (method, address, body, keepalive = false) => request(address, () => ({
   method, body: JSON.stringify(body), keepalive, headers: { ...TYPE, 'X-CSRF-Token': account.csrf },
 }));
 
 const post = (address, body, keepalive) => send('POST', address, body, keepalive);
 
-export async function begin() {
-  account = await json('/api/me');
-}
-
-/* Where the files are not open to it: an account that is to enrol for codes. */
-export async function beginLimited() {
-  account = await json('/api/account');
+/* `from`: where the files are not open to it, another address. */
+export async function begin(from = '/api/me') {
+  account = await json(from);
 }
 
 /* False when it is another account now. */
@@ -94,28 +90,6 @@ export async function comeBack() {
   account = found;
   return true;
 }
-
-/* ---- the account's own ---- */
-
-export const own = () => json('/api/account');
-export const endSession = path => send('DELETE', '/api/sessions/' + path);
-export const removeKey = number => send('DELETE', '/api/keys/' + number);
-export const addKeys = async text => parse(await (await post('/api/keys', { text })).text());
-export const confirmCodes = async code => parse(await (await post('/api/codes/confirm', { code })).text());
-export const endCodes = code => send('DELETE', '/api/codes', { code });
-
-/* What asks for the password comes without the session: on a connection that is nobody's. */
-export const ask = (address, body) => request(address, () => ({ method: 'POST', body: JSON.stringify(body), credentials: 'omit', headers: TYPE }));
-
-export const prove = (address, body) => ask(address, { user: account.account, ...body });
-
-/* Returns where to go on. */
-export async function signInWith(values) {
-  const answer = await request('/login', () => ({ method: 'POST', body: new URLSearchParams(values), headers: { Accept: 'application/json' } }));
-  return parse(await answer.text()).next;
-}
-
-/* ---- files ---- */
 
 export const stat = address => json('/api/stat?path=' + address);
 export const digest = (address, signal) => json('/api/digest?path=' + address, signal);

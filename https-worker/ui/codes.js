@@ -3,9 +3,10 @@ import * as api from './api.js';
 import { toast } from './dialogs.js';
 import { button, copyLine, el } from './dom.js';
 import { codeField, field, form, userField } from './fields.js';
+import * as ask from './own-api.js';
+import { own } from './own-strings.js';
 import { words } from './strings.js';
 
-const own = words.own;
 const SVG = 'http://www.w3.org/2000/svg';
 const BORDER = 4;  /* squares of light around the picture: ISO/IEC 18004 */
 
@@ -14,7 +15,7 @@ export function twoStep({ codes, codes_required: required, recovery_left: left }
   return [
     el('p', { class: 'help' }, own.codes.on(left)),
     required ? el('p', { class: 'help' }, own.codes.required) : form([codeField(false)], own.codes.end, async ({ code }) => {
-      await api.endCodes(code.trim());
+      await ask.endCodes(code.trim());
       toast(own.codes.ended);
       again();
     }, { main: false }),
@@ -26,7 +27,7 @@ export function enrolSection(done) {
   const place = el('div', { class: 'enrol' });
   const fields = [field('current', own.current, { secret: true, autocomplete: 'current-password' }), codeField()];
   place.append(form(fields, own.codes.begin, async values => {
-    const secret = await api.prove('/api/codes/begin', values).then(answer => answer.json());
+    const secret = await ask.prove('/api/codes/begin', values).then(answer => answer.json());
     showSecret(place, secret, done);
   }, { before: userField(api.me().account) }));
   return place;
@@ -40,7 +41,7 @@ function showSecret(place, { secret, uri, qr }, done) {
   const steps = el('ol', { class: 'steps' },
     el('li', {}, el('p', {}, own.codes.scan), qr && picture(qr), copyLine(own.codes.secret, grouped(secret)), el('p', {}, el('a', { href: uri }, own.codes.here))),
     el('li', {}, el('p', {}, own.codes.type), form([code], own.codes.confirm, async values => {
-      const { recovery } = await api.confirmCodes(values.code.trim());
+      const { recovery } = await ask.confirmCodes(values.code.trim());
       showRecovery(place, recovery, done);
     })));
   place.replaceChildren(steps);

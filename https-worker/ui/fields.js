@@ -1,7 +1,7 @@
 /* fields.js: fields and forms of the account's pages: a label, some help, and what is wrong beneath each. */
 import { expect } from './api.js';
 import { announce, bare, el } from './dom.js';
-import { words } from './strings.js';
+import { own, refused, strength as told } from './own-strings.js';
 
 let count = 0;
 
@@ -30,18 +30,19 @@ function judged(input, hint) {
   const meter = el('meter', { class: 'strength', max: '3', low: '1', high: '3', optimum: '3', value: '0', 'aria-hidden': 'true', hidden: true });
   hint.setAttribute('aria-live', 'polite');
   input.addEventListener('input', async () => {
-    const { strength } = await import('./strength.js');
-    const { level, advice } = strength(input.value);
+    const judge = await import('./strength.js').catch(() => null);
+    if (!judge) return;
+    const { level, advice } = judge.strength(input.value);
     const empty = input.value === '';
     meter.hidden = empty;
     meter.value = level;
-    hint.textContent = empty ? help : words.strength(level, advice);
+    hint.textContent = empty ? help : told(level, advice);
   });
   return meter;
 }
 
 function withShow(input) {
-  const show = bare(words.showPassword, 'eye', () => {
+  const show = bare(own.showPassword, 'eye', () => {
     const shown = input.type === 'password';
     input.type = shown ? 'text' : 'password';
     show.setAttribute('aria-pressed', String(shown));
@@ -49,8 +50,8 @@ function withShow(input) {
   return el('div', { class: 'with-button' }, input, show);
 }
 
-export const codeField = (later = true, help = words.own.codeHelp) =>
-  field('code', words.own.code, { help, later, inputmode: 'numeric', autocomplete: 'one-time-code', maxlength: '32' });
+export const codeField = (later = true, help = own.codeHelp) =>
+  field('code', own.code, { help, later, inputmode: 'numeric', autocomplete: 'one-time-code', maxlength: '32' });
 
 /* For password managers: whose password it is. */
 export const userField = user => el('input', { type: 'text', name: 'user', value: user, autocomplete: 'username', readonly: true, hidden: true });
@@ -63,7 +64,7 @@ export function form(fields, label, send, { before = [], beside = [], main = tru
 
   function refuse(trouble) {
     const one = fields.find(({ name }) => name === trouble.field);
-    const text = words.refused(trouble);
+    const text = refused(trouble);
     if (!one) {
       status.textContent = text;
       announce(text, true);
@@ -80,7 +81,7 @@ export function form(fields, label, send, { before = [], beside = [], main = tru
     if (submit.disabled) return;
     status.textContent = '';
     const missing = shown().filter(({ input, optional }) => input.value === '' && !optional);
-    for (const one of shown()) one.tell(missing.includes(one) ? words.own.missing : '');
+    for (const one of shown()) one.tell(missing.includes(one) ? own.missing : '');
     if (missing.length > 0) {
       missing[0].input.focus();
       return;

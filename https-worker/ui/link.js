@@ -1,11 +1,12 @@
 /* link.js: what a mailed link opens: the first password, another one, a confirmed address. Looking at a link
  * does not use it up. The token leaves the address line at once, and is kept nowhere else. */
-import { ask, expect, signInWith } from './api.js';
+import { expect } from './api.js';
 import { byId, el } from './dom.js';
 import { codeField, field, form, userField } from './fields.js';
+import { ask, signInWith } from './own-api.js';
+import { link as said, own, refused } from './own-strings.js';
 import { words } from './strings.js';
 
-const { link: said, own } = words;
 const organisation = document.title;
 const token = location.hash.slice(1);
 history.replaceState(null, '', location.pathname);
@@ -36,7 +37,7 @@ async function begin() {
 
 /* Why, and how to get another one. */
 function fail(trouble) {
-  show(said.bad, el('p', { role: 'alert' }, words.refused(trouble)), trouble.code === 'offline' ? el('p', {}, el('a', { href: '' }, words.tryAgain)) : again());
+  show(said.bad, el('p', { role: 'alert' }, refused(trouble)), trouble.code === 'offline' ? el('p', {}, el('a', { href: '' }, words.tryAgain)) : again());
 }
 
 function again() {
@@ -71,7 +72,7 @@ async function enter(user, password, code = '') {
     location.replace(await signInWith({ user, password, ...code && { code } }));
   } catch (error) {
     if (expect(error).field !== 'code') {
-      show(said.done, el('p', {}, words.refused(error)), toSignIn());
+      show(said.done, el('p', {}, refused(error)), toSignIn());
       return;
     }
     if (code !== '') throw error;

@@ -1,8 +1,8 @@
 /* main.js: puts the page together: starts the parts, opens what the address line says, tells about the open
  * folder, and does what concerns the page as a whole: searching, signing in again, leaving, coming back. */
+import { startAccount } from './account-menu.js';
 import { act, offers, open, partOf, reload, showActions, startActions } from './actions.js';
 import * as api from './api.js';
-import { connectPage, startAccount } from './connect.js';
 import { choose, toast } from './dialogs.js';
 import { announce, bare, button, byId, el, icon } from './dom.js';
 import { changes, folder, may } from './folder.js';
@@ -38,7 +38,11 @@ async function start() {
   const { page: first, address, find } = read();
   const account = api.begin();
   if (first === 'files') folder.load(address, find);
-  await account.catch(enrol);
+  await account.catch(async error => {
+    if (api.expect(error).code !== 'codes_needed') throw error;
+    const { enrol } = await import('./account.js');
+    await enrol();
+  });
   byId('toasts').setAttribute('aria-label', words.messages);
   byId('skip').textContent = words.skip;
   byId('skip').addEventListener('click', focusList);
@@ -60,20 +64,6 @@ async function start() {
   paintSpace();
   document.body.removeAttribute('aria-busy');
   transfers.begin();
-}
-
-/* Codes are wanted of this account before anything else: once it has them, all is open. */
-async function enrol(error) {
-  if (api.expect(error).code !== 'codes_needed') throw error;
-  const [{ enrolPage }] = await Promise.all([import('./account.js'), api.beginLimited()]);
-  startAccount(true);
-  byId('files').hidden = true;
-  byId('page').hidden = false;
-  byId('page').replaceChildren(enrolPage());
-  document.title = `${words.own.enrol.title} · ${organisation}`;
-  document.body.removeAttribute('aria-busy');
-  byId('page-title').focus();
-  await new Promise(() => {});
 }
 
 function listen() {
@@ -127,22 +117,23 @@ function route() {
   }
   endPreview();
   follow(null);
-  if (now === 'account') {
-    openAccount(part, other);
-    return;
-  }
-  byId('page').replaceChildren(connectPage());
-  if (other) byId('page-title').focus();
+  openPage(now, part, other);
 }
 
 /* What is typed there stays when only the part is another. */
-async function openAccount(part, other) {
-  const { accountPage, reach } = await import('./account.js');
-  if (page !== 'account') return;
-  if (other) {
-    byId('page').replaceChildren(accountPage(part, () => page !== 'account'));
-    byId('page-title').focus();
-  } else if (part) reach(part);
+async function openPage(now, part, other) {
+  const module = await import(`./${now}.js`).catch(() => null);
+  if (page !== now) return;
+  if (!module) {
+    toast(words.trouble({ code: 'offline' }), { trouble: true });
+    return;
+  }
+  if (!other) {
+    module.reach(part);
+    return;
+  }
+  byId('page').replaceChildren(module.sheet(part, () => page !== now));
+  byId('page-title').focus();
 }
 
 /* at: an entry that is meant; else the folder that the way up came from, or how this one was left. */

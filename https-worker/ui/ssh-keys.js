@@ -4,10 +4,10 @@ import * as api from './api.js';
 import { choose, toast } from './dialogs.js';
 import { announce, button, copyLine, el } from './dom.js';
 import { field, form } from './fields.js';
+import * as ask from './own-api.js';
+import { own } from './own-strings.js';
 import { words } from './strings.js';
 import { moment } from './text.js';
-
-const own = words.own;
 
 const FILE_MOST = 60_000;  /* bytes of text that the server takes */
 
@@ -46,7 +46,7 @@ async function remove({ number }, name, again) {
   });
   if (picked?.id !== 'remove') return;
   try {
-    await api.removeKey(number);
+    await ask.removeKey(number);
     announce(own.keys.removed(name));
   } catch (error) {
     toast(words.trouble(api.expect(error)), { trouble: true });
@@ -68,7 +68,7 @@ function adding(again) {
       text.input.value = '';
       throw new Refused(own.keys.private);
     }
-    const { results: told } = await api.addKeys(pasted);
+    const { results: told } = await ask.addKeys(pasted);
     const wrong = told.filter(({ error }) => error !== null);
     if (told.length > wrong.length) toast(own.keys.added(told.length - wrong.length));
     if (wrong.length === 0) again();

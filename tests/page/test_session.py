@@ -135,6 +135,7 @@ def test_how_to_connect(server, browser, account):
     browser.sign_in(server, account)
     browser.one("#account-button").click()
     browser.one(".menu button", "How to connect").click()
+    browser.one("#page .sheet")
     text, who, ports = browser.text("#page"), f"{account.name}@127.0.0.1", server.server
     for line in (f"sftp -P {ports.port} {who}", f"sftp://{who}:{ports.port}/", f"ftpes://{who}:{ports.ftps_port}/", f"ftps://{who}:{ports.implicit_port}/",
                  *server.fingerprints()):
