@@ -701,7 +701,7 @@ static void test_schema_4(void **state)
 
     fill_database(p, version_4);
     start_mailing(p);
-    assert_int_equal(p->schema, 5);
+    assert_true(p->schema > 4);
     own_of(p, "old", &own);
     assert_true(slice_is(own.email, "o@example.org") && own.confirmed == 1);
     assert_true(own.password_changed == 0 && own.codes == CODES_OFF);
