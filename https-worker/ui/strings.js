@@ -1,5 +1,5 @@
-/* strings.js: every word that the page shows or says; a translation replaces this module (and login.html and
- * plain.html). Names are made harmless here: hidden characters seen, directions kept inside. */
+/* strings.js: every word that the page shows or says; a translation replaces this module, own-strings.js,
+ * login.html, link.html and plain.html. Names are made harmless here: hidden characters seen, directions kept inside. */
 import { duration, nameOf, number, size, visible } from './text.js';
 
 const plural = new Intl.PluralRules('en');
