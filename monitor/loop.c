@@ -96,7 +96,7 @@ static void reap(struct monitor *m)
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         if (pid == m->store.pid)
             store_gone(m, status);
-        else if (!hashers_gone(m, pid))
+        else if (!hashers_gone(m, pid) && !notify_gone(m, pid, status))
             sessions_child_ended(m, pid, status);
     }
 }

@@ -11,6 +11,7 @@
  *   data.c       data connections of FTPS             host_keys.c  the SSH host keys
  *   web.c        web sessions and their tokens        tls_sessions.c  TLS sessions of HTTPS
  *   policy.c     what is enforced, printed            tls_watch.c  certificates renewed by others
+ *   notify.c     the process that sends mail
  */
 #ifndef SALLYPORT_MONITOR_H
 #define SALLYPORT_MONITOR_H
@@ -177,6 +178,7 @@ struct store_link {
     uint32_t next_id, layers;
     int64_t restart_ms; /* when to start it again; 0: running */
     unsigned restarts;
+    unsigned starts; /* counted: another number is another process */
     struct store_request *first;
     size_t pending, pending_bytes;
     uint64_t lost; /* kept requests that found no room */
@@ -199,6 +201,29 @@ void store_renew_links(struct monitor *m);
 void store_tick(struct monitor *m, int64_t now);
 void store_gone(struct monitor *m, int status);
 void store_stop(struct monitor *m);
+
+/* ---- notify.c ----------------------------------------------------------------------------- */
+
+struct notify_child {
+    struct source source;
+    pid_t pid;            /* 0: it does not run */
+    bool ready, replaced; /* replaced: its end is ours */
+    unsigned store_start; /* of the store that its link leads to */
+    uint32_t layers;
+    int64_t ready_ms, restart_ms; /* not started before */
+    unsigned restarts;
+    unsigned lines; /* for the log, until lines_ms */
+    int64_t lines_ms;
+};
+
+/* Once a second: start it when mail is enabled and there is a store, and again, ever later, when it
+ * ended; give it another link when there is another store. */
+void notify_tick(struct monitor *m, int64_t now);
+bool notify_gone(struct monitor *m, pid_t pid, int status);
+/* End it when it has done what it has in hand; another is started with what is in force. */
+void notify_replace(struct monitor *m);
+/* The end: it has a moment for what it has in hand. Before the store's. */
+void notify_stop(struct monitor *m);
 
 /* ---- hashers.c ---------------------------------------------------------------------------- */
 
@@ -545,6 +570,7 @@ struct monitor {
     struct tls_watch tls_watch;
     struct store_link store;
     struct hashers hashers;
+    struct notify_child notify;
     struct limits *limits;
     struct web web;
     struct tls_kept *tls_kept; /* NULL: none yet */
