@@ -3,11 +3,11 @@
 import { breathe, due, rested } from './slices.js';
 import { encodeEntry, toApi } from './text.js';
 
-/* code: as in the API, 'offline' (no answer) or 'broken' (no answer of ours). */
+/* code: as in the API, 'offline' (no answer) or 'broken' (no answer of ours); field: of the request, if it is one's fault. */
 export class Trouble extends Error {
-  constructor(code, message = '', status = 0) {
+  constructor(code, message = '', status = 0, field = null) {
     super(message);
-    Object.assign(this, { code, status });
+    Object.assign(this, { code, status, field });
   }
 }
 
@@ -35,7 +35,7 @@ export function troubleOf(status, body) {
   try {
     told = JSON.parse(body);
   } catch { /* a proxy's */ }
-  return new Trouble(told.error ?? 'failed', told.message, status);
+  return new Trouble(told.error ?? 'failed', told.message, status, told.field);
 }
 
 export const ofSession = ({ code }) => ['sign_in', 'other_account', 'bad_token'].includes(code);
@@ -43,7 +43,7 @@ export const ofSession = ({ code }) => ['sign_in', 'other_account', 'bad_token']
 export const isTaken = ({ code }) => code === 'exists' || code === 'is_folder';
 
 /* options() anew for each try: the token may be another. */
-async function request(address, options = () => ({})) {
+export async function request(address, options = () => ({})) {
   for (;;) {
     const answer = await fetch(address, options()).catch(error => {
       throw error.name === 'AbortError' ? error : new Trouble('offline');
@@ -55,12 +55,12 @@ async function request(address, options = () => ({})) {
   }
 }
 
-async function json(address, signal) {
+export async function json(address, signal) {
   const answer = await request(address, () => ({ signal }));
   return parse(await answer.text().catch(() => ''));
 }
 
-function parse(text) {
+export function parse(text) {
   try {
     return JSON.parse(text);
   } catch {
@@ -68,12 +68,17 @@ function parse(text) {
   }
 }
 
-const post = (address, body, keepalive = false) => request(address, () => ({
-  method: 'POST', body: JSON.stringify(body), keepalive, headers: { 'Content-Type': 'application/json', 'X-CSRF-Token': account.csrf },
+export const TYPE = { 'Content-Type': 'application/json' };
+
+export const send = (method, address, body, keepalive = false) => request(address, () => ({
+  method, body: JSON.stringify(body), keepalive, headers: { ...TYPE, 'X-CSRF-Token': account.csrf },
 }));
 
-export async function begin() {
-  account = await json('/api/me');
+const post = (address, body, keepalive) => send('POST', address, body, keepalive);
+
+/* `from`: where the files are not open to it, another address. */
+export async function begin(from = '/api/me') {
+  account = await json(from);
 }
 
 /* False when it is another account now. */

@@ -1,52 +1,15 @@
-/* connect.js: the account: its menu in the corner, and "How to connect", with what other programs need, to
- * copy. All of it from /api/me. */
+/* connect.js: "How to connect", with what other programs need, to copy. All of it from /api/me. */
 import * as api from './api.js';
-import { showMenu } from './dialogs.js';
-import { bare, byId, copyLine, el, icon } from './dom.js';
-import { showKeys } from './keys.js';
-import { settleAll } from './move.js';
-import { goTo } from './router.js';
+import { copyLine, el } from './dom.js';
 import { words } from './strings.js';
-
-export function startAccount() {
-  const { account } = api.me();
-  const opener = bare(words.account(account), 'user', openMenu, { 'aria-haspopup': 'menu', 'aria-expanded': 'false', id: 'account-button' });
-  opener.append(el('span', { class: 'who' }, words.name(account)), icon('down'));
-  byId('account').append(opener);
-}
-
-function openMenu(event) {
-  const { account } = api.me();
-  showMenu([
-    { heading: words.signedInAs(account) },
-    { label: words.connect.title, icon: 'connect', run: () => goTo('#connect') },
-    { label: words.keys.title, icon: 'keyboard', keys: '?', run: showKeys },
-    '-',
-    { heading: words.theme },
-    ...Object.entries(words.themes).map(([name, label]) => ({ label, checked: document.documentElement.dataset.theme === name, run: () => setTheme(name) })),
-    '-',
-    { label: words.signOut, icon: 'leave', run: signOut },
-  ], { under: event.currentTarget }, words.account(account));
-}
-
-/* early.js reads it before the page is painted. */
-function setTheme(name) {
-  document.documentElement.dataset.theme = name;
-  localStorage.setItem('theme', name);
-}
-
-/* What is held for deletion goes first. */
-async function signOut() {
-  await settleAll();
-  const form = el('form', { method: 'post', action: '/logout', hidden: true }, el('input', { type: 'hidden', name: 'csrf', value: api.token() }));
-  document.body.append(form);
-  form.submit();
-}
 
 /* For a shell. */
 const quoted = text => (/^[\w@%+=:,./[\]-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
-export function connectPage() {
+/* All of it is one part. */
+export const reach = () => {};
+
+export function sheet() {
   const { account, connect: { host, https, sftp, ftps } } = api.me();
   const at = host.includes(':') ? `[${host}]` : host;
   const where = (port, usual) => at + (port === usual ? '' : `:${port}`) + '/';

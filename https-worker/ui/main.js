@@ -1,8 +1,8 @@
 /* main.js: puts the page together: starts the parts, opens what the address line says, tells about the open
  * folder, and does what concerns the page as a whole: searching, signing in again, leaving, coming back. */
+import { startAccount } from './account-menu.js';
 import { act, offers, open, partOf, reload, showActions, startActions } from './actions.js';
 import * as api from './api.js';
-import { connectPage, startAccount } from './connect.js';
 import { choose, toast } from './dialogs.js';
 import { announce, bare, button, byId, el, icon } from './dom.js';
 import { changes, folder, may } from './folder.js';
@@ -38,7 +38,11 @@ async function start() {
   const { page: first, address, find } = read();
   const account = api.begin();
   if (first === 'files') folder.load(address, find);
-  await account;
+  await account.catch(async error => {
+    if (api.expect(error).code !== 'codes_needed') throw error;
+    const { enrol } = await import('./account.js');
+    await enrol();
+  });
   byId('toasts').setAttribute('aria-label', words.messages);
   byId('skip').textContent = words.skip;
   byId('skip').addEventListener('click', focusList);
@@ -92,7 +96,7 @@ function listen() {
 }
 
 function route() {
-  const { page: now, address, find, show, at } = read();
+  const { page: now, part, address, find, show, at } = read();
   const files = now === 'files';
   const other = page !== now;
   if (other && page === 'files') left.set(folder.address + folder.search, leaving());
@@ -101,7 +105,7 @@ function route() {
   byId('page').hidden = files;
   showSearch(files ? find : '');
   showPath(files ? address : null);
-  const title = files ? words.titleOf(address) : words.connect.title;
+  const title = files ? words.titleOf(address) : words[now === 'connect' ? 'connect' : 'own'].title;
   byId('title').textContent = title;
   document.title = `${title} · ${organisation}`;
   if (files) {
@@ -113,8 +117,23 @@ function route() {
   }
   endPreview();
   follow(null);
-  byId('page').replaceChildren(connectPage());
-  if (other) byId('page-title').focus();
+  openPage(now, part, other);
+}
+
+/* What is typed there stays when only the part is another. */
+async function openPage(now, part, other) {
+  const module = await import(`./${now}.js`).catch(() => null);
+  if (page !== now) return;
+  if (!module) {
+    toast(words.trouble({ code: 'offline' }), { trouble: true });
+    return;
+  }
+  if (!other) {
+    module.reach(part);
+    return;
+  }
+  byId('page').replaceChildren(module.sheet(part, () => page !== now));
+  byId('page-title').focus();
 }
 
 /* at: an entry that is meant; else the folder that the way up came from, or how this one was left. */

@@ -1,16 +1,16 @@
-/* strings.js: every word that the page shows or says; a translation replaces this module (and login.html and
- * plain.html). Names are made harmless here: hidden characters seen, directions kept inside. */
+/* strings.js: every word that the page shows or says; a translation replaces this module, own-strings.js,
+ * login.html, link.html and plain.html. Names are made harmless here: hidden characters seen, directions kept inside. */
 import { duration, nameOf, number, size, visible } from './text.js';
 
 const plural = new Intl.PluralRules('en');
 
-const many = (n, one, more) => `${number(n)} ${plural.select(n) === 'one' ? one : more}`;
+export const many = (n, one, more) => `${number(n)} ${plural.select(n) === 'one' ? one : more}`;
 const items = n => many(n, 'item', 'items');
 const files = n => many(n, 'file', 'files');
 const folderNamed = address => (address === '/' ? 'Files' : name(nameOf(address)));
 
 const name = text => `\u2068${visible(text)}\u2069`;
-const quoted = text => `“${name(text)}”`;
+export const quoted = text => `“${name(text)}”`;
 
 const these = names => (names.length === 1 ? quoted(names[0]) : items(names.length));
 
@@ -35,6 +35,7 @@ export const words = {
   name,
   names: these,
   trouble,
+  cancel: 'Cancel',
   joined: parts => parts.join(' · '),
 
   /* the page */
@@ -174,6 +175,12 @@ export const words = {
     sftp: { title: 'SFTP', help: 'Works with nearly every program, and through most firewalls.' },
     ftps: { title: 'FTPS', help: 'For programs that know FTP with encryption, and not SFTP.' },
     https: { title: 'HTTPS', help: 'For scripts; put the path of the file in the place of NAME.' },
+  },
+
+  /* the account's own page: what it is reached by; all else is in own-strings.js */
+  own: {
+    title: 'Account',
+    parts: { profile: 'Edit profile', password: 'Change password', keys: 'Manage SSH keys', codes: 'Two-step login', sessions: 'Sessions' },
   },
 
   /* keys */
