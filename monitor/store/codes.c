@@ -8,6 +8,7 @@
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "monitor/store/outbox.h"
@@ -201,6 +202,14 @@ static int may_try(struct codes *c, struct refusal *why)
     return 0;
 }
 
+/* What no message has room for is told to the audit log from here. */
+static void note(const struct holder *h, struct outcome *done)
+{
+    done->event = "account-change";
+    memcpy(done->line, done->text, sizeof(done->text));
+    memcpy(done->account, h->name, sizeof(done->account));
+}
+
 static int use_recovery(struct accounts *a, const struct holder *h, const struct codes *c,
                         const struct typed *t, struct outcome *done, struct refusal *why)
 {
@@ -221,6 +230,7 @@ static int use_recovery(struct accounts *a, const struct holder *h, const struct
         return -1;
     snprintf(done->text, sizeof(done->text), "%s: a recovery code was used, %u left", h->name,
              left);
+    note(h, done);
     return outbox_tell(a, h, slice_text(""), why,
                        "A recovery code was used in place of a code; %u %s left.", left,
                        left == 1 ? "is" : "are");
@@ -352,6 +362,7 @@ static int take_fresh(struct accounts *a, const struct holder *h, int64_t step, 
     done->answer = MSG_recovery_codes;
     snprintf(done->text, sizeof(done->text), "%s: codes for two-step login %s", h->name,
              first ? "turned on" : "from another authenticator");
+    note(h, done);
     return 0;
 }
 
