@@ -15,12 +15,13 @@ PKGS_monitor = libcrypto libcap inih
 PKGS_store   = sqlite3 libcap jansson libcrypto liboath
 PKGS_files   =
 PKGS_hash    = libcrypt libcap
+PKGS_notify  = jansson libcap
 PKGS_command = libcrypto libcap inih jansson libcrypt
 PKGS_sftp    = libssh libcrypto
 # Where there is a libssl.a, the workers of TLS hold OpenSSL themselves: see docs/speed.md. STATIC_TLS= : they do not.
 STATIC_TLS  ?= $(if $(wildcard $(shell $(CC) -print-file-name=libssl.a)),1)
 PKGS_ftps    = $(if $(STATIC_TLS),,libssl libcrypto)
-PKGS_https   = $(PKGS_ftps)
+PKGS_https   = $(PKGS_ftps) libqrencode
 PKGS_test    = cmocka
 
 # A line for each file that is made; V=1 shows the commands.
@@ -49,9 +50,9 @@ CPPFLAGS  := -std=c17 -D_GNU_SOURCE -I. -DSALLYPORT_LIBEXEC='"$(LIBEXEC)"' -DSAL
 CFLAGS    := $(HARDENING) $(WARNINGS)
 
 # Programs: a folder each; what of common/ each links is named, so that none holds what it has no use for.
-PROGRAMS := sallyportd sallyport-store sallyport-files sallyport-hash sallyport-sftp sallyport-ftps sallyport-https sallyport
+PROGRAMS := sallyportd sallyport-store sallyport-files sallyport-hash sallyport-notify sallyport-sftp sallyport-ftps sallyport-https sallyport
 
-CONFIG  := common/config.c common/config_print.c common/network.c
+CONFIG  := common/config.c common/config_print.c common/config_mail.c common/mailing.c common/network.c
 HOSTKEY := common/hostkey.c common/keyfile.c
 TLSKEY  := common/certificate.c common/tls_files.c
 SANDBOX := common/sandbox.c common/filters.c common/filter_program.c common/log.c common/message.c common/secret.c
@@ -59,16 +60,18 @@ SRC_sallyportd      := $(wildcard monitor/*.c) $(SANDBOX) $(CONFIG) common/spawn
 SRC_sallyport-store := $(wildcard monitor/store/*.c) $(SANDBOX) common/operations.c common/audit_chain.c common/sshwire.c common/utf8.c common/base64.c common/network.c
 SRC_sallyport-files := $(wildcard monitor/files/*.c) $(SANDBOX) common/operations.c common/calendar.c
 SRC_sallyport-hash  := $(wildcard monitor/hash/*.c) $(SANDBOX) common/password_rules.c common/utf8.c
+SRC_sallyport-notify := $(wildcard monitor/notify/*.c) $(SANDBOX) $(addprefix common/,mailing.c base64.c utf8.c)
 WORKER  := $(SANDBOX) $(addprefix common/,agent_file.c agent_link.c monitor_link.c calendar.c ls_line.c pace.c worker_life.c)
 SRC_sallyport-sftp  := $(wildcard sftp-worker/*.c) $(WORKER) common/sshwire.c
 SRC_sallyport-ftps  := $(wildcard ftps-worker/*.c) $(WORKER) common/sshwire.c common/tls.c common/tls_algorithms.c common/tls_provider.c
-SRC_sallyport-https := $(wildcard https-worker/*.c) $(WORKER) $(addprefix common/,sshwire.c tls.c tls_algorithms.c tls_provider.c operations.c base64.c utf8.c)
+SRC_sallyport-https := $(wildcard https-worker/*.c) $(WORKER) $(addprefix common/,sshwire.c tls.c tls_algorithms.c tls_provider.c operations.c base64.c utf8.c sshkey.c)
 SRC_sallyport       := $(wildcard monitor/command/*.c) common/message.c common/secret.c $(CONFIG) common/spawn.c \
-                       common/operations.c common/log.c common/sshwire.c $(HOSTKEY) $(TLSKEY) common/sshkey.c common/audit_chain.c common/utf8.c
+                       common/operations.c common/log.c common/sshwire.c $(HOSTKEY) $(TLSKEY) common/sshkey.c common/audit_chain.c common/utf8.c $(addprefix monitor/notify/,draft.c facts.c template.c templates.c)
 PKG_sallyportd      := $(PKGS_monitor)
 PKG_sallyport-store := $(PKGS_store)
 PKG_sallyport-files := $(PKGS_files)
 PKG_sallyport-hash  := $(PKGS_hash)
+PKG_sallyport-notify := $(PKGS_notify)
 PKG_sallyport-sftp  := $(PKGS_sftp)
 PKG_sallyport-ftps  := $(PKGS_ftps)
 PKG_sallyport-https := $(PKGS_https)
@@ -149,6 +152,8 @@ SRC_test_http_body       := $(HTTP_CORE)
 SRC_test_http_conditions := $(HTTP_CORE)
 SRC_test_http_fields     := $(HTTP_CORE)
 SRC_test_http_response   := $(HTTP_CORE)
+SRC_test_qr := $(HTTP_CORE) https-worker/qr.c
+PKG_test_qr := libqrencode
 PKG_test_store_life  := $(PKG_test_store)
 PKG_test_store_audit := $(PKG_test_store)
 PKG_test_store_web   := $(PKG_test_store)
@@ -160,6 +165,12 @@ SRC_test_hash   := common/message.c common/secret.c common/spawn.c common/passwo
 PKG_test_hash   := libcrypt
 SRC_test_files  := tests/unit/files_session.c common/message.c common/secret.c common/spawn.c
 SRC_test_files_edges := $(SRC_test_files)
+SRC_test_mailing := common/mailing.c
+NOTIFY_TEST := tests/unit/notify_process.c $(addprefix common/,message.c secret.c spawn.c)
+SRC_test_notify := $(NOTIFY_TEST)
+SRC_test_notify_life := $(NOTIFY_TEST)
+SRC_test_notify_text := $(addprefix monitor/notify/,draft.c facts.c mail.c template.c) $(addprefix common/,mailing.c base64.c utf8.c)
+PKG_test_notify_text := jansson
 SRC_test_message := common/message.c
 SRC_test_message_bare := common/message.c
 SRC_test_wire   := common/sshwire.c common/secret.c common/operations.c common/log.c common/base64.c common/utf8.c
@@ -263,6 +274,16 @@ $(B)/ui/ui_files.o: $(B)/ui/ui_files.S
 $(B)/https-worker/static.o: $(B)/ui/ui_files.inc
 $(B)/https-worker/static.o: CPPFLAGS += -I$(B)/ui
 $(B)/sallyport-https: $(B)/ui/ui_files.o
+
+# The texts of mails go into sallyport-notify as C strings.
+MAILS := $(sort $(wildcard monitor/notify/templates/*.txt))
+$(B)/notify/templates.inc: $(MAILS)
+	@mkdir -p $(@D)
+	$(call SAY,embed $@)
+	$(Q)for f in $(MAILS); do \
+	    echo "TEMPLATE(\"$$(basename $$f .txt)\","; sed 's/[\\"]/\\&/g; s/.*/    "&\\n"/' $$f; echo ')'; done >$@
+$(B)/monitor/notify/templates.o: $(B)/notify/templates.inc
+$(B)/monitor/notify/templates.o: CPPFLAGS += -I$(B)/notify
 
 $(B)/%.o: %.c $(B)/flags | build/deps-build
 	@mkdir -p $(@D)

@@ -537,6 +537,7 @@ static int check_ids(struct reading *r)
         {PLACE_server_account_ids, c->server_account_ids},
         {PLACE_server_store_id, {c->server_store_id, c->server_store_id}},
         {PLACE_server_hasher_id, {c->server_hasher_id, c->server_hasher_id}},
+        {PLACE_server_notify_id, {c->server_notify_id, c->server_notify_id}},
     };
     const size_t count = sizeof(owners) / sizeof(owners[0]);
 
@@ -639,6 +640,15 @@ static int check_listeners(struct reading *r)
     return result;
 }
 
+static int check_mail(struct reading *r)
+{
+    enum setting_place place;
+    const char *why = config_mail_trouble(r->config, &place);
+
+    return why == NULL ? 0
+                       : fail(r, r->lines[place], "mail.%s: %s", config_settings[place].name, why);
+}
+
 /* Lists whose first line was empty and that got no other. */
 static int check_left_empty(struct reading *r)
 {
@@ -725,7 +735,8 @@ int config_read(const char *path, struct config *config, struct config_trouble *
         r->failed = false;
         fail(r, (unsigned)bad_line, "neither a [section], nor NAME = VALUE, nor a comment");
     }
-    if (r->failed || check_left_empty(r) < 0 || check_ids(r) < 0 || check_listeners(r) < 0)
+    if (r->failed || check_left_empty(r) < 0 || check_ids(r) < 0 || check_listeners(r) < 0 ||
+        check_mail(r) < 0)
         goto out;
     result = 0;
 out:

@@ -53,6 +53,13 @@ void config_dump(const struct config *config, FILE *out);
  * NULL. */
 const char *config_fixed_difference(const struct config *now, const struct config *next);
 
+/* What mail is sent from, and how its links begin (https://name:port), as set or by the names that
+ * the server has. */
+#define CONFIG_MAIL_FROM 255
+#define CONFIG_MAIL_BASE 1025
+void config_mail_from(const struct config *config, char from[CONFIG_MAIL_FROM]);
+void config_mail_base(const struct config *config, char base[CONFIG_MAIL_BASE]);
+
 /* The table as mdoc(7) rows, for sallyport.conf(5), and as a commented example file. */
 void config_print_manual(FILE *out);
 void config_print_example(FILE *out);

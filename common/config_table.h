@@ -46,6 +46,9 @@ enum setting_place {
 
 extern const struct setting config_settings[SETTING_COUNT];
 
+/* What is wrong with a setting of [mail], and which; NULL: all are good. */
+const char *config_mail_trouble(const struct config *config, enum setting_place *place);
+
 /* A row's value in a config; the caller knows the kind. */
 static inline void *setting_value(struct config *config, const struct setting *row)
 {

@@ -38,8 +38,9 @@ static int take_unasked(struct monitor_link *l)
     return -1;
 }
 
-int monitor_ask(struct monitor_link *l, enum message_type type, const void *question,
-                enum message_type expect, void *answer)
+/* Ask and wait for what answers, of the type `expect`; MSG_NONE: of any. It is l->answer. */
+static int ask(struct monitor_link *l, enum message_type type, const void *question,
+               enum message_type expect)
 {
     const uint32_t id = ++l->id;
 
@@ -50,11 +51,25 @@ int monitor_ask(struct monitor_link *l, enum message_type type, const void *ques
     for (;;) {
         if (receive(l) < 0)
             return -1;
-        if (l->answer.id == id && l->answer.type == expect)
-            break;
+        if (l->answer.id == id &&
+            (expect == MSG_NONE ? l->answer.type != MSG_worker_stop : l->answer.type == expect))
+            return 0;
         if (take_unasked(l) < 0)
             return -1;
     }
+}
+
+enum message_type monitor_question(struct monitor_link *l, enum message_type type,
+                                   const void *question)
+{
+    return ask(l, type, question, MSG_NONE) == 0 ? l->answer.type : MSG_NONE;
+}
+
+int monitor_ask(struct monitor_link *l, enum message_type type, const void *question,
+                enum message_type expect, void *answer)
+{
+    if (ask(l, type, question, expect) < 0)
+        return -1;
     if (message_decode(&l->answer, expect, answer) == 0)
         return 0;
     stop_because(l->stop, "the server gave no answer");

@@ -23,6 +23,10 @@ struct monitor_link {
  * call. */
 int monitor_ask(struct monitor_link *l, enum message_type type, const void *question,
                 enum message_type expect, void *answer);
+/* The same where the answer may be of several types: it is l->answer, to be decoded, and cleared
+ * where it holds a secret. Returns its type, or MSG_NONE where monitor_ask returns -1. */
+enum message_type monitor_question(struct monitor_link *l, enum message_type type,
+                                   const void *question);
 /* A descriptor that came with the last answer, or -1. */
 int monitor_take_fd(struct monitor_link *l);
 /* The link can be read, and nothing was asked. Returns 0, or -1 as monitor_ask. */

@@ -169,7 +169,8 @@ static int limit(int resource, rlim_t value)
 
 static int limits(const struct sandbox *s)
 {
-    if (limit(RLIMIT_CORE, 0) < 0 || limit(RLIMIT_NPROC, 0) < 0 ||
+    if (limit(RLIMIT_CORE, 0) < 0 ||
+        (s->commands != COMMANDS_ANY && limit(RLIMIT_NPROC, s->commands) < 0) ||
         limit(RLIMIT_NOFILE, s->descriptors) < 0)
         return -1;
 #ifndef SALLYPORT_SANITIZE /* a sanitizer's shadow counts as data */
@@ -245,7 +246,7 @@ static int seccomp(const struct sandbox *s)
 
 /* ------------------------------------------------------------------------------- the table */
 
-enum need { ALWAYS, AS_ROOT, AS_ROOT_WITH_EMPTY, WITH_LANDLOCK };
+enum need { ALWAYS, AS_ROOT, AS_ROOT_WITH_EMPTY, ALONE, ALONE_WITH_LANDLOCK };
 
 static const struct step {
     const char *name;
@@ -256,11 +257,11 @@ static const struct step {
     {"chroot to the empty folder", LAYER_CHROOT, AS_ROOT_WITH_EMPTY, enter_root},
     {"uid, gid, groups, and back refused", LAYER_IDS, AS_ROOT, take_ids},
     {"capabilities cleared", LAYER_CAPABILITIES, ALWAYS, clear_capabilities},
-    {"no_new_privs", LAYER_NO_NEW_PRIVS, ALWAYS, no_new_privileges},
+    {"no_new_privs", LAYER_NO_NEW_PRIVS, ALONE, no_new_privileges},
     {"not dumpable, ends with its parent", LAYER_NOT_DUMPABLE, ALWAYS, not_dumpable},
     {"resource limits", LAYER_RLIMITS, ALWAYS, limits},
-    {"Landlock", LAYER_LANDLOCK, WITH_LANDLOCK, landlock},
-    {"seccomp", LAYER_SECCOMP, ALWAYS, seccomp},
+    {"Landlock", LAYER_LANDLOCK, ALONE_WITH_LANDLOCK, landlock},
+    {"seccomp", LAYER_SECCOMP, ALONE, seccomp},
 };
 
 static bool needed(const struct step *step, const struct sandbox *s, bool root)
@@ -270,8 +271,10 @@ static bool needed(const struct step *step, const struct sandbox *s, bool root)
         return root;
     case AS_ROOT_WITH_EMPTY:
         return root && s->empty_dir != NULL;
-    case WITH_LANDLOCK:
-        return sandbox_landlock_abi() != 0;
+    case ALONE:
+        return s->commands == 0;
+    case ALONE_WITH_LANDLOCK:
+        return s->commands == 0 && sandbox_landlock_abi() != 0;
     default:
         return true;
     }

@@ -32,6 +32,8 @@ struct sandbox_groups {
     size_t count;
 };
 
+#define COMMANDS_ANY UINT32_MAX
+
 struct sandbox {
     enum process process;
     const char *empty_dir; /* chroot here; NULL: no chroot (the store reaches its folder by path) */
@@ -42,6 +44,10 @@ struct sandbox {
     uint32_t descriptors; /* RLIMIT_NOFILE */
     uint64_t memory;      /* RLIMIT_DATA; 0: no limit of its own */
     uint64_t file_size;   /* RLIMIT_FSIZE; UINT64_MAX: no limit (who writes no file says 0) */
+    /* It runs the operator's commands, which may be set-gid and do what they like: neither
+     * no_new_privs nor Landlock nor a filter of its own, and so many processes (RLIMIT_NPROC).
+     * 0: it runs none; COMMANDS_ANY: without a limit, where its uid has processes of others too. */
+    uint32_t commands;
 };
 
 /* Enter. Returns 0 and the layers in force (LAYER_*), or -1 and which step failed and why in

@@ -231,17 +231,25 @@ static struct slice next_word(struct slice *line)
     return word;
 }
 
+/* Wherever they stand in a line: a paste may have lost its line ends, or its first line. */
 bool sshkey_is_private(struct slice bytes)
 {
+    static const char *const marks[] = {
+        "PRIVATE KEY-----",            /* PEM, OpenSSH's own */
+        "PRIVATE KEY ----",            /* SSH.COM's */
+        "SSH PRIVATE KEY FILE FORMAT", /* SSH 1 */
+        "PuTTY-User-Key-File-",
+        "Private-Lines: ",        /* PuTTY's, further down */
+        "b3BlbnNzaC1rZXktdjEAAA", /* "openssh-key-v1" and a NUL, in base64 */
+    };
     struct sshkey_text text = sshkey_text_of(bytes);
     struct slice line;
 
     while (next_line(&text, &line)) {
-        if (begins(line, "PuTTY-User-Key-File-") || begins(line, "SSH PRIVATE KEY FILE FORMAT"))
-            return true;
-        if (begins(line, "----") &&
-            (ends(line, "PRIVATE KEY-----") || ends(line, "PRIVATE KEY ----")))
-            return true;
+        for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
+            if (memmem(line.data, line.len, marks[i], strlen(marks[i])) != NULL)
+                return true;
+        }
     }
     return false;
 }
@@ -349,8 +357,7 @@ static void read_line(struct slice line, struct sshkey_entry *e)
         if (decoded(&d, name) == 0)
             take_comment(e, rest);
     } else if (find_type(next_word(&behind)) != NULL) {
-        tell(e->trouble, "has options before it, which are not supported: what an account may do "
-                         "is set with `sallyport user set`");
+        tell(e->trouble, "has options before it, which do not count here: leave them out");
     } else {
         tell(e->trouble, "is not a public key");
     }

@@ -106,7 +106,8 @@ void answer_redirect(struct worker *w)
 
 /* ---- errors --------------------------------------------------------------------------------- */
 
-void answer_json_error(struct worker *w, const char *code, const char *message)
+/* field: of the request, or NULL. */
+static void answer_json(struct worker *w, const char *code, const char *message, const char *field)
 {
     char text[1024];
     struct writer writer = writer_of(text, sizeof(text));
@@ -117,11 +118,27 @@ void answer_json_error(struct worker *w, const char *code, const char *message)
     json_text(&j, slice_text(code));
     json_key(&j, "message");
     json_text(&j, slice_text(message));
+    if (field != NULL) {
+        json_key(&j, "field");
+        json_text(&j, slice_text(field));
+    }
     json_close(&j, '}');
     writer_text(&writer, "\n");
     const ssize_t len = writer_done(&writer);
     response_text(&w->head, "Content-Type", "application/json");
     answer_content(w, slice_of(text, len > 0 ? (size_t)len : 0));
+}
+
+void answer_json_error(struct worker *w, const char *code, const char *message)
+{
+    answer_json(w, code, message, NULL);
+}
+
+void answer_field(struct worker *w, unsigned status, const char *code, const char *message,
+                  const char *field)
+{
+    answer_begin(w, status, RESPONSE_API);
+    answer_json(w, code, message, field);
 }
 
 void answer_error(struct worker *w, unsigned status, const char *code, const char *message)
@@ -169,12 +186,12 @@ static size_t error_row(int error)
     return i;
 }
 
-/* The agent's words as a sentence. */
-static bool agent_sentence(const struct worker *w, char *text, size_t size)
+/* The agent's words, or the store's, as a sentence. */
+static bool make_sentence(struct slice words, char *text, size_t size)
 {
-    size_t len = w->agent.text.len;
+    size_t len = words.len;
 
-    if (len == 0 || slice_copy(w->agent.text, text, size - 1) < 0)
+    if (len == 0 || slice_copy(words, text, size - 1) < 0)
         return false;
     if (text[0] >= 'a' && text[0] <= 'z')
         text[0] = (char)(text[0] - 'a' + 'A');
@@ -189,7 +206,7 @@ const char *answer_sentence(struct worker *w, int error)
     static char message[256];
     const size_t row = error_row(error);
 
-    if (agent_sentence(w, message, sizeof(message)))
+    if (make_sentence(w->agent.text, message, sizeof(message)))
         return message;
     return row < sizeof(errors) / sizeof(errors[0]) ? errors[row].message
                                                     : "The server could not do it.";
@@ -212,4 +229,40 @@ void answer_errno(struct worker *w, int error)
         answer_error(w, errors[row].status, errors[row].code, answer_sentence(w, error));
     else
         answer_error(w, 500, "failed", "The server could not do it.");
+}
+
+/* What an errno of the store becomes; the sentence is the store's own. */
+// clang-format off
+static const struct {
+    int error;
+    unsigned status;
+    const char *code;
+} refusals[] = {
+    {ENOENT,     404, "not_found"},
+    {EALREADY,   410, "used"},
+    {ETIMEDOUT,  410, "expired"},
+    {ESTALE,     410, "replaced"},
+    {EINVAL,     422, "refused"},
+    {EEXIST,     409, "exists"},
+    {EACCES,     403, "not_allowed"},
+    {EPERM,      403, "not_allowed"},
+    {EBUSY,      503, "busy"},
+    {EAGAIN,     503, "busy"},
+    {ENOSPC,     507, "no_space"},
+    {EOPNOTSUPP, 403, "no_mail"},
+};
+// clang-format on
+
+void answer_refused(struct worker *w, uint32_t error, struct slice words, const char *field)
+{
+    const size_t count = sizeof(refusals) / sizeof(refusals[0]);
+    char message[300];
+    size_t row = 0;
+
+    while (row < count && (uint32_t)refusals[row].error != error)
+        row++;
+    if (!make_sentence(words, message, sizeof(message)))
+        snprintf(message, sizeof(message), "%s", "The server could not do it.");
+    answer_field(w, row < count ? refusals[row].status : 500,
+                 row < count ? refusals[row].code : "failed", message, field);
 }

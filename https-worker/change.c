@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/base64.h"
+#include "https-worker/json_in.h"
 #include "https-worker/json_out.h"
 #include "https-worker/worker.h"
 
@@ -17,26 +18,6 @@
 #define DIGEST_STEP (8u << 20) /* bytes read in one step */
 
 /* ---- requests ------------------------------------------------------------------------------- */
-
-/* The body as an object; NULL: it has been answered. */
-static json_t *read_body(struct worker *w)
-{
-    json_error_t error;
-    const struct slice type = fields_get(&w->exchange.request.fields, FIELD_CONTENT_TYPE);
-    struct slice rest = type;
-
-    if (!slice_skip(&rest, "application/json") || (rest.len > 0 && rest.data[0] != ';')) {
-        answer_error(w, 415, "bad_request", "Send JSON: Content-Type: application/json.");
-        return NULL;
-    }
-    json_t *body =
-        json_loadb((const char *)w->collected, w->collected_len, JSON_REJECT_DUPLICATES, &error);
-    if (json_is_object(body))
-        return body;
-    json_decref(body);
-    answer_error(w, 400, "bad_request", "The request is no JSON object.");
-    return NULL;
-}
 
 /* A path: a text, or {"raw": base64} where its bytes are no UTF-8. Returns false: it is none. */
 static bool path_of(const json_t *value, char *path, struct slice *found)
@@ -90,7 +71,7 @@ static void end_mkdir(struct worker *w)
 {
     char path[TARGET_PATH_MAX + 1];
     struct slice found;
-    json_t *body = read_body(w);
+    json_t *body = json_body(w);
 
     if (body != NULL && member_path(w, body, "path", path, &found) && login_agent(w)) {
         const struct file_mkdir ask = {.path = found, .mode = 0777};
@@ -105,7 +86,7 @@ static void end_rename(struct worker *w)
 {
     char from[TARGET_PATH_MAX + 1], to[TARGET_PATH_MAX + 1];
     struct slice from_is, to_is;
-    json_t *body = read_body(w);
+    json_t *body = json_body(w);
 
     if (body != NULL && member_path(w, body, "from", from, &from_is) &&
         member_path(w, body, "to", to, &to_is) && login_agent(w)) {
@@ -267,7 +248,7 @@ static ssize_t fill_delete(struct worker *w, uint8_t *bytes, size_t size)
 static void end_delete(struct worker *w)
 {
     struct deletion *d = &w->deletion;
-    json_t *body = read_body(w), *paths = json_object_get(body, "paths");
+    json_t *body = json_body(w), *paths = json_object_get(body, "paths");
     char path[TARGET_PATH_MAX + 1];
     struct slice found;
     bool good = json_is_array(paths) && json_array_size(paths) > 0;

@@ -306,6 +306,18 @@ static enum step fill_out(struct worker *w)
     return STEP_ON;
 }
 
+/* Nothing of it stays in this process. */
+static void wipe(struct worker *w)
+{
+    explicit_bzero(w->collected, w->collected_len);
+    explicit_bzero(w->in, w->exchange.body_at);
+    if (w->piece != NULL)
+        explicit_bzero(w->piece, BULK);
+    if (w->out != NULL)
+        explicit_bzero(w->out, BULK);
+    envelope_clear(&w->monitor.answer);
+}
+
 /* All is sent: the next request, which may be here already. */
 static enum step finish(struct worker *w)
 {
@@ -313,6 +325,8 @@ static enum step finish(struct worker *w)
 
     if (x->route != NULL && x->route->handler->done != NULL)
         x->route->handler->done(w);
+    if (x->route != NULL && x->route->handler->secret)
+        wipe(w);
     if (x->answer.close) {
         stop_because(&w->stop, "done");
         return STEP_ON;

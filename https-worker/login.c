@@ -10,10 +10,12 @@
 
 #include "https-worker/accept.h"
 #include "https-worker/credentials.h"
+#include "https-worker/json_out.h"
 #include "https-worker/worker.h"
 
 #define COOKIE    "__Host-session"
 #define NEXT_MOST 2048
+#define CODE_MAX  64    /* bytes: auth_code's field */
 #define BOUND_MS  30000 /* until a connection that was opened by a token is to end */
 
 /* ---- what was shown ------------------------------------------------------------------------- */
@@ -102,17 +104,94 @@ static int ask_by_token(struct worker *w, struct slice shown, struct verdict *v)
     return r;
 }
 
-static int ask_by_password(struct worker *w, struct slice user, struct slice password, bool sign_in,
+static int ask_by_password(struct worker *w, struct slice user, struct slice password,
                            struct verdict *v)
 {
     const struct auth_password question = {
-        .user = user, .password = password, .purpose = sign_in ? PURPOSE_SIGN_IN : PURPOSE_SESSION};
+        .user = user, .password = password, .purpose = PURPOSE_SESSION};
 
     *v = (struct verdict){.outcome = VERDICT_DENIED};
     if (user.len == 0 || user.len > ACCOUNT_NAME_MAX || password.len > SECRET_MAX ||
         memchr(user.data, 0, user.len) != NULL)
         return 0; /* nobody has such a name */
     return monitor_ask(&w->monitor, MSG_auth_password, &question, MSG_verdict, v);
+}
+
+/* ---- a password with something in mind ------------------------------------------------------ */
+
+enum proof login_prove(struct worker *w, const struct auth_password *question, struct slice code)
+{
+    const struct slice user = question->user;
+    const struct auth_code second = {.code = code};
+    struct verdict v;
+    bool asked = false;
+
+    if (user.len == 0 || user.len > ACCOUNT_NAME_MAX || question->password.len > SECRET_MAX ||
+        memchr(user.data, 0, user.len) != NULL || code.len > CODE_MAX)
+        return PROOF_WRONG; /* nobody has such a name */
+    enum message_type type = monitor_question(&w->monitor, MSG_auth_password, question);
+    for (;;) {
+        if (type == MSG_NONE ||
+            (type == MSG_verdict && decode_verdict(&w->monitor.answer, &v) < 0)) {
+            stop_because(&w->stop, "the server gave no verdict");
+            return PROOF_STOPPED;
+        }
+        if (type != MSG_verdict || v.outcome == VERDICT_TOKEN)
+            return PROOF_RIGHT;
+        if (v.outcome != VERDICT_PARTIAL)
+            break;
+        if ((v.methods & AUTH_CODE) == 0)
+            return PROOF_KEY;
+        if (code.len == 0 || asked)
+            return asked ? PROOF_CODE_WRONG : PROOF_CODE;
+        asked = true;
+        type = monitor_question(&w->monitor, MSG_auth_code, &second);
+    }
+    if (v.outcome == VERDICT_DENIED && v.reason.len > 0)
+        return PROOF_BUSY;
+    return asked ? PROOF_CODE_WRONG : PROOF_WRONG;
+}
+
+/* What is told of each, by the sign-in card and in JSON. */
+static const struct proof_row {
+    unsigned status;
+    const char *code, *message;
+} proofs[] = {
+    [PROOF_WRONG] = {403, "wrong_password", "This is not the password. Check it and try again."},
+    [PROOF_BUSY] = {503, "busy", "The server is busy. Try again in a moment."},
+    [PROOF_KEY] = {403, "key_needed",
+                   "This account needs a key beside the password: connect with SFTP."},
+    [PROOF_CODE] = {403, "code_needed", "Enter the code that your authenticator shows."},
+    [PROOF_CODE_WRONG] = {403, "wrong_code",
+                          "This code is not right, or was used already. Wait for the next one."},
+};
+
+void answer_proof(struct worker *w, enum proof proof, const char *field)
+{
+    const struct proof_row *row = &proofs[proof];
+    const bool code = proof == PROOF_CODE || proof == PROOF_CODE_WRONG;
+
+    if (proof != PROOF_STOPPED)
+        answer_field(w, row->status, row->code, row->message,
+                     code                   ? "code"
+                     : proof == PROOF_WRONG ? field
+                                            : NULL);
+}
+
+bool login_unbound(struct worker *w)
+{
+    w->exchange.answer.close = true; /* whoever comes next may be another */
+    if (w->login == LOGIN_NONE)
+        return true;
+    answer_begin(w, 307, RESPONSE_API);
+    response_field(&w->head, "Location", w->exchange.request.path);
+    answer_content(w, slice_text(""));
+    return false;
+}
+
+bool login_lacks_codes(const struct worker *w)
+{
+    return (w->flags & ACCOUNT_CODES) != 0 && (w->flags & ACCOUNT_CODE_ON) == 0;
 }
 
 static int ask_by_basic(struct worker *w, struct slice shown, struct verdict *v)
@@ -122,7 +201,7 @@ static int ask_by_basic(struct worker *w, struct slice shown, struct verdict *v)
 
     *v = (struct verdict){.outcome = VERDICT_DENIED};
     if (basic_parse(shown, &basic) == CREDENTIALS_FOUND)
-        r = ask_by_password(w, basic_user(&basic), basic_password(&basic), false, v);
+        r = ask_by_password(w, basic_user(&basic), basic_password(&basic), v);
     basic_clear(&basic);
     return r;
 }
@@ -227,15 +306,18 @@ bool login_needed(struct worker *w)
     slice_copy(v.reason, why, sizeof(why));
     if (v.outcome == VERDICT_KNOWN) {
         take_account(w, &v, kind, shown);
+        if (login_lacks_codes(w)) /* once it has them, no connection is to know better */
+            w->exchange.answer.close = true;
         return true;
     }
     /* One token a connection: the monitor hears few, and who guesses pays with a connection each.
      */
     if (v.outcome == VERDICT_ENOUGH || kind == KIND_COOKIE)
         w->exchange.answer.close = true;
-    if (v.outcome == VERDICT_PARTIAL)
-        answer_error(w, 403, "key_needed",
-                     "This account needs a key beside the password: connect with SFTP.");
+    if (v.outcome == VERDICT_PARTIAL && (v.methods & AUTH_CODE) != 0)
+        answer_error(w, 403, "code_needed", "This account needs a code too: sign in by /login.");
+    else if (v.outcome == VERDICT_PARTIAL)
+        answer_error(w, 403, proofs[PROOF_KEY].code, proofs[PROOF_KEY].message);
     else if (why[0] != '\0' && v.outcome == VERDICT_DENIED)
         answer_error(w, 503, "busy", why);
     else
@@ -251,6 +333,11 @@ bool login_agent(struct worker *w)
 
     if (w->login == LOGIN_OPEN)
         return true;
+    if (login_lacks_codes(w)) { /* the monitor would say the same */
+        answer_error(w, 403, "codes_needed",
+                     "This account needs two-step login: set it up first, in a browser.");
+        return false;
+    }
     if (monitor_ask(&w->monitor, MSG_agent_wanted, &question, MSG_verdict, &v) == 0 &&
         v.outcome == VERDICT_OPEN)
         fd = monitor_take_fd(&w->monitor);
@@ -265,59 +352,93 @@ bool login_agent(struct worker *w)
 
 /* ---- signing in ----------------------------------------------------------------------------- */
 
-static void welcome(struct worker *w, const struct verdict *v, struct slice next)
+/* Did the page's script ask? Then nothing is redirected, and no page is sent. */
+static bool wants_json(const struct worker *w)
 {
-    char token[2 * WEB_TOKEN + 1];
+    struct slice accept = fields_get(&w->exchange.request.fields, FIELD_ACCEPT);
 
-    write_hex(v->token.data, WEB_TOKEN, token);
-    answer_begin(w, 303, RESPONSE_API);
+    return slice_skip(&accept, "application/json");
+}
+
+static void welcome(struct worker *w, struct slice next)
+{
+    char token[2 * WEB_TOKEN + 1], text[2 * NEXT_MOST];
+    struct writer writer = writer_of(text, sizeof(text));
+    struct json_out j = json_out_of(&writer);
+    struct verdict v = {0};
+
+    if (decode_verdict(&w->monitor.answer, &v) < 0 || v.token.len != WEB_TOKEN) {
+        stop_because(&w->stop, "the server gave no token");
+        return;
+    }
+    write_hex(v.token.data, WEB_TOKEN, token);
+    next = is_own_address(next) ? next : slice_text("/");
+    answer_begin(w, wants_json(w) ? 200 : 303, RESPONSE_API);
     struct writer *cookie = response_open(&w->head, "Set-Cookie");
     writer_text(cookie, COOKIE "=");
     writer_text(cookie, token);
     writer_text(cookie, "; Path=/; Secure; HttpOnly; SameSite=Strict");
     response_close(&w->head);
-    response_field(&w->head, "Location", is_own_address(next) ? next : slice_text("/"));
-    answer_content(w, slice_text(""));
     explicit_bzero(token, sizeof(token));
+    if (!wants_json(w)) {
+        response_field(&w->head, "Location", next);
+        answer_content(w, slice_text(""));
+        return;
+    }
+    json_open(&j, '{');
+    json_key(&j, "next");
+    json_text(&j, next);
+    json_close(&j, '}');
+    response_text(&w->head, "Content-Type", "application/json");
+    answer_content(w, slice_of(text, writer.len));
+}
+
+/* Why not: as the card, or for its script. */
+static void not_signed_in(struct worker *w, enum proof proof, struct slice user)
+{
+    static const char wrong[] = "User name or password is not right. Check both and try again.",
+                      code[] = "Enter your password once more, and the code of your authenticator.";
+
+    if (proof == PROOF_STOPPED)
+        return;
+    if (wants_json(w) && proof == PROOF_WRONG)
+        answer_field(w, 403, "wrong_password", wrong, "password");
+    else if (wants_json(w))
+        answer_proof(w, proof, "password");
+    else if (proof == PROOF_WRONG)
+        page_sign_in(w, 401, wrong, user, false);
+    else
+        page_sign_in(w, proofs[proof].status, proof == PROOF_CODE ? code : proofs[proof].message,
+                     user, proof == PROOF_CODE || proof == PROOF_CODE_WRONG);
 }
 
 static void end_sign_in_do(struct worker *w)
 {
     const struct slice form = slice_of(w->collected, w->collected_len);
-    char user[4 * ACCOUNT_NAME_MAX], password[SECRET_MAX + 1], next[NEXT_MOST];
-    struct slice user_is = {0}, password_is = {0}, next_is = {0};
-    struct verdict v;
+    char user[4 * ACCOUNT_NAME_MAX], password[SECRET_MAX + 1], next[NEXT_MOST], code[CODE_MAX + 1];
+    struct slice user_is = {0}, password_is = {0}, next_is = {0}, code_is = {0};
 
-    w->exchange.answer.close = true; /* whoever comes next may be another */
-    if (w->login != LOGIN_NONE) { /* bound for good: the form comes again on another connection */
-        answer_begin(w, 307, RESPONSE_API);
-        response_text(&w->head, "Location", "/login");
-        answer_content(w, slice_text(""));
-        explicit_bzero(w->collected, w->collected_len);
+    if (!login_unbound(w)) /* bound for good: the form comes again on another connection */
         return;
-    }
     if (form_get(form, "user", user, sizeof(user), &user_is) != FORM_FOUND ||
         form_get(form, "password", password, sizeof(password), &password_is) != FORM_FOUND ||
+        form_get(form, "code", code, sizeof(code), &code_is) == FORM_BAD ||
         form_get(form, "next", next, sizeof(next), &next_is) == FORM_BAD) {
-        page_sign_in(w, 400, "Fill in both, your user name and your password.", user_is);
-    } else if (ask_by_password(w, user_is, password_is, true, &v) < 0) {
-        stop_because(&w->stop, "the server gave no verdict");
-    } else if (v.outcome == VERDICT_TOKEN && v.token.len == WEB_TOKEN) {
-        welcome(w, &v, next_is);
-    } else if (v.outcome == VERDICT_PARTIAL) {
-        page_sign_in(w, 403, "This account needs a key beside the password: connect with SFTP.",
-                     user_is);
-    } else if (v.outcome == VERDICT_DENIED && v.reason.len > 0) {
-        page_sign_in(w, 503, "The server is busy. Try again in a moment.", user_is);
+        page_sign_in(w, 400, "Fill in both, your user name and your password.", user_is, false);
     } else {
-        page_sign_in(w, 401, "User name or password is not right. Check both and try again.",
-                     user_is);
+        const struct auth_password question = {
+            .user = user_is, .password = password_is, .purpose = PURPOSE_SIGN_IN};
+        const enum proof proof = login_prove(w, &question, code_is);
+        if (proof == PROOF_RIGHT)
+            welcome(w, next_is);
+        else
+            not_signed_in(w, proof, user_is);
     }
     explicit_bzero(password, sizeof(password));
-    explicit_bzero(w->collected, w->collected_len);
+    explicit_bzero(code, sizeof(code));
 }
 
-const struct handler handle_sign_in_do = {.end = end_sign_in_do};
+const struct handler handle_sign_in_do = {.end = end_sign_in_do, .secret = true};
 
 static void end_sign_out(struct worker *w)
 {

@@ -1,7 +1,6 @@
 /* sallyport-https: serves one connection. Started by the monitor ahead of need: settings, TLS,
  * sandbox, then its client, then the loop. Must not read a byte from the network before the sandbox
  * holds. */
-#include <jansson.h>
 #include <malloc.h>
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/worker_life.h"
+#include "https-worker/json_in.h"
 #include "https-worker/worker.h"
 
 #define DESCRIPTORS 32
@@ -47,7 +47,7 @@ static int warm_up(struct worker *w)
 {
     uint8_t random[32];
 
-    json_object_seed(0); /* it would open a file at its first object */
+    json_prepare();
     return RAND_bytes(random, sizeof(random)) == 1 &&
                    RAND_priv_bytes(random, sizeof(random)) == 1 && digests_prepare(w) == 0 &&
                    archive_prepare() == 0

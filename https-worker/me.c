@@ -5,8 +5,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "common/base64.h"
 #include "common/operations.h"
+#include "common/sshkey.h"
 #include "common/sshwire.h"
 #include "https-worker/json_out.h"
 #include "https-worker/worker.h"
@@ -42,18 +42,19 @@ void write_rights(struct json_out *j, uint32_t rights)
     json_close(j, ']');
 }
 
-static bool hash(struct slice bytes, const EVP_MD *type, uint8_t *digest, unsigned *len)
+void write_fingerprints(struct json_out *j, struct slice blob)
 {
-    return EVP_Digest(bytes.data, bytes.len, digest, len, type, NULL) == 1;
+    char text[SSHKEY_FINGERPRINT_SIZE];
+
+    json_key(j, "sha256");
+    json_text(j, slice_text(sshkey_sha256(blob, text)));
+    json_key(j, "md5");
+    json_text(j, slice_text(sshkey_md5(blob, text)));
 }
 
-/* As ssh-keygen prints them: SHA256:base64 without padding, MD5:with:colons. */
-static void write_fingerprints(struct worker *w, struct json_out *j)
+static void write_host_keys(struct worker *w, struct json_out *j)
 {
     struct wire keys = wire_of(w->setup.host_keys);
-    uint8_t digest[EVP_MAX_MD_SIZE];
-    char text[128];
-    unsigned len;
 
     json_key(j, "fingerprints");
     json_open(j, '[');
@@ -66,22 +67,7 @@ static void write_fingerprints(struct worker *w, struct json_out *j)
         json_open(j, '{');
         json_key(j, "type");
         json_text(j, type);
-        if (hash(blob, w->digest_types[DIGEST_OF_SHA256], digest, &len)) {
-            const size_t letters = base64_encode(slice_of(digest, len), text);
-            text[letters] = '\0';
-            text[strcspn(text, "=")] = '\0';
-            json_key(j, "sha256");
-            char named[160];
-            snprintf(named, sizeof(named), "SHA256:%s", text);
-            json_text(j, slice_text(named));
-        }
-        if (hash(blob, w->digest_types[DIGEST_OF_MD5], digest, &len)) {
-            size_t at = (size_t)snprintf(text, sizeof(text), "MD5");
-            for (unsigned i = 0; i < len; i++)
-                at += (size_t)snprintf(text + at, sizeof(text) - at, ":%02x", digest[i]);
-            json_key(j, "md5");
-            json_text(j, slice_text(text));
-        }
+        write_fingerprints(j, blob);
         json_close(j, '}');
     }
     json_close(j, ']');
@@ -95,7 +81,8 @@ static void write_certificate(struct worker *w, struct json_out *j)
     char text[2 * EVP_MAX_MD_SIZE + 1] = "";
     unsigned len = 0;
 
-    if (!chain.bad && hash(first, w->digest_types[DIGEST_OF_SHA256], digest, &len)) {
+    if (!chain.bad && EVP_Digest(first.data, first.len, digest, &len,
+                                 w->digest_types[DIGEST_OF_SHA256], NULL) == 1) {
         for (unsigned i = 0; i < len; i++)
             snprintf(text + 2 * i, 3, "%02x", digest[i]);
     }
@@ -124,7 +111,7 @@ static void write_connect(struct worker *w, struct json_out *j)
         json_open(j, '{');
         json_key(j, "port");
         json_number(j, w->setup.sftp_port);
-        write_fingerprints(w, j);
+        write_host_keys(w, j);
         json_close(j, '}');
     } else {
         json_nothing(j);

@@ -9,7 +9,8 @@
 #include "https-worker/template.h"
 #include "https-worker/worker.h"
 
-#define PAGE_MOST 65536
+#define PAGE_MOST   65536
+#define VALUES_MOST 8 /* of a page's own */
 
 const char *page_static(void)
 {
@@ -19,13 +20,26 @@ const char *page_static(void)
     return address;
 }
 
+/* Of an attribute that a style looks at. */
+static struct slice yes(bool is)
+{
+    return slice_text(is ? "yes" : "no");
+}
+
+/* values: of this page; those of all pages come by themselves. */
 static void answer_page(struct worker *w, unsigned status, const char *file,
                         const struct value *values, size_t count)
 {
     static char text[PAGE_MOST];
     struct writer out = writer_of(text, sizeof(text));
+    struct value all[VALUES_MOST + 2] = {
+        {"static", slice_text(page_static())},
+        {"organisation", w->setup.organisation},
+    };
 
-    template_put(&out, file, "page", values, count);
+    for (size_t i = 0; i < count && i < VALUES_MOST; i++)
+        all[i + 2] = values[i];
+    template_put(&out, file, "page", all, VALUES_MOST + 2);
     const ssize_t len = writer_done(&out);
     if (len < 0) {
         answer_error(w, 500, "failed", "The page could not be made.");
@@ -38,17 +52,22 @@ static void answer_page(struct worker *w, unsigned status, const char *file,
 
 static void begin_page(struct worker *w)
 {
-    const struct value values[] = {
-        {"static", slice_text(page_static())},
-        {"organisation", w->setup.organisation},
-    };
-
-    answer_page(w, 200, "app.html", values, sizeof(values) / sizeof(values[0]));
+    answer_page(w, 200, "app.html", NULL, 0);
 }
 
 const struct handler handle_page = {.begin = begin_page};
 
-void page_sign_in(struct worker *w, unsigned status, const char *message, struct slice user)
+static void begin_link_page(struct worker *w)
+{
+    const struct value values[] = {{"mail", yes(w->setup.mail != 0)}};
+
+    answer_page(w, 200, "link.html", values, sizeof(values) / sizeof(values[0]));
+}
+
+const struct handler handle_link_page = {.begin = begin_link_page};
+
+void page_sign_in(struct worker *w, unsigned status, const char *message, struct slice user,
+                  bool code)
 {
     const bool posted = w->exchange.request.method == METHOD_POST;
     const struct slice form =
@@ -59,8 +78,8 @@ void page_sign_in(struct worker *w, unsigned status, const char *message, struct
     if (form_get(form, "next", next, sizeof(next), &next_is) != FORM_FOUND)
         next_is = slice_text("/");
     const struct value values[] = {
-        {"static", slice_text(page_static())},
-        {"organisation", w->setup.organisation},
+        {"mail", yes(w->setup.mail != 0)},
+        {"code", yes(code)},
         {"error", slice_text(message)},
         {"user", user},
         {"next", next_is},
@@ -70,7 +89,7 @@ void page_sign_in(struct worker *w, unsigned status, const char *message, struct
 
 static void begin_sign_in(struct worker *w)
 {
-    page_sign_in(w, 200, "", slice_of(NULL, 0));
+    page_sign_in(w, 200, "", slice_of(NULL, 0), false);
 }
 
 const struct handler handle_sign_in = {.begin = begin_sign_in};

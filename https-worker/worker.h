@@ -9,8 +9,10 @@
  *   login.c        who asks: sign-in, tokens, Basic; the agent
  *   pages.c        the page's files and the pages without scripts
  *   files.c        downloads; kept.c: asked for again; uploads.c: PUT and forms; resumable.c: tus
- *   folder.c       listings and searches; change.c: what else is done to files; archive.c: zip
- *   request, fields, body, target, multipart, response, json ...: texts and nothing else */
+ *   account.c      what the account's page shows, sessions; own_keys.c: keys; proof.c: what is done
+ * with the password at hand; links.c: mailed links; codes.c: two-step login, with qr.c folder.c
+ * listings and searches; change.c: what else is done to files; archive.c: zip request, fields,
+ * body, target, multipart, response, json ...: texts and nothing else */
 #ifndef SALLYPORT_HTTPS_WORKER_H
 #define SALLYPORT_HTTPS_WORKER_H
 
@@ -143,6 +145,14 @@ struct bundle {
     bool ended;
     char folder[TARGET_PATH_MAX + 1];
 };
+/* What an account's page shows, on its way out. */
+struct own_listing {
+    enum own_part { OWN_FACTS, OWN_KEYS, OWN_WEB, OWN_SESSIONS, OWN_END } part;
+    bool begun;     /* the part in hand */
+    bool keys;      /* all of it is wanted, not only the sessions */
+    uint64_t after; /* the number of the last one */
+};
+
 struct form_upload {
     struct multipart form;
     bool csrf_right, whole; /* whole: the file has come */
@@ -202,6 +212,7 @@ struct worker {
     struct form_upload form_upload;
     struct bundle bundle;
     struct resumable resumable;
+    struct own_listing own;
     EVP_MD *digest_types[DIGESTS];
     EVP_MD_CTX *digests[DIGESTS];
     bool digest_ended;
@@ -253,6 +264,7 @@ struct handler {
     void (*piece)(struct worker *w, struct slice piece); /* of the body; NULL: into w->collected */
     void (*end)(struct worker *w);                       /* all of the body has come: answer */
     void (*done)(struct worker *w); /* the answer is sent, or never will be: give things back */
+    bool secret; /* there is one in what it takes or answers: the buffers are wiped behind it */
 };
 
 struct route {
@@ -296,6 +308,12 @@ void answer_redirect(struct worker *w);
 void answer_json_error(struct worker *w, const char *code, const char *message);
 void answer_error(struct worker *w, unsigned status, const char *code, const char *message);
 void answer_refusal(struct worker *w, const struct refusal *refusal);
+/* {"error": code, "message": message, "field": field}: what is wrong with one field of a request.
+ */
+void answer_field(struct worker *w, unsigned status, const char *code, const char *message,
+                  const char *field);
+/* What the store refused: its errno, its words; field: which one it is about, or NULL. */
+void answer_refused(struct worker *w, uint32_t error, struct slice words, const char *field);
 void answer_errno(struct worker *w, int error);
 /* The status of an errno. */
 unsigned answer_status(int error);
@@ -309,9 +327,30 @@ bool login_needed(struct worker *w);
 /* The file agent, from its first use on. false: it has been answered. */
 bool login_agent(struct worker *w);
 
+/* What became of a password that was shown. */
+enum proof {
+    PROOF_STOPPED, /* the server is gone */
+    PROOF_WRONG,
+    PROOF_BUSY,
+    PROOF_KEY,        /* a key is needed too: not over HTTPS */
+    PROOF_CODE,       /* a code is needed too */
+    PROOF_CODE_WRONG, /* ... and it is not right */
+    PROOF_RIGHT,      /* what answers is w->monitor.answer */
+};
+/* Show a name and a password to the monitor, and a code (or none) where it wants one, all on this
+ * connection, which must be nobody's yet. */
+enum proof login_prove(struct worker *w, const struct auth_password *question, struct slice code);
+/* Is this connection nobody's yet? Otherwise the request is sent to another one. */
+bool login_unbound(struct worker *w);
+/* Codes are wanted of this account, and it has none yet: nothing is open to it but enrolling. */
+bool login_lacks_codes(const struct worker *w);
+/* Refuse what was asked for with a password. field: the password's in the request. */
+void answer_proof(struct worker *w, enum proof proof, const char *field);
+
 /* ---- pages.c --------------------------------------------------------------------------------- */
-/* The sign-in card, with a sentence and the name that was typed. */
-void page_sign_in(struct worker *w, unsigned status, const char *message, struct slice user);
+/* The sign-in card, with a sentence and the name that was typed; code: with a field for one. */
+void page_sign_in(struct worker *w, unsigned status, const char *message, struct slice user,
+                  bool code);
 
 /* "/static/HASH" */
 const char *page_static(void);
@@ -366,10 +405,23 @@ int deletion_step(struct worker *w);
 /* Before the sandbox. Returns 0 or -1. */
 int digests_prepare(struct worker *w);
 
+/* ---- account.c ------------------------------------------------------------------------------- */
+/* Ask for something of the account that this connection belongs to. Returns the answer's type, what
+ * it says being w->monitor.answer; MSG_NONE: it was refused, and that has been answered. field: of
+ * the request that is to blame. */
+enum message_type own_ask(struct worker *w, enum message_type type, const void *question,
+                          const char *field);
+/* The number at the end of an address; 0: there is none, and that has been answered. */
+uint64_t own_number(struct worker *w, struct slice rest);
+/* 204. */
+void answer_nothing(struct worker *w);
+
 /* ---- me.c ------------------------------------------------------------------------------------ */
 struct json_out;
 /* "rights": [...], of RIGHT_*. */
 void write_rights(struct json_out *j, uint32_t rights);
+/* "sha256" and "md5" of a public key, as ssh-keygen prints them. */
+void write_fingerprints(struct json_out *j, struct slice blob);
 
 /* ---- folder.c -------------------------------------------------------------------------------- */
 /* Begin w->listing of a folder and read its first names. As agent_ask. */

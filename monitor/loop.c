@@ -96,7 +96,7 @@ static void reap(struct monitor *m)
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         if (pid == m->store.pid)
             store_gone(m, status);
-        else if (!hashers_gone(m, pid))
+        else if (!hashers_gone(m, pid) && !notify_gone(m, pid, status))
             sessions_child_ended(m, pid, status);
     }
 }
@@ -121,6 +121,8 @@ int loop_run(struct monitor *m)
         }
         if (m->child_ended)
             reap(m);
+        if (m->own_due)
+            own_changed(m);
         sessions_bury(m);
         data_bury(m);
         control_bury(m);

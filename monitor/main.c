@@ -225,6 +225,7 @@ int monitor_reload(struct monitor *m, char *why, size_t size)
         next = old;
         open_log(&m->config);
         sessions_replace_spares(m, "replaced after a reload");
+        notify_replace(m);
         log_info("reloaded");
         r = 0;
     }
@@ -252,6 +253,7 @@ static void begin_stop(struct monitor *m)
     notify("STOPPING=1");
     listeners_close(m);
     control_close(m);
+    source_close(m, &m->notify.source); /* it finishes what it has in hand, and ends */
     for (struct session *s = m->sessions; s != NULL; s = s->next)
         session_stop(m, s, "the server is going down");
 }
@@ -277,6 +279,7 @@ static void finish(struct monitor *m)
     listeners_close(m);
     control_close(m);
     hashers_stop(m);
+    notify_stop(m);
     store_stop(m);
     wait_for_children();
     priv_host_keys_free(&m->keys);
@@ -323,6 +326,7 @@ void monitor_tick(struct monitor *m, int64_t now)
             s->deadline_ms = 1;
     }
     store_tick(m, now);
+    notify_tick(m, now);
     hashers_tick(m, now);
     listeners_tick(m, now);
     priv_tls_watch(m, now);
@@ -372,7 +376,7 @@ int main(int argc, char **argv)
     int option, r = EXIT_FAILURE;
 
     m.config_path = SALLYPORT_CONFIG;
-    m.epoll = m.control.fd = m.signals.fd = m.store.source.fd = -1;
+    m.epoll = m.control.fd = m.signals.fd = m.store.source.fd = m.notify.source.fd = -1;
     while ((option = getopt_long(argc, argv, "c:fthT", options, NULL)) != -1) {
         switch (option) {
         case 'c':

@@ -11,6 +11,7 @@
  *   data.c       data connections of FTPS             host_keys.c  the SSH host keys
  *   web.c        web sessions and their tokens        tls_sessions.c  TLS sessions of HTTPS
  *   policy.c     what is enforced, printed            tls_watch.c  certificates renewed by others
+ *   notify.c     the process that sends mail
  */
 #ifndef SALLYPORT_MONITOR_H
 #define SALLYPORT_MONITOR_H
@@ -177,6 +178,7 @@ struct store_link {
     uint32_t next_id, layers;
     int64_t restart_ms; /* when to start it again; 0: running */
     unsigned restarts;
+    unsigned starts; /* counted: another number is another process */
     struct store_request *first;
     size_t pending, pending_bytes;
     uint64_t lost; /* kept requests that found no room */
@@ -199,6 +201,29 @@ void store_renew_links(struct monitor *m);
 void store_tick(struct monitor *m, int64_t now);
 void store_gone(struct monitor *m, int status);
 void store_stop(struct monitor *m);
+
+/* ---- notify.c ----------------------------------------------------------------------------- */
+
+struct notify_child {
+    struct source source;
+    pid_t pid;            /* 0: it does not run */
+    bool ready, replaced; /* replaced: its end is ours */
+    unsigned store_start; /* of the store that its link leads to */
+    uint32_t layers;
+    int64_t ready_ms, restart_ms; /* not started before */
+    unsigned restarts;
+    unsigned lines; /* for the log, until lines_ms */
+    int64_t lines_ms;
+};
+
+/* Once a second: start it when mail is enabled and there is a store, and again, ever later, when it
+ * ended; give it another link when there is another store. */
+void notify_tick(struct monitor *m, int64_t now);
+bool notify_gone(struct monitor *m, pid_t pid, int status);
+/* End it when it has done what it has in hand; another is started with what is in force. */
+void notify_replace(struct monitor *m);
+/* The end: it has a moment for what it has in hand. Before the store's. */
+void notify_stop(struct monitor *m);
 
 /* ---- hashers.c ---------------------------------------------------------------------------- */
 
@@ -368,13 +393,14 @@ struct session {
     struct evp_pkey_st *tls_keys[TLS_IDENTITIES_MAX];
     struct data_wait data;
     bool has_client, ended;
-    bool counted;                  /* as one of its account's sessions */
-    bool by_token;                 /* came, or wants to come, by a web session: */
-    uint8_t web[32];               /* the hash of its token */
-    uint32_t own_id;               /* of its last question about its account, */
-    bool own_asked;                /* which is not answered yet */
-    bool agent_due;                /* the loop is to start its agent */
-    bool failed;                   /* what its client showed was refused */
+    bool counted;                       /* as one of its account's sessions */
+    bool by_token;                      /* came, or wants to come, by a web session: */
+    uint8_t web[32];                    /* the hash of its token */
+    uint32_t own_id;                    /* of its last question about its account, */
+    bool own_asked;                     /* which is not answered yet */
+    char changed[ACCOUNT_NAME_MAX + 1]; /* an account, whose web sessions are to be looked up */
+    bool agent_due;                     /* the loop is to start its agent */
+    bool failed;                        /* what its client showed was refused */
     bool report_due;               /* nobody reads its agent's reports: a new link is to be made */
     int64_t began_ms, deadline_ms; /* deadline 0: none */
     int64_t began_time;            /* seconds since 1970 */
@@ -496,6 +522,8 @@ int on_own_sessions(struct monitor *m, struct session *s, struct envelope *e, co
 int on_own_session_kill(struct monitor *m, struct session *s, struct envelope *e, const char **why);
 /* own.c: the account's password (and a code) was shown for purpose: do it. */
 void own_change(struct monitor *m, struct session *s);
+/* Accounts were changed: connections that came by web sessions which are none any more end. */
+void own_changed(struct monitor *m);
 int on_agent_wanted(struct monitor *m, struct session *s, struct envelope *e, const char **why);
 int on_sign_out(struct monitor *m, struct session *s, struct envelope *e, const char **why);
 int on_tls_keep(struct monitor *m, struct session *s, struct envelope *e, const char **why);
@@ -546,6 +574,7 @@ struct monitor {
     struct tls_watch tls_watch;
     struct store_link store;
     struct hashers hashers;
+    struct notify_child notify;
     struct limits *limits;
     struct web web;
     struct tls_kept *tls_kept; /* NULL: none yet */
@@ -557,6 +586,7 @@ struct monitor {
     bool agents_due;
     bool data_due;           /* an FTPS session wants a passive port */
     bool assign_due;         /* a spare is ready */
+    bool own_due;            /* somebody has changed an account: struct session.changed */
     bool links_due;          /* the store is there again: agents get new report links */
     int64_t spares_ms;       /* when the loop starts spares, at the latest; 0: none are missing */
     unsigned spare_failures; /* one after the other */

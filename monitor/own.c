@@ -12,35 +12,69 @@
 #define BUSY "The server is busy: look whether it was done, and try again."
 
 /* What the store said goes back as it is, with a line for the audit log where it did something.
- * No answer: it is refused, and why. */
+ * No answer: it is refused, and why. weak: of a new password, else empty. */
 static void forward(struct monitor *m, struct session *s, uint32_t id, struct envelope *answer,
-                    struct slice why)
+                    struct slice weak)
 {
-    const struct store_refused refused = {.error = EAGAIN, .text = why};
+    const struct store_refused refused = {.error = weak.len > 0 ? EINVAL : EAGAIN,
+                                          .text = weak.len > 0 ? weak : slice_text(BUSY)};
     struct store_done done;
-    char text[256];
 
     if (s->state == STATE_ENDING)
         return;
     if (answer != NULL && decode_store_done(answer, &done) == 0 && done.text.len > 0) {
-        slice_copy(done.text, text, sizeof(text));
-        session_audit(m, s, "account-change", "%s", text);
+        session_audit(m, s, "account-change", "%.*s", (int)done.text.len,
+                      (const char *)done.text.data);
+        /* The loop sees to it that no connection outlives its web session. */
+        slice_copy(slice_text(s->account[0] != '\0' ? s->account : s->login.name), s->changed,
+                   sizeof(s->changed));
+        m->own_due = true;
     }
     if ((answer != NULL ? message_forward(s->worker.fd, answer, id)
                         : send_store_refused(s->worker.fd, id, &refused)) < 0)
         session_end(m, s, "its worker is gone");
 }
 
+/* ------------------------------------------------------------------------- ended web sessions */
+
+static void on_web_looked_up(struct monitor *m, uint64_t number, uint32_t id,
+                             struct envelope *answer)
+{
+    struct session *s = session_find(m, number);
+
+    (void)id;
+    if (s != NULL && answer != NULL && answer->type == MSG_nothing_more)
+        session_stop(m, s, "signed out");
+}
+
+/* Whoever came by a web session of this account: is it still one? */
+static void look_web_up(struct monitor *m, const char *account)
+{
+    for (struct session *s = m->sessions; s != NULL; s = s->next) {
+        const struct store_find find = {.token = slice_of(s->web, sizeof(s->web))};
+        if (s->by_token && s->state != STATE_ENDING && strcmp(s->account, account) == 0)
+            store_ask(m, MSG_store_find, &find, s->number, on_web_looked_up);
+    }
+}
+
+void own_changed(struct monitor *m)
+{
+    m->own_due = false;
+    for (struct session *s = m->sessions; s != NULL; s = s->next) {
+        if (s->changed[0] != '\0')
+            look_web_up(m, s->changed);
+        s->changed[0] = '\0';
+    }
+}
+
 /* ------------------------------------------------------------------------- before a login */
 
 /* The end of what was begun before a login, however it went: another may begin. */
-static void finish(struct monitor *m, struct session *s, struct envelope *answer, struct slice why)
+static void finish(struct monitor *m, struct session *s, struct envelope *answer, struct slice weak)
 {
-    const uint32_t asked = s->login.request_id;
-
-    login_clear(&s->login);
     s->state = STATE_GREETED;
-    forward(m, s, asked, answer, why);
+    forward(m, s, s->login.request_id, answer, weak);
+    login_clear(&s->login);
 }
 
 static void on_changed(struct monitor *m, uint64_t number, uint32_t id, struct envelope *answer)
@@ -49,7 +83,7 @@ static void on_changed(struct monitor *m, uint64_t number, uint32_t id, struct e
 
     (void)id;
     if (s != NULL && s->state == STATE_CHECKING)
-        finish(m, s, answer, slice_text(BUSY));
+        finish(m, s, answer, slice_of(NULL, 0));
 }
 
 static void on_new_hash(struct monitor *m, uint64_t number, struct slice hash, struct slice weak)
@@ -60,7 +94,7 @@ static void on_new_hash(struct monitor *m, uint64_t number, struct slice hash, s
         return;
     struct login *l = &s->login;
     const struct password_change change = {
-        .name = slice_text(l->name),
+        .name = slice_text(l->by_link ? "" : l->name),
         .link = slice_of(l->link, l->by_link ? sizeof(l->link) : 0),
         .password = hash,
         .address = slice_text(s->address.text),
@@ -68,7 +102,7 @@ static void on_new_hash(struct monitor *m, uint64_t number, struct slice hash, s
     if (hash.len > 0)
         store_ask(m, MSG_password_change, &change, number, on_changed);
     else
-        finish(m, s, NULL, weak.len > 0 ? weak : slice_text(BUSY));
+        finish(m, s, NULL, weak);
 }
 
 static void hash_fresh(struct monitor *m, struct session *s)
@@ -112,6 +146,7 @@ static void on_link(struct monitor *m, uint64_t number, uint32_t id, struct enve
         };
         store_ask(m, MSG_link_confirm, &confirm, number, on_changed);
     } else {
+        slice_copy(link.name, s->login.name, sizeof(s->login.name));
         hash_fresh(m, s);
     }
 }
@@ -162,7 +197,7 @@ static void on_own_answer(struct monitor *m, uint64_t number, uint32_t id, struc
     (void)id;
     if (s != NULL) {
         s->own_asked = false;
-        forward(m, s, s->own_id, answer, slice_text(BUSY));
+        forward(m, s, s->own_id, answer, slice_of(NULL, 0));
     }
 }
 
@@ -189,6 +224,8 @@ int on_own(struct monitor *m, struct session *s, struct envelope *e, const char 
     question.name = slice_text(s->account);
     if (e->type == MSG_totp_remove)
         question.totp_remove.by_operator = 0;
+    if (e->type == MSG_web_next)
+        question.web_next.own = slice_of(s->web, s->by_token ? sizeof(s->web) : 0);
     s->own_id = e->id;
     store_ask(m, e->type, &question, s->number, on_own_answer);
     return 0;

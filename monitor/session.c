@@ -165,6 +165,7 @@ static int set_up_https(struct monitor *m, struct session *s)
         .ftps_port = c->ftps_enabled ? c->ftps_port : 0,
         .ftps_implicit_port = c->ftps_enabled && c->ftps_implicit ? c->ftps_implicit_port : 0,
         .basic = c->https_basic,
+        .mail = c->mail_enabled,
         .request_seconds = c->https_request_seconds,
         .idle_seconds = c->https_idle,
     };

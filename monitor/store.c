@@ -295,6 +295,7 @@ int store_start(struct monitor *m)
     };
 
     store->restart_ms = 0;
+    store->starts++;
     store->told = false;
     store->source = (struct source){.fd = -1, .ready = store_heard, .owner = store};
     store->pid = priv_spawn(c->server_programs, "sallyport-store", &store->source.fd);

@@ -3,11 +3,11 @@
 import { breathe, due, rested } from './slices.js';
 import { encodeEntry, toApi } from './text.js';
 
-/* code: as in the API, 'offline' (no answer) or 'broken' (no answer of ours). */
+/* code: as in the API, 'offline' (no answer) or 'broken' (no answer of ours); field: of the request, if it is one's fault. */
 export class Trouble extends Error {
-  constructor(code, message = '', status = 0) {
+  constructor(code, message = '', status = 0, field = null) {
     super(message);
-    Object.assign(this, { code, status });
+    Object.assign(this, { code, status, field });
   }
 }
 
@@ -35,7 +35,7 @@ export function troubleOf(status, body) {
   try {
     told = JSON.parse(body);
   } catch { /* a proxy's */ }
-  return new Trouble(told.error ?? 'failed', told.message, status);
+  return new Trouble(told.error ?? 'failed', told.message, status, told.field);
 }
 
 export const ofSession = ({ code }) => ['sign_in', 'other_account', 'bad_token'].includes(code);
@@ -68,12 +68,21 @@ function parse(text) {
   }
 }
 
-const post = (address, body, keepalive = false) => request(address, () => ({
-  method: 'POST', body: JSON.stringify(body), keepalive, headers: { 'Content-Type': 'application/json', 'X-CSRF-Token': account.csrf },
+const TYPE = { 'Content-Type': 'application/json' };
+
+const send = (method, address, body, keepalive = false) => request(address, () => ({
+  method, body: JSON.stringify(body), keepalive, headers: { ...TYPE, 'X-CSRF-Token': account.csrf },
 }));
+
+const post = (address, body, keepalive) => send('POST', address, body, keepalive);
 
 export async function begin() {
   account = await json('/api/me');
+}
+
+/* Where the files are not open to it: an account that is to enrol for codes. */
+export async function beginLimited() {
+  account = await json('/api/account');
 }
 
 /* False when it is another account now. */
@@ -85,6 +94,28 @@ export async function comeBack() {
   account = found;
   return true;
 }
+
+/* ---- the account's own ---- */
+
+export const own = () => json('/api/account');
+export const endSession = path => send('DELETE', '/api/sessions/' + path);
+export const removeKey = number => send('DELETE', '/api/keys/' + number);
+export const addKeys = async text => parse(await (await post('/api/keys', { text })).text());
+export const confirmCodes = async code => parse(await (await post('/api/codes/confirm', { code })).text());
+export const endCodes = code => send('DELETE', '/api/codes', { code });
+
+/* What asks for the password comes without the session: on a connection that is nobody's. */
+export const ask = (address, body) => request(address, () => ({ method: 'POST', body: JSON.stringify(body), credentials: 'omit', headers: TYPE }));
+
+export const prove = (address, body) => ask(address, { user: account.account, ...body });
+
+/* Returns where to go on. */
+export async function signInWith(values) {
+  const answer = await request('/login', () => ({ method: 'POST', body: new URLSearchParams(values), headers: { Accept: 'application/json' } }));
+  return parse(await answer.text()).next;
+}
+
+/* ---- files ---- */
 
 export const stat = address => json('/api/stat?path=' + address);
 export const digest = (address, signal) => json('/api/digest?path=' + address, signal);

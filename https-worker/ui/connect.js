@@ -8,19 +8,26 @@ import { settleAll } from './move.js';
 import { goTo } from './router.js';
 import { words } from './strings.js';
 
-export function startAccount() {
+/* limited: nothing but leaving is open to it. */
+export function startAccount(limited = false) {
   const { account } = api.me();
-  const opener = bare(words.account(account), 'user', openMenu, { 'aria-haspopup': 'menu', 'aria-expanded': 'false', id: 'account-button' });
+  const opener = bare(words.account(account), 'user', event => openMenu(event, limited), { 'aria-haspopup': 'menu', 'aria-expanded': 'false', id: 'account-button' });
   opener.append(el('span', { class: 'who' }, words.name(account)), icon('down'));
   byId('account').append(opener);
 }
 
-function openMenu(event) {
+const PARTS = { profile: 'user', password: 'lock', keys: 'key', codes: 'phone', sessions: 'sessions' };
+
+function openMenu(event, limited) {
   const { account } = api.me();
   showMenu([
     { heading: words.signedInAs(account) },
-    { label: words.connect.title, icon: 'connect', run: () => goTo('#connect') },
-    { label: words.keys.title, icon: 'keyboard', keys: '?', run: showKeys },
+    ...limited ? [] : [
+      ...Object.entries(PARTS).map(([part, sign]) => ({ label: words.own[part].title, icon: sign, run: () => goTo('#account/' + part) })),
+      '-',
+      { label: words.connect.title, icon: 'connect', run: () => goTo('#connect') },
+      { label: words.keys.title, icon: 'keyboard', keys: '?', run: showKeys },
+    ],
     '-',
     { heading: words.theme },
     ...Object.entries(words.themes).map(([name, label]) => ({ label, checked: document.documentElement.dataset.theme === name, run: () => setTheme(name) })),

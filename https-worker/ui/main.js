@@ -38,7 +38,7 @@ async function start() {
   const { page: first, address, find } = read();
   const account = api.begin();
   if (first === 'files') folder.load(address, find);
-  await account;
+  await account.catch(enrol);
   byId('toasts').setAttribute('aria-label', words.messages);
   byId('skip').textContent = words.skip;
   byId('skip').addEventListener('click', focusList);
@@ -60,6 +60,20 @@ async function start() {
   paintSpace();
   document.body.removeAttribute('aria-busy');
   transfers.begin();
+}
+
+/* Codes are wanted of this account before anything else: once it has them, all is open. */
+async function enrol(error) {
+  if (api.expect(error).code !== 'codes_needed') throw error;
+  const [{ enrolPage }] = await Promise.all([import('./account.js'), api.beginLimited()]);
+  startAccount(true);
+  byId('files').hidden = true;
+  byId('page').hidden = false;
+  byId('page').replaceChildren(enrolPage());
+  document.title = `${words.own.enrol.title} · ${organisation}`;
+  document.body.removeAttribute('aria-busy');
+  byId('page-title').focus();
+  await new Promise(() => {});
 }
 
 function listen() {
@@ -92,7 +106,7 @@ function listen() {
 }
 
 function route() {
-  const { page: now, address, find, show, at } = read();
+  const { page: now, part, address, find, show, at } = read();
   const files = now === 'files';
   const other = page !== now;
   if (other && page === 'files') left.set(folder.address + folder.search, leaving());
@@ -101,7 +115,7 @@ function route() {
   byId('page').hidden = files;
   showSearch(files ? find : '');
   showPath(files ? address : null);
-  const title = files ? words.titleOf(address) : words.connect.title;
+  const title = files ? words.titleOf(address) : words[now === 'connect' ? 'connect' : 'own'].title;
   byId('title').textContent = title;
   document.title = `${title} · ${organisation}`;
   if (files) {
@@ -113,8 +127,22 @@ function route() {
   }
   endPreview();
   follow(null);
+  if (now === 'account') {
+    openAccount(part, other);
+    return;
+  }
   byId('page').replaceChildren(connectPage());
   if (other) byId('page-title').focus();
+}
+
+/* What is typed there stays when only the part is another. */
+async function openAccount(part, other) {
+  const { accountPage, reach } = await import('./account.js');
+  if (page !== 'account') return;
+  if (other) {
+    byId('page').replaceChildren(accountPage(part, () => page !== 'account'));
+    byId('page-title').focus();
+  } else if (part) reach(part);
 }
 
 /* at: an entry that is meant; else the folder that the way up came from, or how this one was left. */

@@ -1,10 +1,11 @@
 /* router.js: the address line decides what is open: '#/photos/2024' is a folder, '?find=text' a search below
- * it, '?show=NAME' the preview of an entry, '?at=NAME' leads to one; '#connect' is no folder. */
+ * it, '?show=NAME' the preview of an entry, '?at=NAME' leads to one; '#connect' and '#account/PART' are no folders. */
 import { join, tidy } from './text.js';
 
 export function read() {
   const hash = location.hash.slice(1);
-  if (hash === 'connect') return { page: 'connect' };
+  const [, page, part] = /^(connect|account)(?:\/([a-z]+))?$/.exec(hash) ?? [];
+  if (page) return { page, part };
   const [path, query = ''] = hash.split('?');
   const asked = Object.fromEntries(query.split('&').map(part => part.split('=')));
   const address = tidy(path);

@@ -13,8 +13,10 @@
 
 #include "common/audit_chain.h"
 #include "common/hostkey.h"
+#include "common/mailing.h"
 #include "common/sshkey.h"
 #include "monitor/command/cert.h"
+#include "monitor/notify/template.h"
 
 #define SOON_DAYS    30 /* a certificate is to be renewed */
 #define DAY_SECONDS  86400
@@ -50,8 +52,9 @@ say(struct checking *k, enum mark mark, const char *what, const char *format, ..
 
 static void check_programs(struct checking *k)
 {
-    static const char *const programs[] = {"sallyport-store", "sallyport-files", "sallyport-hash",
-                                           "sallyport-sftp",  "sallyport-ftps",  "sallyport-https"};
+    static const char *const programs[] = {"sallyport-store",  "sallyport-files", "sallyport-hash",
+                                           "sallyport-notify", "sallyport-sftp",  "sallyport-ftps",
+                                           "sallyport-https"};
     const char *folder = k->c->config.server_programs;
     char path[4352];
     bool all = true;
@@ -187,6 +190,65 @@ static void check_ids(struct checking *k)
     endpwent();
     if (clean)
         say(k, OK, "ids", "no user of this machine has an id of the server's");
+}
+
+/* ---- mail --------------------------------------------------------------------------------- */
+
+static void check_template(void *context, const char *file, const char *why)
+{
+    struct checking *k = context;
+    const struct config *config = &k->c->config;
+    char path[4096 + 256];
+    struct stat st;
+
+    snprintf(path, sizeof(path), "%s/%s", config->mail_templates, file);
+    if (why != NULL)
+        say(k, WARN, "mail templates", "%s is not used: %s", path, why);
+    else if (geteuid() == 0 && stat(path, &st) == 0 && (st.st_mode & S_IROTH) == 0 &&
+             st.st_uid != config->server_notify_id)
+        say(k, WARN, "mail templates", "%s is not used: uid %" PRIu32 " cannot read it", path,
+            config->server_notify_id);
+    else
+        say(k, OK, "mail templates", "%s", path);
+}
+
+static void check_mail_command(struct checking *k)
+{
+    char from[CONFIG_MAIL_FROM];
+    struct command_line command;
+    struct stat st;
+
+    config_mail_from(&k->c->config, from);
+    if (command_line_split(slice_text(k->c->config.mail_sendmail), &command) != NULL)
+        return; /* told as a trouble of the configuration */
+    if (stat(command.words[0], &st) < 0 || access(command.words[0], X_OK) < 0)
+        say(k, FAIL, "mail command", "%s: %s", command.words[0], strerror(errno));
+    else if (!S_ISREG(st.st_mode))
+        say(k, FAIL, "mail command", "%s is no program", command.words[0]);
+    else if (geteuid() == 0 && st.st_uid == 0 && (st.st_mode & S_ISUID) != 0)
+        say(k, WARN, "mail command",
+            "%s is set-uid: it gets no capability here; a client that is not is better",
+            command.words[0]);
+    else
+        say(k, OK, "mail command", "%s, from %s", command.words[0], from);
+}
+
+static void check_mail(struct checking *k)
+{
+    const struct config *config = &k->c->config;
+    char base[CONFIG_MAIL_BASE];
+
+    if (!config->mail_enabled)
+        return;
+    check_mail_command(k);
+    config_mail_base(config, base);
+    if (!config->https_enabled && config->mail_base[0] == '\0')
+        say(k, WARN, "mail links", "lead to %s, and HTTPS is not served", base);
+    else
+        say(k, OK, "mail links", "begin with %s", base);
+    if (config->mail_templates[0] != '\0' &&
+        templates_check(config->mail_templates, check_template, k) < 0)
+        say(k, WARN, "mail templates", "%s: %s", config->mail_templates, strerror(errno));
 }
 
 /* ---- accounts ----------------------------------------------------------------------------- */
@@ -352,6 +414,7 @@ static void check_all(struct checking *k)
     say(k, OK, "configuration", "%s", c->config_path);
     check_programs(k);
     check_ids(k);
+    check_mail(k);
     if (check_private(k, "key folder", c->config.server_key_dir, geteuid())) {
         check_host_keys(k);
         check_certificates(k);

@@ -158,6 +158,7 @@ static json_t *status_json(const struct status_is *s)
     put(o, "privileged", json_boolean(s->privileged));
     put(o, "landlock_abi", json_integer(s->landlock_abi));
     put(o, "store_pid", json_integer(s->store_pid));
+    put(o, "notify_pid", json_integer(s->notify_pid));
     put(o, "hashers", json_integer(s->hashers));
     put(o, "spares", json_integer(s->spares));
     put(o, "connections", json_integer(s->connections));
@@ -171,6 +172,7 @@ static json_t *status_json(const struct status_is *s)
     put(sandbox, "hasher", layers_json(s->layers_hasher));
     put(sandbox, "worker", layers_json(s->layers_worker));
     put(sandbox, "agent", layers_json(s->layers_agent));
+    put(sandbox, "notify", layers_json(s->layers_notify));
     put(o, "sandbox", sandbox);
     put(o, "weaker", lines_json(s->weaker));
     return o;
@@ -215,11 +217,8 @@ static void print_status(const struct status_is *s, const json_t *o)
 {
     static const struct {
         const char *title, *key;
-    } processes[] = {{"  monitor", "monitor"},
-                     {"  store", "store"},
-                     {"  hashers", "hasher"},
-                     {"  workers", "worker"},
-                     {"  agents", "agent"}};
+    } processes[] = {{"  monitor", "monitor"}, {"  store", "store"},  {"  hashers", "hasher"},
+                     {"  workers", "worker"},  {"  agents", "agent"}, {"  notify", "notify"}};
     char text[256];
 
     printf("%-14ssallyport %s, pid %" PRIu32 "%s\n", "Running",
@@ -233,8 +232,9 @@ static void print_status(const struct status_is *s, const json_t *o)
            s->sessions);
     printf("%-14s%" PRIu64 " logins, %" PRIu64 " refused, %" PRIu64 " security events\n",
            "Since start", s->logins, s->refusals, s->security_events);
-    printf("%-14sstore %s, %" PRIu32 " hashers, %" PRIu32 " spare workers\n", "Processes",
-           s->store_pid != 0 ? "runs" : "is down", s->hashers, s->spares);
+    printf("%-14sstore %s, %" PRIu32 " hashers, %" PRIu32 " spare workers%s\n", "Processes",
+           s->store_pid != 0 ? "runs" : "is down", s->hashers, s->spares,
+           s->notify_pid != 0 ? ", notify" : "");
     printf("%-14sLandlock ABI %" PRIu32 "\n", "Sandbox", s->landlock_abi);
     for (size_t i = 0; i < COUNT(processes); i++)
         print_list(processes[i].title,

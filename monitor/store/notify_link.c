@@ -120,6 +120,8 @@ static bool record(struct store *s)
         log_warning("what came of a notice cannot be kept, the next one waits: %s", why.text);
         return false;
     }
+    if (done.event != NULL)
+        log_warning("%s", done.line);
     link->heard = false;
     s->accounts.own.given = 0;
     return true;
@@ -138,6 +140,7 @@ static bool forget(struct store *s)
         }
         if (done.number == 0)
             break;
+        log_warning("%s", done.line);
     }
     return true;
 }

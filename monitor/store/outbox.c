@@ -74,17 +74,10 @@ static json_t *text_value(const char *text)
     return value != NULL ? value : json_string("?"); /* no UTF-8: cannot be, it was checked */
 }
 
-/* As people read it. */
+/* Seconds since 1970: who renders it knows in which zone. */
 static json_t *time_value(int64_t seconds)
 {
-    const time_t when = (time_t)seconds;
-    struct tm utc;
-    char text[64];
-
-    if (gmtime_r(&when, &utc) == NULL ||
-        strftime(text, sizeof(text), "%Y-%m-%d %H:%M UTC", &utc) == 0)
-        return json_string("?");
-    return json_string(text);
+    return json_integer(seconds);
 }
 
 /* What every notice says. NULL without memory. */

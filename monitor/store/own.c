@@ -29,8 +29,9 @@ enum statement {
 #define OF_NAME "account = (SELECT number FROM accounts WHERE name = ?1)"
 
 static const char *const statements[STATEMENT_COUNT] = {
-    [WEB_AFTER] = "SELECT number, address, created, seen FROM web_sessions WHERE " OF_NAME
-                  " AND number > ?2 AND ends > ?3 AND seen + idle > ?3 ORDER BY number LIMIT 1",
+    [WEB_AFTER] =
+        "SELECT number, address, created, seen, token IS ?4 FROM web_sessions WHERE " OF_NAME
+        " AND number > ?2 AND ends > ?3 AND seen + idle > ?3 ORDER BY number LIMIT 1",
     [WEB_END] = "DELETE FROM web_sessions WHERE " OF_NAME " AND number = ?2",
     [PASSWORD_SET] = "UPDATE accounts SET password = ?2, password_changed = ?3 WHERE number = ?1",
     [PASSWORD_WAS_SET] = "UPDATE accounts SET password_changed = ?2 WHERE number = ?1",
@@ -104,7 +105,7 @@ int own_web_next(struct accounts *a, const void *message, void *answer, struct r
 {
     const struct web_next *q = message;
     const int found = ASK_OWN(a, WEB_AFTER, &a->row, why, TEXT(q->name), number_value(q->after),
-                              NUMBER(time(NULL)));
+                              NUMBER(time(NULL)), BLOB(q->own));
 
     if (found > 0)
         *(struct web_is *)answer = (struct web_is){
@@ -112,6 +113,7 @@ int own_web_next(struct accounts *a, const void *message, void *answer, struct r
             .address = database_bytes(a->row, 1),
             .created = sqlite3_column_int64(a->row, 2),
             .seen = sqlite3_column_int64(a->row, 3),
+            .own = sqlite3_column_int(a->row, 4) != 0,
         };
     return found;
 }

@@ -122,6 +122,15 @@ def server(make_server, keys):
     return one
 
 
+@pytest.fixture
+def mailbox():
+    """A relay and all that comes to it (mail.py)."""
+    mail = pytest.importorskip("mail", reason="no python3-aiosmtpd here")
+    one = mail.Mailbox()
+    yield one
+    one.close()
+
+
 class Keys(dict):
     """Key pairs by name, made when first asked for: keys["ed25519"] is the private key's path."""
 

@@ -22,8 +22,8 @@ BUILD = Path(os.environ.get("SALLYPORT_BUILD", TOP / "build" / "release"))
 IS_ROOT = os.geteuid() == 0
 SANITIZED = "asan" in BUILD.name
 PATIENCE = 3 if SANITIZED else 1  # the sanitizers' build is slower
-PROGRAMS = ("sallyportd", "sallyport", "sallyport-store", "sallyport-files", "sallyport-hash", "sallyport-sftp",
-            "sallyport-ftps", "sallyport-https")
+PROGRAMS = ("sallyportd", "sallyport", "sallyport-store", "sallyport-files", "sallyport-hash", "sallyport-notify",
+            "sallyport-sftp", "sallyport-ftps", "sallyport-https")
 
 # The leak checker would need system calls that no process of the house may make.
 ENVIRONMENT = {"PATH": os.environ["PATH"], "ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
@@ -207,6 +207,7 @@ class Server:
             "sftp": {"listen": "127.0.0.1 ::1" if has_ipv6() else "127.0.0.1", "port": self.port},
             "ftps": {"enabled": "no"},
             "https": {"enabled": "no"},
+            "mail": {"sendmail": "/bin/false"},  # where a test enables mail and has no relay, none ever leaves
             "limits": {"penalty_exempt": "127.0.0.1 ::1"},
         }
         self.ftps_port = self.implicit_port = self.https_port = self.redirect_port = None

@@ -10,7 +10,7 @@ from https_clients import certificate
 from server import PATIENCE, TOP
 
 DOCUMENT = (TOP / "docs" / "api.md").read_text()
-VARIES = {"csrf", "now", "mtime", "total", "free", "port", "https", "fingerprints"}
+VARIES = {"csrf", "number", "password_changed", "now", "mtime", "total", "free", "port", "https", "fingerprints"}
 
 
 def examples():
@@ -83,7 +83,8 @@ def test_every_address():
 def test_every_error():
     """Each code that the worker can answer stands in the table, with its status, and no other."""
     source = "".join(path.read_text() for path in (TOP / "https-worker").glob("*.c"))
-    found = set(re.findall(r'answer_error\(w, (\d+), "(\w+)"', source)) | set(re.findall(r"\{E\w+, (\d+), \"(\w+)\"", source))
+    found = set(re.findall(r'answer_(?:error|field)\(w, (\d+), "(\w+)"', source)) | set(re.findall(r"\{E\w+, +(\d+), \"(\w+)\"", source))
+    found |= set(re.findall(r'\[PROOF_\w+\] = \{(\d+), "(\w+)"', source))
     found |= {(status, code) for status, code in re.findall(r'answer_begin\(w, (\d+), RESPONSE_API\);\n(?:.*\n){0,3}.*answer_json_error\(w, "(\w+)"', source)}
     told = set()
     for row in re.findall(r"^\| (\d{3}) \| (.*)$", DOCUMENT, re.M):

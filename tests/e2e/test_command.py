@@ -423,7 +423,7 @@ def test_a_file_of_many(down, keys, place):
         "# mine\n\n" + public(keys, "ed25519").read_text() + "command=\"ls\" " + public(keys, "rsa2048").read_text()
         + weak.with_suffix(".pub").read_text() + "nonsense\n" + public(keys, "ecdsa256").read_text()
     )  # fmt: skip
-    done = refused(down, "--json", "key", "add", "bob", path, says="authorized_keys:4: this has options before it, which are not supported")
+    done = refused(down, "--json", "key", "add", "bob", path, says="authorized_keys:4: this has options before it, which do not count here")
     assert "authorized_keys:5: this is too weak: RSA of 1024 bits, 2048 are the least" in done.stderr
     assert "authorized_keys:6: this is not a public key" in done.stderr
     rows = json.loads(done.stdout)

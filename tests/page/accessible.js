@@ -36,7 +36,7 @@
     }
     const CONTROLS = 'a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex]:not([tabindex="-1"]), [role=button], [role=menuitem], [role=menuitemradio], [role=treeitem], [role=row], [role=columnheader], [role=checkbox]';
     for (const element of all(CONTROLS)) if (!nameOf(element) && !(element.getAttribute('role') === 'row')) tell(element, 'has no name');
-    for (const element of all('[role=grid], [role=tree], [role=menu], [role=toolbar], dialog, progress, meter, iframe, audio, video, [role=document], [role=dialog]')) if (!nameOf(element)) tell(element, `a ${element.getAttribute('role') ?? element.localName} without a name`);
+    for (const element of all('[role=grid], [role=tree], [role=menu], [role=toolbar], dialog, progress, meter, iframe, audio, video, [role=document], [role=dialog], [role=img]')) if (!nameOf(element)) tell(element, `a ${element.getAttribute('role') ?? element.localName} without a name`);
     for (const element of all('img')) if (!element.hasAttribute('alt')) tell(element, 'a picture without alternative text');
     for (const element of all('svg')) if (element.getAttribute('aria-hidden') !== 'true' && !nameOf(element)) tell(element, 'a drawing that is neither hidden nor named');
     for (const element of all('input:not([type=hidden]), select, textarea')) {
@@ -48,7 +48,7 @@
         row: [], treeitem: ['aria-level', 'aria-selected'], menuitemradio: ['aria-checked'], columnheader: [], checkbox: ['aria-checked'], grid: ['aria-rowcount', 'aria-colcount'], listitem: [],
     };
     const OWNERS = { row: 'rowgroup grid', gridcell: 'row', rowheader: 'row', columnheader: 'row', rowgroup: 'grid', treeitem: 'tree group', menuitem: 'menu', menuitemradio: 'menu', listitem: 'list' };
-    const KNOWN = new Set('grid row rowgroup rowheader gridcell columnheader tree treeitem menu menuitem menuitemradio toolbar status alert list listitem document presentation'.split(' '));
+    const KNOWN = new Set('grid row rowgroup rowheader gridcell columnheader tree treeitem menu menuitem menuitemradio toolbar status alert list listitem document presentation img'.split(' '));
     for (const element of all('[role]')) {
         const role = element.getAttribute('role');
         if (!KNOWN.has(role)) tell(element, `an unknown role ${role}`);

@@ -3,6 +3,7 @@ slow and failing; FTPS beside it, as the page tells how to connect.
 
     base, straight            addresses: through the proxy, and past it
     account(rights=...)       a new account: .name, .password, .root (its folder, a Path of this machine)
+    mailbox                   what it has mailed, as in tests/e2e/mail.py
     own(account)              whatever a test has put there belongs to the account, as if it had made it
     kill(), start()           the monitor dies at once; it comes back, with its sessions and uploads
     mode(**modes)             as in proxy.py; mode() ends them
@@ -20,6 +21,7 @@ TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(TOP / "tests" / "e2e"))
 
 import server as e2e  # noqa: E402  (the folder must be known first)
+from mail import Mailbox  # noqa: E402
 
 from proxy import Proxy  # noqa: E402
 
@@ -49,7 +51,9 @@ class Site:
 
 class Real(Site):
     def __init__(self, **https):
-        self.server = e2e.Server().serve_ftps().serve_https(organisation=ORGANISATION, **https).start()
+        self.mailbox = Mailbox()
+        mail = self.mailbox.settings(gather=0)
+        self.server = e2e.Server({"accounts": {"links_an_hour": 100}, **mail}).serve_ftps().serve_https(organisation=ORGANISATION, **https).start()
         keys = self.server.place / "keys"
         self.proxy = Proxy(self.server.https_port, keys / "tls.crt", keys / "tls.key")
         self.count = 0
@@ -65,6 +69,7 @@ class Real(Site):
     def close(self):
         self.proxy.close()
         self.server.close()
+        self.mailbox.close()
 
     def account(self, rights=None, name=None, **options):
         self.count += 1

@@ -38,12 +38,6 @@ def test_password_can_be_seen(server, browser):
     assert browser.one("#password").get_attribute("type") == "password"
 
 
-def test_lost_password(server, browser):
-    browser.driver.get(server.base + "/login")
-    browser.one(".lost summary").click()
-    assert "Ask" in browser.one(".lost p").text
-
-
 def test_the_folder_of_the_address_line_is_kept(server, browser, account):
     browser.driver.get(server.base + "/#/photos")
     browser.one("#user")

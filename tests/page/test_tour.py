@@ -3,6 +3,7 @@ is kept (build/page/tour-LOOK-NN-STATION.png, to be looked at) and accessible.js
 AXE names it (make check-axe)."""
 import os
 import pathlib
+import subprocess
 
 import pytest
 from selenium.webdriver.common.by import By
@@ -53,8 +54,10 @@ def test_tour(server, browser, account, desk, failing, look):
     finding(tour, phone)
     uploading(tour, account, desk, failing)
     account_pages(tour, phone)
+    own_account(tour, server, account)
     special(tour, server, failing)
     plain_pages(tour, server, account)
+    links(tour, server)
     assert not tour.found, "\n" + "\n".join(dict.fromkeys(tour.found))
 
 
@@ -259,6 +262,57 @@ def account_pages(tour, phone):
     tour.see("connect-end")
     browser.driver.back()
     browser.has("scan.tiff")
+
+
+def own_account(tour, server, account):
+    browser = tour.browser
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "at the harbour", "-f", account.root / "tour-key"], check=True)
+    server.server.add_key(account.name, account.root / "tour-key.pub")
+    browser.js("location.hash = '#account/profile'")
+    browser.one("#own-keys li", "at the harbour")
+    tour.see("account")
+    browser.one("#own-password button[type=submit]").click()
+    browser.one("#own-password .wrong")
+    browser.one("#own-password [name=new]").send_keys("password")
+    browser.one("#own-password meter")
+    tour.see("account-missing")
+    browser.one("#own-keys textarea").send_keys("hello")
+    browser.one("#own-keys button[type=submit]").click()
+    browser.one("#own-keys .wrong-lines li")
+    tour.see("account-keys")
+    browser.one("#own-codes [name=current]").send_keys(account.password, Keys.ENTER)
+    browser.one(".qr")
+    tour.see("account-codes")
+    browser.js("document.getElementById('page').scrollTop = 100000")
+    tour.see("account-end")
+    browser.one("#own-keys li > button").click()
+    browser.one("dialog")
+    tour.see("account-remove-key")
+    browser.keys(Keys.ESCAPE)
+    browser.gone("dialog")
+    browser.open(server, "/")
+
+
+def links(tour, server):
+    browser = tour.browser
+    server.count += 1
+    name = f"user{server.count}"
+    server.server.command("user", "add", name, "--invite", f"{name}@example.org")
+    token = server.mailbox.wait_for(f"{name}@example.org", "invite").token
+    browser.leave()
+    browser.driver.get(server.base + "/link#" + token)
+    browser.one("#link [name=password]").send_keys("password")
+    browser.one("#link meter")
+    tour.see("link")
+    browser.leave()
+    browser.driver.get(server.base + "/link#" + token[::-1])
+    browser.one("#link [name=name]")
+    tour.see("link-bad")
+    browser.driver.get(server.base + "/login")
+    browser.one(".lost summary").click()
+    tour.see("sign-in-lost")
+    browser.js("document.body.dataset.code = 'yes'; document.body.dataset.alone = 'true'")
+    tour.see("sign-in-code")
 
 
 def special(tour, server, failing):

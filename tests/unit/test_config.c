@@ -159,9 +159,9 @@ static void refusals(void **state)
          "2: there is no setting \"hash_cost\" in [sftp]; there is one in [server]"},
         {"port = 1\n", "1: \"port\" stands before any [section]"},
         {"[ssh]\n", "1: there is no section [ssh]; there are: [server] [sftp] [tls] [ftps] [https] "
-                    "[limits] [audit]"},
+                    "[accounts] [mail] [limits] [audit]"},
         {"[]\n", "1: there is no section []; there are: [server] [sftp] [tls] [ftps] [https] "
-                 "[limits] [audit]"},
+                 "[accounts] [mail] [limits] [audit]"},
         {"[sftp\nport = 1\n", "1: a [section] without its ]"},
         {"[sftp] port = 1\n", "1: text after a [section]"},
         {"[sftp]\nport\n", "2: neither a [section], nor NAME = VALUE, nor a comment"},
@@ -316,7 +316,41 @@ static void ids_overlap(void **state)
             "3: server.worker_ids and server.store_id overlap: each needs ids of its own");
     refused(p, "[server]\nhasher_id = 39001\n",
             "2: server.store_id and server.hasher_id overlap: each needs ids of its own");
+    refused(p, "[server]\nnotify_id = 45000\nworker_ids = 45000-45999\n",
+            "3: server.worker_ids and server.notify_id overlap: each needs ids of its own");
     assert_int_equal(read_text(p, "[server]\nworker_ids = 1000-1999\nstore_id = 2000\n"), 0);
+}
+
+/* What mail is sent by, from whom, and with which links. */
+static void mail(void **state)
+{
+    char from[CONFIG_MAIL_FROM], base[CONFIG_MAIL_BASE];
+    struct place *p = *state;
+
+    refused(p, "[mail]\nsendmail = sendmail -t\n",
+            "2: mail.sendmail: does not begin with the absolute path of a program");
+    refused(p, "[mail]\nsendmail = /usr/sbin/sendmail \"-t\n",
+            "2: mail.sendmail: has a \" without its other");
+    refused(p, "[mail]\nsendmail = /a\\nb\n", "2: mail.sendmail: has a control character");
+    refused(p, "[mail]\nfrom = sallyport\n",
+            "2: mail.from: is no address that mails can be sent from: name@domain, in ASCII");
+    refused(p, "[mail]\n\nbase = http://files.example.org\n",
+            "3: mail.base: does not begin with https:// and a name");
+    assert_int_equal(read_text(p, "[mail]\nfrom = a@b\nbase = https://files.example.org\n"), 0);
+    config_mail_from(&p->config, from);
+    config_mail_base(&p->config, base);
+    assert_string_equal(from, "a@b");
+    assert_string_equal(base, "https://files.example.org");
+    assert_int_equal(read_text(p, "[https]\nnames = one.example.org, two\n"), 0);
+    config_mail_base(&p->config, base);
+    assert_string_equal(base, "https://one.example.org");
+    assert_int_equal(read_text(p, "[https]\nport = 8443\n"), 0);
+    config_mail_from(&p->config, from);
+    config_mail_base(&p->config, base);
+    assert_int_equal(strncmp(from, "sallyport@", 10), 0);
+    assert_int_equal(strncmp(base, "https://", 8), 0);
+    assert_string_equal(strrchr(base, ':'), ":8443");
+    assert_int_equal(strncmp(from + 10, base + 8, strlen(from + 10)), 0);
 }
 
 static void listeners_collide(void **state)
@@ -457,6 +491,7 @@ int main(void)
         TEST(not_a_file),
         TEST(unreadable),
         TEST(ids_overlap),
+        TEST(mail),
         TEST(listeners_collide),
         TEST(dump_again),
         TEST(example_is_defaults),

@@ -123,11 +123,8 @@ static void refused_lines(void **state)
          "is damaged: it is named ssh-rsa but is ssh-ed25519"},
         {"ssh-ed25519-cert-v01@openssh.com AAAA", "is a certificate: give the public key itself"},
         {"from=\"10.0.0.1, 10.0.0.2\",command=\"echo \\\"x y\\\"\" ssh-ed25519 AAAA me",
-         "has options before it, which are not supported: what an account may do is set with "
-         "`sallyport user set`"},
-        {"no-pty ssh-rsa AAAA",
-         "has options before it, which are not supported: what an account may do is set with "
-         "`sallyport user set`"},
+         "has options before it, which do not count here: leave them out"},
+        {"no-pty ssh-rsa AAAA", "has options before it, which do not count here: leave them out"},
         {"AAAAC3NzaC1lZDI1NTE5AAAAIPmFm6U3lTwaqpHaEBeMoJpsoGmIMBxFiizIbvNWUvnE",
          "is not a public key"},
     };
@@ -171,6 +168,12 @@ static void private_keys(void **state)
         "# mine\n  -----BEGIN EC PRIVATE KEY-----",
         "PuTTY-User-Key-File-3: ssh-rsa\nEncryption: none\n",
         "---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\n",
+        /* As pastes have them: in one line, without the first, behind a public one. */
+        "-----BEGIN OPENSSH PRIVATE KEY----- b3Bl -----END OPENSSH PRIVATE KEY-----",
+        "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW\n",
+        "AAAAC3NzaC1lZDI1NTE5\nPrivate-Lines: 1\nAAAA\n",
+        "ssh-ed25519 AAAA me\nme: PuTTY-User-Key-File-2: ssh-ed25519\n",
+        "SSH PRIVATE KEY FILE FORMAT 1.1\n",
     };
     (void)state;
 
