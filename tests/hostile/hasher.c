@@ -47,6 +47,7 @@ void hasher_take(struct hostile *h, struct child *hasher)
         if (clock_now_ms() > until || kill(h->server, SIGHUP) < 0)
             give_up("no hasher was started: see %s/log", h->place);
     }
+    server_settle(h);
     if (raw_receive(h, hasher->link, PATIENCE_MS) != 1 || h->envelope.type != MSG_hash_setup)
         give_up("a hasher was not set up");
 }

@@ -166,6 +166,8 @@ void server_remove(struct hostile *h, bool keep);
 enum message_type server_ask(struct hostile *h, enum message_type type, const void *message);
 struct status_is server_status(struct hostile *h);
 void server_reload(struct hostile *h);
+/* A SIGHUP that was sent has been heard: it ends spares, and must not end the one that is next. */
+void server_settle(struct hostile *h);
 /* Change an account; its password. */
 void server_set(struct hostile *h, const struct user_set *set);
 void server_password(struct hostile *h, const char *name, const char *password);

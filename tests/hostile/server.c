@@ -245,6 +245,12 @@ void server_reload(struct hostile *h)
         give_up("the server does not reload: see %s/log", h->place);
 }
 
+void server_settle(struct hostile *h)
+{
+    for (int i = 0; i < 2; i++) /* its loop has gone round in between */
+        server_status(h);
+}
+
 void server_grace(struct hostile *h, unsigned seconds)
 {
     write_config(h, seconds != 0 ? seconds : GRACE);

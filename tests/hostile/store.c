@@ -54,6 +54,7 @@ void store_take(struct hostile *h, struct child *store)
         if (clock_now_ms() > until || kill(h->server, SIGHUP) < 0)
             give_up("no store was started: see %s/log", h->place);
     }
+    server_settle(h);
     if (raw_receive(h, store->link, PATIENCE_MS) != 1 || h->envelope.type != MSG_store_setup)
         give_up("a store was not set up");
 }
