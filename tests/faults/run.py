@@ -51,8 +51,13 @@ def stage(build, place):
     may pass."""
     for name in o.PROGRAMS:
         shutil.copy2(build / "faults" / name, place / name)
-    for name in ("sallyport", *WORKERS):
+    for name in ("sallyport", "sallyport-notify", *WORKERS):
         shutil.copy2(build / name, place / name)
+    sendmail = place / "sendmail"  # what was mailed appears whole
+    sendmail.write_text('#!/bin/sh\ncd "${0%/*}/mail" && cat > "next.$$" && mv "next.$$" message\n')
+    sendmail.chmod(0o755)
+    (place / "mail").mkdir()
+    (place / "mail").chmod(0o777)
 
 
 class Unexpected(Exception):
@@ -89,10 +94,12 @@ class Lane:
     # -- a server
 
     def make(self):
-        settings = {"server": {"hashers": HASHERS, "spare_workers": SPARES, "log_level": "info"}, "limits": {"login_grace": 15}}
+        settings = {"server": {"hashers": HASHERS, "spare_workers": SPARES, "log_level": "info"}, "limits": {"login_grace": 15},
+                    "accounts": {"links_an_hour": 1000}, "mail": {"enabled": "yes", "sendmail": self.programs / "sendmail"}}
         self.server = server_module.Server(settings).serve_ftps().serve_https()
         self.server.configure({"server": {"home_base": self.homes}})
         self.server.homes = self.homes
+        self.server.mail = self.programs / "mail/message"
         self.server.expected_security = None
         return self.server
 
@@ -102,11 +109,12 @@ class Lane:
             shutil.rmtree(self.homes / name, ignore_errors=True)
         self.server.add("alice", scenario.PASSWORD, durable=True, atomic=True)
         if self.keys is None:
-            self.keys = {name: paramiko.ECDSAKey.generate() for name in ("bob", "wrong")}
+            self.keys = {name: paramiko.ECDSAKey.generate() for name in ("bob", "erin", "wrong")}
         key = self.keys["bob"]
         self.server.add("bob", None, keys=[f"{key.get_name()} {key.get_base64()} bob"], trash=True)
         for name in ("carol", "dave"):
             self.server.add(name, scenario.PASSWORD)
+        self.server.add("erin", scenario.PASSWORD, email=scenario.ADDRESS)
         scenario.reset(self.server)
 
     def fresh(self):
@@ -183,7 +191,7 @@ class Lane:
             s = json.loads(done.stdout)
             names = collections.Counter(p.name for p in self.server.monitor.children())
             last = f"{s} {names}"
-            return s["connections"] == 0 and s["store_pid"] and s["hashers"] == HASHERS and s["spares"] == len(WORKERS) * SPARES and sum(names.values()) == 1 + HASHERS + s["spares"]
+            return s["connections"] == 0 and s["store_pid"] and s["hashers"] == HASHERS and s["spares"] == len(WORKERS) * SPARES and sum(names.values()) == 2 + HASHERS + s["spares"]  # the store and sallyport-notify
 
         try:
             server_module.wait_for("quiet", quiet, SETTLE_SECONDS)

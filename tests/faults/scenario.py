@@ -1,15 +1,21 @@
 """What clients and the operator do while a fault is armed, and what must hold afterwards whatever failed:
 nobody is let in by a wrong proof, and what was acknowledged is there."""
+import base64
 import contextlib
 import ftplib
+import hashlib
+import hmac
 import http.client
 import io
 import json
 import logging
 import os
+import re
 import shutil
 import socket
 import stat
+import struct
+import time
 
 import paramiko
 import paramiko.sftp
@@ -17,7 +23,7 @@ from paramiko.sftp import CMD_CLOSE, CMD_EXTENDED
 
 import ftps_clients
 import https_clients
-from server import wait_for
+from server import Trouble, wait_for
 
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)
 
@@ -27,7 +33,10 @@ TIMEOUT = 25
 # paramiko 2 has this type under another name than paramiko 3.
 int64 = getattr(paramiko.sftp, "int64", None) or paramiko.py3compat.long
 TROUBLES = (OSError, EOFError, paramiko.SSHException, socket.timeout, ftplib.Error, http.client.HTTPException)
-ACCOUNTS = ("alice", "bob", "carol", "dave")
+CHANGED, RESET = "anchor velvet tundra quince 7", "another velvet quince tundra 8"  # by erin herself; by a link
+ADDRESS = "erin@example.org"
+MAIL_SECONDS = 5  # for a link, which may have been lost with a fault
+ACCOUNTS = ("alice", "bob", "carol", "dave", "erin")
 AGENTS = {"login alice", "login bob", "login carol", "dave's list", "dave's program"}  # what each agent's session is known by
 
 
@@ -101,6 +110,7 @@ class Run:
         self.step("bob's connection", self.by_key)
         self.step("carol's connection", self.by_ftps)
         self.step("dave's connections", self.by_https)
+        self.step("erin's affairs", self.by_herself)
         self.step("change", self.change)
 
     def change(self):
@@ -250,6 +260,87 @@ class Run:
         if not {"fixed", "kept"} <= names:
             raise AssertionError(f"a listing over HTTPS without an error has {names}")
 
+    # -- erin: codes, a key, another password, and one by a mailed link; over HTTPS, nothing but her own account
+
+    def ask(self, what, **request):
+        """On a connection of its own, which is nobody's."""
+        with contextlib.closing(https_clients.Web(self.server, "erin", sign_in=False)) as web:
+            return post(web, what, **request)
+
+    def enter(self, web, password, code):
+        """Signed in with both steps?"""
+        pairs = {"user": "erin", "password": password, "code": code, "next": "/"}
+        answer = web.form("/login", pairs, {"Origin": web.origin, "Sec-Fetch-Site": "same-origin", "Cookie": None})
+        if answer.token:
+            web.token, web._csrf = answer.token, None
+        return bool(answer.token)
+
+    def by_herself(self):
+        self.step("erin's link", self.link, PASSWORD)
+        password = RESET if "erin's link" in self.done else self.whose((PASSWORD, RESET))
+        with contextlib.closing(https_clients.Web(self.server, "erin", password=password, sign_in=False)) as web:
+            if not web.sign_in().token:
+                raise OSError("erin cannot sign in")
+            secret = self.ask("codes/begin", user="erin", current=password)["secret"]
+            recovery = post(web, "codes/confirm", code=code_of(secret))["recovery"]
+            self.done["erin's codes"] = True
+            self.step("erin's account", self.own, web)
+            self.step("erin's key", self.key, web)
+            self.step("erin's steps", self.two_steps, password, recovery[0])
+            self.step("erin's password", self.ask_change, password, recovery[1])
+
+    def link(self, password):
+        """Used once, by whoever has it."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.server.mail)
+        self.ask("lost", name="erin")
+        try:
+            wait_for("a link", lambda: os.path.exists(self.server.mail), MAIL_SECONDS)
+        except Trouble:
+            raise OSError("no link was mailed") from None
+        token = read_link(self.server.mail)
+        self.ask("link", token=token)
+        self.ask("link", token=token, password=RESET)
+        with contextlib.closing(https_clients.Web(self.server, "erin", sign_in=False)) as web:
+            if web.api("link", token=token, password=CHANGED).status < 400:
+                raise Let("a link was used twice")
+
+    def own(self, web):
+        account = told(web.get, "/api/account").json
+        if account["account"] != "erin" or account["codes"] != "on" or not account["web"]:
+            raise AssertionError(f"erin's account is shown as {account}")
+
+    def key(self, web):
+        key = self.keys["erin"]
+        result = post(web, "keys", text=f"{key.get_name()} {key.get_base64()} erin")["results"][0]
+        if result["error"]:
+            raise OSError(result["error"])
+        told(web.change, "DELETE", f"/api/keys/{result['number']}")
+
+    def two_steps(self, password, code):
+        with contextlib.closing(https_clients.Web(self.server, "erin", sign_in=False)) as web:
+            if self.enter(web, password, "000000") or self.enter(web, password, ""):
+                raise Let("erin was let in without a code")
+            if self.enter(web, "wrong", code):
+                raise Let("erin was let in with a wrong password and a code")
+            if not self.enter(web, password, code):
+                raise OSError("erin's code is refused")
+        with contextlib.closing(https_clients.Web(self.server, "erin", sign_in=False)) as web:
+            if self.enter(web, password, code):
+                raise Let("erin's code was good twice")
+
+    def ask_change(self, password, code):
+        self.ask("password", user="erin", current=password, code=code, new=CHANGED)
+
+    def whose(self, passwords):
+        """Which of these is erin's? One must be: a change that was not acknowledged was made, or not."""
+        for password in passwords:
+            with contextlib.closing(https_clients.Web(self.server, "erin", password=password, sign_in=False)) as web:
+                answer = web.sign_in()
+            if answer.token or answer.status == 403:  # signed in, or asked for a code
+                return password
+        raise OSError("none of erin's passwords is right")
+
     # -- afterwards
 
     def home(self, name):
@@ -258,7 +349,7 @@ class Run:
     def judge(self):
         """What is wrong, as sentences."""
         wrong = []
-        alice, bob, carol, dave = map(self.home, ACCOUNTS)
+        alice, bob, carol, dave, _ = map(self.home, ACCOUNTS)
         if "lines of the audit log are being lost" in self.server.log()[self.log_from:]:
             wait_for("the line about lost lines", lambda: any(line["event"] == "audit-lost" for line in self.audit()))
         audit = self.audit()
@@ -298,6 +389,7 @@ class Run:
         need("dave's put", lambda: content(dave / "new") == self.data, "the file holds something else")
         if "dave's token lives" in self.done and "lines of the audit log are being lost" not in self.server.log()[self.log_from:]:
             wrong.append("dave's signing out was acknowledged, and his token is good")
+        need("erin's password", lambda: self.whose((CHANGED,)), "the old one is good")
         if content(alice / "fixed") != FIXED:
             wrong.append("a file was changed that nobody changed")
         if "change" in self.done:
@@ -327,6 +419,9 @@ class Run:
             ("replace", dict(event="modify", account="alice", path="/kept", result="ok")),
             ("rename", dict(event="rename", path="/new", to="/moved", result="ok")),
             ("mkdir", dict(event="mkdir", account="alice", path="/folder", result="ok")),
+            ("erin's link", dict(event="account-change", text="erin: password changed, by a mailed link")),
+            ("erin's codes", dict(event="account-change", text="erin: codes for two-step login turned on")),
+            ("erin's password", dict(event="account-change", text="erin: password changed")),
             ("bob's put", dict(event="upload", account="bob", path="/new", result="ok")),
             ("bob's remove", dict(event="remove", account="bob", path="/fixed", result="ok")),
         ]
@@ -345,6 +440,25 @@ def told(ask, *arguments):
     if answer.status >= 400:
         raise OSError(f"{ask.__name__}: {answer}")
     return answer
+
+
+def code_of(secret):
+    """What an authenticator shows now (RFC 6238)."""
+    mac = hmac.digest(base64.b32decode(secret), struct.pack(">Q", int(time.time()) // 30), hashlib.sha1)
+    at = mac[-1] & 15
+    return f"{(struct.unpack('>I', mac[at:at + 4])[0] & 0x7fffffff) % 10**6:06}"
+
+
+def read_link(path):
+    """The token of the link in a message."""
+    with open(path, encoding="utf-8") as f:
+        return re.search(r"/link#([A-Za-z0-9_-]{43})", f.read())[1]
+
+
+def post(web, what, **request):
+    """A question in JSON; the answer, where there is one."""
+    answer = told(web.change, "POST", f"/api/{what}", json.dumps(request).encode(), {"Content-Type": "application/json"})
+    return answer.json if answer.status == 200 else None
 
 
 def content(path):
@@ -376,7 +490,9 @@ def next_session(server, keys):
 
 
 def reset(server):
-    """The accounts' files as at first, made behind the server's back."""
+    """The accounts as at first; their files are made behind the server's back."""
+    server.command("user", "codes", "erin", "--remove", check=False)  # refused where there are none
+    server.command("user", "passwd", "erin", "--password-stdin", "--weak", stdin=PASSWORD + "\n")
     for name in ACCOUNTS:
         home = server.homes / name
         for entry in os.scandir(home):

@@ -168,6 +168,59 @@ static void try_web_sessions(struct hostile *h)
     actor_drop(&a);
 }
 
+/* Connections that came by a web session of LINKED, one by each of these tokens; the other ends. */
+static void must_end(struct hostile *h, const char *by, const uint8_t gone[WEB_TOKEN],
+                     const uint8_t left[WEB_TOKEN], enum message_type type, const void *message,
+                     struct actor *asker)
+{
+    struct actor a, b;
+
+    web_greeted(h, &a);
+    web_greeted(h, &b);
+    if (web_log_in(h, &a, token_slice(gone)) != VERDICT_KNOWN ||
+        (left != NULL && web_log_in(h, &b, token_slice(left)) != VERDICT_KNOWN))
+        give_up("a good token was refused");
+    expect(h, own_ask(h, asker, type, message) == MSG_store_done, "across-own: no end by %s", by);
+    expect(h, raw_receive(h, a.link, answer_ms) == 1 && h->envelope.type == MSG_worker_stop,
+           "across-own: a connection outlives its web session, which was ended by %s", by);
+    expect(h, raw_receive(h, b.link, QUIET_MS) == -1,
+           "across-own: another connection is ended by %s", by);
+    actor_drop(&a);
+    actor_drop(&b);
+}
+
+/* A web session that is ended takes the connections that came by it, and no others. */
+static void try_connections(struct hostile *h)
+{
+    uint8_t one[WEB_TOKEN], two[WEB_TOKEN];
+    const uint64_t number = web_number(h, OTHER, one);
+    const struct web_end end = {.number = number};
+    const struct auth_password change = {.user = slice_text(LINKED),
+                                         .password = slice_text(STRONG),
+                                         .purpose = PURPOSE_PASSWORD,
+                                         .fresh = slice_text(STRONG)};
+    struct actor a, b;
+
+    web_number(h, OTHER, two);
+    web_actor(h, &a, OTHER, PASSWORD);
+    must_end(h, "its number", one, two, MSG_web_end, &end, &a);
+    actor_drop(&a);
+    web_greeted(h, &a);
+    web_greeted(h, &b);
+    if (web_sign_in(h, &a, LINKED, STRONG, one) != VERDICT_TOKEN)
+        give_up("LINKED cannot sign in: see %s/log", h->place);
+    must_end(h, "another password", one, NULL, MSG_auth_password, &change, &b);
+    actor_drop(&b);
+    if (web_sign_in(h, &a, LINKED, STRONG, one) != VERDICT_TOKEN)
+        give_up("LINKED cannot sign in: see %s/log", h->place);
+    link_take(h, two);
+    const struct auth_link use = {.token = token_slice(two), .use = 1, .fresh = slice_text(STRONG)};
+    web_greeted(h, &b);
+    must_end(h, "a link", one, NULL, MSG_auth_link, &use, &b);
+    actor_drop(&a);
+    actor_drop(&b);
+}
+
 /* Sessions of all protocols: A's are told to A, and ended by A, alone. */
 static void try_sessions(struct hostile *h)
 {
@@ -579,6 +632,7 @@ void across_own_run(struct hostile *h)
     try_keys(h);
     try_shown(h);
     try_web_sessions(h);
+    try_connections(h);
     try_sessions(h);
     try_codes(h);
     try_code_twice(h);

@@ -38,7 +38,7 @@ EQUAL = {
     **{f"agent_wanted while KNOWN: at most 1: {most}": "KNOWN is left by the first one, and nothing leads back" for most in ("2", "UNBOUNDED")},
     **{f"agent_wanted while KNOWN: from {kind}": "no session of this kind is ever KNOWN" for kind in ("SFTP", "FTPS")},
     **{f"{message}: heard while STARTING|SPARE|GREETED|CHECKING|KNOWN|OPEN (each)": "it carries a descriptor, which nobody may send to the monitor: it is refused before"
-       for message in ("client", "agent_setup", "agent_report_link", "upload_opened", "store_audit_source", "outbox_link", "notify_setup")},
+       for message in ("client", "agent_setup", "agent_report_link", "upload_opened", "store_audit_source", "outbox_link", "notify_setup", "notify_outbox")},
     **{f"auth_code while GREETED: allowed while {state}": "its handler refuses a code that is not due, and none is due in this state"
        for state in ("STARTING", "SPARE", "KNOWN", "OPEN")},
 }
