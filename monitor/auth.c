@@ -186,10 +186,8 @@ static void on_code(struct monitor *m, uint64_t number, uint32_t id, struct enve
         return;
     }
     s->login.passed = 0;
-    if (answer == NULL)
-        deny(m, s, "the store does not answer", "try again later");
-    else
-        deny(m, s, "wrong code", NULL);
+    deny(m, s, answer == NULL ? "the store does not answer" : "wrong code",
+         answer == NULL ? "try again later" : NULL);
 }
 
 static void check_code(struct monitor *m, struct session *s, struct slice code)

@@ -20,6 +20,7 @@ static void forward(struct monitor *m, struct session *s, uint32_t id, struct en
                                           .text = weak.len > 0 ? weak : slice_text(BUSY)};
     struct store_done done;
 
+    s->own_asked = false;
     if (s->state == STATE_ENDING)
         return;
     if (answer != NULL && decode_store_done(answer, &done) == 0 && done.text.len > 0) {
@@ -195,10 +196,8 @@ static void on_own_answer(struct monitor *m, uint64_t number, uint32_t id, struc
     struct session *s = session_find(m, number);
 
     (void)id;
-    if (s != NULL) {
-        s->own_asked = false;
+    if (s != NULL)
         forward(m, s, s->own_id, answer, slice_of(NULL, 0));
-    }
 }
 
 /* All that is passed on; the account's name comes first in each. */
