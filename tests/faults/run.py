@@ -485,7 +485,8 @@ def all_points(sites, options):
     if options.point:
         points = [p for p in points if p.name in options.point]
     if options.only:
-        points = [p for p in points if re.search(options.only, str(p))]
+        build = options.build / "faults"
+        points = [p for p in points if re.search(options.only, f"{p} at {p.where(build)}")]
     return points
 
 
@@ -543,7 +544,7 @@ def main():
     parser.add_argument("-t", "--seconds", type=float, help="a random sample, for so long")
     parser.add_argument("-s", "--seed", type=int, default=random.SystemRandom().randrange(1 << 32), help="of the sample")
     parser.add_argument("-p", "--point", action="append", help="this one alone, as a failure named it")
-    parser.add_argument("-o", "--only", help="those whose description matches: 'sallyport-store.*fsync'")
+    parser.add_argument("-o", "--only", help="those whose description or place matches: 'sallyport-store.*fsync', 'own[.]c'")
     parser.add_argument("-j", "--jobs", type=int, default=2 * (os.cpu_count() or 1), help="servers at a time")
     parser.add_argument("-l", "--list", action="store_true", help="only count")
     options = parser.parse_args()
