@@ -383,7 +383,8 @@ static void store_says(const struct monitor *m, struct child *c, struct slice by
         uint32_t asked = MSG_NONE; /* it may be another question than a login's */
         if (r->len >= sizeof(asked))
             memcpy(&asked, r->bytes, sizeof(asked));
-        if (r->id == e->id && asked == MSG_store_find)
+        /* Of who is logged in it only asks whether the web session is still one. */
+        if (r->id == e->id && asked == MSG_store_find && !shown_of(r->who)->https.known)
             note_account(shown_of(r->who), e);
         if (r->id == e->id && asked == MSG_totp_check)
             model_code(r->who, e->type == MSG_store_done);

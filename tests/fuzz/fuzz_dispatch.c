@@ -367,6 +367,8 @@ static void round_done(uint8_t how)
     if ((how & 1) == 0)
         reap();
     model_check(m);
+    if (m->own_due)
+        own_changed(m);
     sessions_bury(m);
     data_bury(m);
     if (m->agents_due)
