@@ -18,13 +18,14 @@ def string(data):
 
 # ---- messages, as messages.def says ------------------------------------------------------------
 def schema():
-    text = (TOP / "common/messages.def").read_text()
+    parts = re.findall('#include "(.*)"', (TOP / "common/messages.def").read_text())
+    text = "".join((TOP / part).read_text() for part in parts)
     text = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
     shared = re.search(r"#define ACCOUNT_FIELDS\(m\)(.*?)#endif", text, re.S)
     field = re.compile(r"F_(U8|U32|U64|I64|STR|BLOB|SECRET)\(\w+, (\w+)")
     account = field.findall(shared[1])
     found = {}
-    for body in re.findall(r"^MESSAGE\((.*?)^END\(", text[shared.end():], re.S | re.M):
+    for body in re.findall(r"^MESSAGE\((.*?)^END\(", text, re.S | re.M):
         name = body.split(",")[0]
         fields = account if "ACCOUNT_FIELDS(" in body else []
         own = field.findall(body)

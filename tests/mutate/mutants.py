@@ -80,7 +80,8 @@ def kinds():
 
 def messages():
     """Those that travel: what is only ever inside another is no message to common/message.c."""
-    found = re.findall(r"^MESSAGE\((\w+), (\w+),", read("common/messages.def"), re.M)
+    parts = re.findall('#include "(.*)"', read("common/messages.def"))
+    found = re.findall(r"^MESSAGE\((\w+), (\w+),", "".join(read(part) for part in parts), re.M)
     return [name for name, link in found if link != "NESTED"]
 
 
