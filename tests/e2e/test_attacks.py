@@ -399,6 +399,8 @@ def test_reset_while_a_password_is_looked_at(shared):
     hashers = shared.children("sallyport-hash")
     with sshlow.listening(shared) as (t, heard):
         mine = t.sock.getsockname()[1]
+        # Then the client has answered all that came before: nothing of it is left unread behind the password.
+        wait_for("the service", lambda: 6 in heard.kinds())
         for hasher in hashers:
             hasher.kill(signal.SIGSTOP)
         try:
