@@ -4,7 +4,6 @@ resume in both directions, mirror. Each drives the real program against one serv
 """
 import contextlib
 import ftplib
-import hashlib
 import os
 import re
 import shutil
@@ -512,17 +511,6 @@ ALL = {"lftp": Lftp, "curl": Curl, "rclone": Rclone, "ftplib": Ftplib, "php": Ph
 
 def available(program):
     return shutil.which(program) is not None
-
-
-@pytest.fixture
-def folder(ftps, request):
-    """A folder of a test's own in alice's home: its name."""
-    name = hashlib.sha256(request.node.name.encode()).hexdigest()[:12]
-    path = ftps.home() / name
-    path.mkdir(mode=0o755)
-    owner = ftps.home().stat()
-    os.chown(path, owner.st_uid, owner.st_gid)
-    return name
 
 
 def client_of(name, ftps, place, **how):

@@ -9,7 +9,7 @@ import pytest
 
 import ftps_clients
 from conftest import same
-from ftps_clients import client_of, folder  # noqa: F401 (a fixture)
+from ftps_clients import client_of
 from server import IS_ROOT, Process, has_ipv6, wait_for
 
 VERBS = ("put", "get", "names", "rename", "delete", "resume_put", "resume_get")

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from ftps_clients import client_of, folder  # noqa: F401 (a fixture)
+from ftps_clients import client_of
 
 
 @pytest.mark.slow
