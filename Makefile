@@ -291,11 +291,12 @@ $(B)/%.o: %.c $(B)/flags | build/deps-build
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # What is compiled in (paths, flags) is kept beside the objects: a change of it makes them anew.
+# Two makes may look at once.
 FLAGS := $(CC) $(CPPFLAGS) $(CFLAGS)
 quote = '$(subst ','\'',$(1))'
 .PHONY: always
 $(B)/flags: always
-	@mkdir -p $(@D); printf '%s\n' $(call quote,$(FLAGS)) >$@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+	@mkdir -p $(@D); new=$@.$$$$; printf '%s\n' $(call quote,$(FLAGS)) >$$new; cmp -s $$new $@ && rm $$new || mv $$new $@
 
 .PHONY: deps deps-test
 deps: build/deps-build build/deps-test ## install the Debian packages that a build and the tests need

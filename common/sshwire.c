@@ -104,8 +104,7 @@ void wire_put_string(struct wire_out *w, struct slice bytes)
     wire_put_bytes(w, bytes);
 }
 
-/* The next name of a list; *list moves past it and its comma. */
-static struct slice next_name(struct slice *list)
+struct slice name_list_next(struct slice *list)
 {
     const uint8_t *comma = list->len > 0 ? memchr(list->data, ',', list->len) : NULL;
     const size_t n = comma != NULL ? (size_t)(comma - list->data) : list->len;
@@ -118,7 +117,7 @@ static struct slice next_name(struct slice *list)
 bool name_list_has(struct slice list, struct slice name)
 {
     while (list.len > 0) {
-        if (slice_equal(next_name(&list), name))
+        if (slice_equal(name_list_next(&list), name))
             return true;
     }
     return false;
@@ -127,7 +126,7 @@ bool name_list_has(struct slice list, struct slice name)
 struct slice name_list_match(struct slice first, struct slice second)
 {
     while (first.len > 0) {
-        const struct slice name = next_name(&first);
+        const struct slice name = name_list_next(&first);
         if (name.len > 0 && name_list_has(second, name))
             return name;
     }

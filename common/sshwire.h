@@ -39,7 +39,10 @@ void wire_put_u64(struct wire_out *w, uint64_t v);
 void wire_put_bytes(struct wire_out *w, struct slice bytes);
 void wire_put_string(struct wire_out *w, struct slice bytes);
 
-/* Is name one of a comma-separated list? (RFC 4251, 5: name-list) */
+/* The next name of a comma-separated list (RFC 4251, 5: name-list), which moves past it and its
+ * comma. */
+struct slice name_list_next(struct slice *list);
+/* Is name one of a list? */
 bool name_list_has(struct slice list, struct slice name);
 /* The first name of `first` that `second` has too, or an empty slice. */
 struct slice name_list_match(struct slice first, struct slice second);

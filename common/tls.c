@@ -277,36 +277,13 @@ static int set_list(SSL_CTX *context, int (*set)(SSL_CTX *, const char *), struc
     if (set(context, known) == 1)
         return 0;
     while (list.len > 0) {
-        const uint8_t *comma = memchr(list.data, ',', list.len);
-        const size_t n = comma != NULL ? (size_t)(comma - list.data) : list.len;
-        if (slice_copy(slice_of(list.data, n), name, sizeof(name)) == 0 &&
-            set(context, name) == 1 && len + n + 2 <= sizeof(known))
+        const struct slice one = name_list_next(&list);
+        if (slice_copy(one, name, sizeof(name)) == 0 && set(context, name) == 1 &&
+            len + one.len + 2 <= sizeof(known))
             len += (size_t)snprintf(known + len, sizeof(known) - len, "%s%s", len > 0 ? ":" : "",
                                     name);
-        const size_t used = comma != NULL ? n + 1 : n;
-        list = slice_of(list.data + used, list.len - used);
     }
     return len > 0 && set(context, known) == 1 ? 0 : -1;
-}
-
-/* Is there a suite with another cipher than tls_algorithms.c passes on? */
-static bool needs_more(struct slice list)
-{
-    static const char *const ciphers[] = {"AES128-GCM", "AES256-GCM", "CHACHA20", "AES_128_GCM",
-                                          "AES_256_GCM"};
-
-    while (list.len > 0) {
-        const uint8_t *comma = memchr(list.data, ',', list.len);
-        const size_t n = comma != NULL ? (size_t)(comma - list.data) : list.len;
-        bool known = false;
-        for (size_t i = 0; i < sizeof(ciphers) / sizeof(ciphers[0]) && !known; i++)
-            known = memmem(list.data, n, ciphers[i], strlen(ciphers[i])) != NULL;
-        if (!known)
-            return true;
-        const size_t used = comma != NULL ? n + 1 : n;
-        list = slice_of(list.data + used, list.len - used);
-    }
-    return false;
 }
 
 /* Without the tables of every name, as what is used is fetched; but a chain's signatures are looked
@@ -336,8 +313,9 @@ SSL_CTX *tls_context_new(const struct tls_settings *settings, struct monitor_lin
 
     if (start_libcrypto() < 0)
         goto failed;
+    /* Before our provider: what both have is theirs, unless asked by name. */
     step = "the algorithms";
-    if (tls_algorithms_load(needs_more(settings->ciphers12) || needs_more(settings->ciphers13)) < 0)
+    if (tls_algorithms_load(settings->ciphers12, settings->ciphers13) < 0)
         goto failed;
     step = "the key-less provider";
     if (tls_provider_load(monitor) < 0)

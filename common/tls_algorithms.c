@@ -9,8 +9,10 @@
 #include <openssl/rand.h>
 #include <string.h>
 
-#define NAME      "narrowed"
-#define PASS_MOST 16
+#include "common/sshwire.h"
+
+#define NAME       "narrowed"
+#define NAMES_MOST 8
 
 /* For as long as the process runs. */
 static struct {
@@ -22,16 +24,17 @@ static struct {
 /* What is passed on of these operations: for handshakes, certificates, and what the workers digest
  * for their clients. Of all others, everything. */
 // clang-format off
+enum { DIGESTS, CIPHERS, DECODERS };
 static struct narrow {
     int operation;
     const char *properties; /* must be among theirs; NULL: any */
-    const char *names[8];   /* the first of each algorithm's */
-    OSSL_ALGORITHM passed[PASS_MOST + 1]; /* the last is their end */
+    const char *names[NAMES_MOST]; /* the first of each algorithm's */
+    OSSL_ALGORITHM passed[NAMES_MOST + 1]; /* the last is their end */
     bool chosen;
 } narrows[] = {
-    {OSSL_OP_DIGEST, NULL, {"SHA1", "SHA2-224", "SHA2-256", "SHA2-384", "SHA2-512", "MD5", "MD5-SHA1"}, {{0}}, false},
-    {OSSL_OP_CIPHER, NULL, {"AES-128-GCM", "AES-256-GCM", "ChaCha20-Poly1305"}, {{0}}, false},
-    {OSSL_OP_DECODER, "structure=SubjectPublicKeyInfo", {"RSA", "EC", "ED25519"}, {{0}}, false},
+    [DIGESTS] = {OSSL_OP_DIGEST, NULL, {"SHA1", "SHA2-224", "SHA2-256", "SHA2-384", "SHA2-512", "MD5", "MD5-SHA1"}, {{0}}, false},
+    [CIPHERS] = {OSSL_OP_CIPHER, NULL, {"AES-128-GCM", "AES-256-GCM", "ChaCha20-Poly1305"}, {{0}}, false},
+    [DECODERS] = {OSSL_OP_DECODER, "structure=SubjectPublicKeyInfo", {"RSA", "EC", "ED25519"}, {{0}}, false},
 };
 // clang-format on
 
@@ -41,7 +44,7 @@ static bool passes(const struct narrow *n, const OSSL_ALGORITHM *algorithm)
 
     if (n->properties != NULL && strstr(algorithm->property_definition, n->properties) == NULL)
         return false;
-    for (size_t i = 0; i < sizeof(n->names) / sizeof(n->names[0]) && n->names[i] != NULL; i++) {
+    for (size_t i = 0; i < NAMES_MOST && n->names[i] != NULL; i++) {
         if (strlen(n->names[i]) == len &&
             OPENSSL_strncasecmp(n->names[i], algorithm->algorithm_names, len) == 0)
             return true;
@@ -72,7 +75,7 @@ static const OSSL_ALGORITHM *query(void *context, int operation, int *no_cache)
     const OSSL_ALGORITHM *all = OSSL_PROVIDER_query_operation(state.standard, operation, no_cache);
     if (n == NULL || all == NULL)
         return all;
-    for (; all->algorithm_names != NULL && count < PASS_MOST; all++) {
+    for (; all->algorithm_names != NULL && count < NAMES_MOST; all++) {
         if (passes(n, all))
             n->passed[count++] = *all;
     }
@@ -108,13 +111,43 @@ static int random_by_hash(OSSL_LIB_CTX *context)
     return RAND_set_DRBG_type(context, "HASH-DRBG", NULL, NULL, "SHA256");
 }
 
-int tls_algorithms_load(bool every_cipher)
+static void unpunctuated(struct slice name, char *text, size_t size)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < name.len && len < size - 1; i++) {
+        if (name.data[i] != '-' && name.data[i] != '_')
+            text[len++] = (char)name.data[i];
+    }
+    text[len] = '\0';
+}
+
+/* Is there a suite whose cipher is not one of ours? One is spelled AES-128-GCM, AES128-GCM and
+ * AES_128_GCM. */
+static bool needs_more(struct slice suites)
+{
+    char suite[128], cipher[32];
+
+    while (suites.len > 0) {
+        bool ours = false;
+        unpunctuated(name_list_next(&suites), suite, sizeof(suite));
+        for (size_t i = 0; i < NAMES_MOST && narrows[CIPHERS].names[i] != NULL && !ours; i++) {
+            unpunctuated(slice_text(narrows[CIPHERS].names[i]), cipher, sizeof(cipher));
+            ours = strcasestr(suite, cipher) != NULL;
+        }
+        if (!ours)
+            return true;
+    }
+    return false;
+}
+
+int tls_algorithms_load(struct slice suites12, struct slice suites13)
 {
     uint8_t random[32];
 
     if (state.narrowed != NULL)
         return 0;
-    state.every_cipher = every_cipher;
+    state.every_cipher = needs_more(suites12) || needs_more(suites13);
     if ((state.context = OSSL_LIB_CTX_new()) == NULL || random_by_hash(state.context) != 1 ||
         random_by_hash(NULL) != 1 ||
         (state.standard = OSSL_PROVIDER_load(state.context, "default")) == NULL ||

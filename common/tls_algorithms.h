@@ -5,10 +5,11 @@
 #ifndef SALLYPORT_TLS_ALGORITHMS_H
 #define SALLYPORT_TLS_ALGORITHMS_H
 
-#include <stdbool.h>
+#include "common/slice.h"
 
-/* Load them for the whole process, once. every_cipher: all ciphers of the provider, as suites are
- * asked for that have others than AES-GCM and ChaCha20-Poly1305. Returns 0 or -1. */
-int tls_algorithms_load(bool every_cipher);
+/* Load them for the whole process, once. suites12, suites13: what is offered, parted by commas; a
+ * suite of another cipher than AES-GCM and ChaCha20-Poly1305 brings all ciphers of the provider.
+ * Returns 0 or -1. */
+int tls_algorithms_load(struct slice suites12, struct slice suites13);
 
 #endif

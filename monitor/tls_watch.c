@@ -7,7 +7,7 @@
 #include "common/tls_files.h"
 #include "monitor/monitor.h"
 
-#define LOOK_MS   2000
+#define LOOK_MS   1000
 #define FNV_START UINT64_C(0xcbf29ce484222325)
 #define FNV_PRIME UINT64_C(0x100000001b3)
 

@@ -71,14 +71,11 @@ void sftp_prepare(void)
 static const struct digest *choose_digest(struct slice list)
 {
     while (list.len > 0) {
-        const uint8_t *comma = memchr(list.data, ',', list.len);
-        const size_t n = comma != NULL ? (size_t)(comma - list.data) : list.len;
+        const struct slice name = name_list_next(&list);
         for (size_t i = 0; i < sizeof(digests) / sizeof(digests[0]); i++) {
-            if (digests[i].loaded != NULL && slice_is(slice_of(list.data, n), digests[i].name))
+            if (digests[i].loaded != NULL && slice_is(name, digests[i].name))
                 return &digests[i];
         }
-        const size_t used = comma != NULL ? n + 1 : n;
-        list = slice_of(list.data + used, list.len - used);
     }
     return NULL;
 }

@@ -271,7 +271,9 @@ function endPreview() {
   if (hidePreview() && page === 'files' && (document.activeElement === document.body || listHasFocus())) focusList();
 }
 
+/* What would follow the selection would open it again: going back takes a moment. */
 function closePreview() {
+  clearTimeout(following);
   if (pushed) history.back();
   else goTo(href(folder.address, { find: folder.search }), true);
 }

@@ -2,6 +2,7 @@
 one account, and its files in one folder; and ours."""
 import os
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -178,7 +179,7 @@ class Ours:
     def __init__(self, place):
         import server
         server.BUILD = bench.TOP / "build" / "release"
-        os.environ["TMPDIR"] = str(place)
+        tempfile.tempdir = str(place)  # the variable TMPDIR was read before
         self.server = server.Server({"server": {"log_level": "warning", "spare_workers": 8}})
         self.server.serve_ftps()
         before = os.sched_getaffinity(0)

@@ -4,6 +4,7 @@ import base64
 import contextlib
 import os
 import subprocess
+import tempfile
 import time
 
 import bench
@@ -163,7 +164,7 @@ class Ours:
     def __init__(self, place):
         import server
         server.BUILD = bench.TOP / "build" / "release"
-        os.environ["TMPDIR"] = str(place)
+        tempfile.tempdir = str(place)  # the variable TMPDIR was read before
         self.make = server.Server
         self.server = self.begin({"log_level": "warning", "spare_workers": 16})
         self.port = self.server.https_port

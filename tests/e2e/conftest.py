@@ -115,6 +115,18 @@ def https(make_shared):
 
 
 @pytest.fixture
+def folder(request):
+    """A folder of a test's own in alice's home, on the module's server: its name."""
+    server = next(request.getfixturevalue(name) for name in ("ftps", "https") if name in request.fixturenames)
+    name = hashlib.sha256(request.node.name.encode()).hexdigest()[:12]
+    path = server.home() / name
+    path.mkdir(mode=0o755)
+    owner = server.home().stat()
+    os.chown(path, owner.st_uid, owner.st_gid)
+    return name
+
+
+@pytest.fixture
 def server(make_server, keys):
     """The same, for one test."""
     one = make_server()

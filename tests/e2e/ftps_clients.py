@@ -14,6 +14,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from clients import Client
 from server import PATIENCE, Trouble, wait_for
 
@@ -509,3 +511,12 @@ ALL = {"lftp": Lftp, "curl": Curl, "rclone": Rclone, "ftplib": Ftplib, "php": Ph
 
 def available(program):
     return shutil.which(program) is not None
+
+
+def client_of(name, ftps, place, **how):
+    client = ALL[name]
+    if not client.available():
+        pytest.skip(f"no {client.program} here")
+    if name == "ftp-ssl":
+        ftps.command("user", "set", "alice", "--lax-close")
+    return client(ftps, place, **how)

@@ -7,7 +7,7 @@ import zipfile
 import pytest
 
 import clients
-from conftest import need, same, sha256
+from conftest import need, same
 
 VERBS = ("put", "get", "names", "rename", "delete", "resume_put", "resume_get")
 MATRIX = [(name, verb) for name, client in clients.ALL.items() for verb in VERBS if client.can(verb)]
@@ -116,38 +116,6 @@ def test_archives_come_back_whole(shared, place, kind):
         return
     test = {"7z": ["7z", "t", "-bso0"], "tar.gz": ["tar", "-tzf"]}[kind]
     subprocess.run([*test, str(back)], check=True, capture_output=True)
-
-
-@pytest.mark.slow
-def test_two_gibibytes(shared, place):
-    """2 GiB and a little, where signed 32-bit numbers end: mostly holes on the disk, all bytes on
-    the wire; the parts that differ lie around 2^31 and at the end."""
-    size = (1 << 31) + 12345
-    there, back = place / "large", place / "large.back"
-    with open(there, "wb") as f:
-        for at in (0, (1 << 31) - 4096, (1 << 31) + 1, size - 100):
-            f.seek(at)
-            f.write(os.urandom(100))
-        f.truncate(size)
-    try:
-        clients.OpenSSH(shared, place).batch(f"put {there} large", f"get large {back}", "rm large", timeout=110)
-        assert os.path.getsize(back) == size
-        assert sha256(there) == sha256(back)
-    finally:
-        for path in (there, back):
-            path.unlink(missing_ok=True)
-
-
-@pytest.mark.slow
-def test_a_folder_of_50000_lists(shared, place):
-    folder = shared.home() / "many"
-    folder.mkdir()
-    os.chown(folder, shared.home().stat().st_uid, shared.home().stat().st_gid)
-    for i in range(50_000):
-        os.close(os.open(folder / f"file-{i:05}", os.O_CREAT | os.O_WRONLY, 0o644))
-    names = clients.OpenSSH(shared, place).names("/many")
-    assert names == {f"file-{i:05}" for i in range(50_000)}
-    assert clients.Paramiko(shared, place).names("/many") == names
 
 
 def test_recursive_there_and_back(shared, place):

@@ -95,6 +95,7 @@ def fails_to_start(server, what, options=()):
 
 def test_a_port_that_is_taken(idle):
     with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections of an earlier test may linger on the port
         other.bind(("127.0.0.1", idle.port))
         other.listen()
         fails_to_start(idle, rf"127\.0\.0\.1:{idle.port}.*[Ii]n use|{idle.port}.*in use")

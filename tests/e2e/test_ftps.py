@@ -1,7 +1,6 @@
 """FTPS as its clients see it: explicit and implicit, TLS 1.2 and 1.3, IPv4 and IPv6; what goes there
 comes back byte for byte; and what a client without TLS is told."""
 import ftplib
-import hashlib
 import os
 import socket
 import ssl
@@ -10,32 +9,13 @@ import pytest
 
 import ftps_clients
 from conftest import same
+from ftps_clients import client_of
 from server import IS_ROOT, Process, has_ipv6, wait_for
 
 VERBS = ("put", "get", "names", "rename", "delete", "resume_put", "resume_get")
 MATRIX = [(name, verb) for name, client in ftps_clients.ALL.items() for verb in VERBS if client.can(verb)]
 WAYS = [(implicit, tls) for implicit in (False, True) for tls in ("1.2", "1.3")]
 SIZE = 3_000_001
-
-
-@pytest.fixture
-def folder(ftps, request):
-    """A folder of a test's own in alice's home: its name."""
-    name = hashlib.sha256(request.node.name.encode()).hexdigest()[:12]
-    path = ftps.home() / name
-    path.mkdir(mode=0o755)
-    owner = ftps.home().stat()
-    os.chown(path, owner.st_uid, owner.st_gid)
-    return name
-
-
-def client_of(name, ftps, place, **how):
-    client = ftps_clients.ALL[name]
-    if not client.available():
-        pytest.skip(f"no {client.program} here")
-    if name == "ftp-ssl":
-        ftps.command("user", "set", "alice", "--lax-close")
-    return client(ftps, place, **how)
 
 
 @pytest.mark.parametrize("name, verb", MATRIX)
@@ -85,21 +65,6 @@ def test_every_way(ftps, place, payload, folder, name, implicit, tls, host):
     client.get(f"/{folder}/there", place / "back")
     assert same(payload(100_000), place / "back")
     assert client.names(f"/{folder}") == {"there", "x"}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["lftp", "rclone"])
-def test_mirror(ftps, place, folder, name):
-    """A thousand files there and back, with their contents."""
-    client, count = client_of(name, ftps, place), 1000
-    (place / "up").mkdir()
-    for i in range(count):
-        (place / "up" / f"{i:04}").write_bytes(b"%d\n" % i * i)
-    client.mirror_up(place / "up", f"/{folder}/there")
-    client.mirror_down(f"/{folder}/there", place / "down")
-    for i in range(count):
-        assert (place / "down" / f"{i:04}").read_bytes() == b"%d\n" % i * i
-    assert len(os.listdir(place / "down")) == count
 
 
 @pytest.mark.parametrize("implicit", [False, True])
@@ -191,7 +156,7 @@ def test_clients_without_tls(ftps, place, program):
     if program == "tnftp":
         done = client.run("tnftp", "-n", "-p", "127.0.0.1", str(ftps.ftps_port), stdin="user alice correct\nls\nbye\n", check=False)
     else:
-        done = client.run("ncftpls", "-d", "stdout", "-u", "alice", "-p", "correct horse", "-P", str(ftps.ftps_port), "ftp://127.0.0.1/", check=False)
+        done = client.run("ncftpls", "-r", "1", "-d", "stdout", "-u", "alice", "-p", "correct horse", "-P", str(ftps.ftps_port), "ftp://127.0.0.1/", check=False)
     assert "TLS" in done.stdout + done.stderr
 
 

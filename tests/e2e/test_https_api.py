@@ -23,13 +23,6 @@ def web(https):
         yield client
 
 
-@pytest.fixture
-def folder(https, request):
-    """A folder of a test's own in alice's home: its name."""
-    name = hashlib.sha256(request.node.name.encode()).hexdigest()[:12]
-    return make(https, name)
-
-
 def own(server, path):
     owner = server.home().stat()
     if os.path.lexists(path):

@@ -35,17 +35,6 @@ def wire(https):
         yield one
 
 
-@pytest.fixture
-def folder(https, request):
-    """A folder of a test's own in alice's home: its name."""
-    name = hashlib.sha256(request.node.name.encode()).hexdigest()[:12]
-    path = https.home() / name
-    path.mkdir(mode=0o755)
-    owner = https.home().stat()
-    os.chown(path, owner.st_uid, owner.st_gid)
-    return name
-
-
 def put_odd(server, folder, name, data):
     name = name if isinstance(name, bytes) else name.encode()
     path = os.fsencode(server.home() / folder) + b"/" + name

@@ -22,17 +22,6 @@ def web(https):
         yield client
 
 
-@pytest.fixture
-def folder(https, request):
-    """A folder of a test's own in alice's home: its name."""
-    name = hashlib.sha256(request.node.name.encode()).hexdigest()[:12]
-    path = https.home() / name
-    path.mkdir(mode=0o755)
-    owner = https.home().stat()
-    os.chown(path, owner.st_uid, owner.st_gid)
-    return name
-
-
 def metadata(**values):
     return ",".join(f"{key} {base64.b64encode(value if isinstance(value, bytes) else str(value).encode()).decode()}" for key, value in values.items())
 

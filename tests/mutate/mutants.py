@@ -33,8 +33,7 @@ EQUAL = {
        for version in (13, 12) for state in ("GREETED", "OPEN")},
     **{f"sign_exchange while {state}: from {kind}": "its handler refuses it: such a worker is told no nonce, without which no exchange fits"
        for state in ("GREETED", "OPEN") for kind in ("FTPS", "HTTPS")},
-    **{f"{row}: at most 1: {most}": "in ENDING nothing is heard"
-       for row in ("worker_end while GREETED|KNOWN|OPEN",) for most in ("2", "UNBOUNDED")},
+    **{f"worker_end while GREETED|KNOWN|OPEN: at most 1: {most}": "in ENDING nothing is heard" for most in ("2", "UNBOUNDED")},
     **{f"agent_wanted while KNOWN: at most 1: {most}": "KNOWN is left by the first one, and nothing leads back" for most in ("2", "UNBOUNDED")},
     **{f"agent_wanted while KNOWN: from {kind}": "no session of this kind is ever KNOWN" for kind in ("SFTP", "FTPS")},
     **{f"{message}: heard while STARTING|SPARE|GREETED|CHECKING|KNOWN|OPEN (each)": "it carries a descriptor, which nobody may send to the monitor: it is refused before"

@@ -62,6 +62,15 @@ def test_preview_follows_and_closes(files):
     files.keys(Keys.ESCAPE)
     files.gone("#preview")
     assert files.active() == "harbour 2.png"
+    for _ in range(5):  # while it still follows
+        files.keys(Keys.ENTER)
+        files.one("#preview img")
+        files.keys(Keys.ARROW_UP)
+        wait_for(lambda: "harbour 1.png" in files.text("#preview h2"))
+        files.keys(Keys.ARROW_DOWN)
+        wait_for(lambda: "harbour 2.png" in files.text("#preview h2"))
+        files.keys(Keys.ESCAPE)
+        files.gone("#preview")
 
 
 @pytest.mark.check

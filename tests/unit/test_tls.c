@@ -25,7 +25,9 @@
 #include "common/tls_algorithms.h"
 #include "monitor/monitor.h"
 
-#define BUFFER ((size_t)16 * (TLS_RECORD + 512))
+#define BUFFER   ((size_t)16 * (TLS_RECORD + 512))
+#define SUITES12 "ECDHE-ECDSA-AES128-GCM-SHA256,ECDHE-RSA-AES128-GCM-SHA256"
+#define SUITE13  "TLS_AES_128_GCM_SHA256"
 
 enum kind { P256, P384, P521, RSA_2048, ED25519, KINDS };
 static const struct {
@@ -141,8 +143,8 @@ static SSL_CTX *make_context(enum kind kind)
     char why[256] = "";
     const struct tls_settings settings = {
         .certificates = slice_of(chain, make_certificate(kind, chain, sizeof(chain))),
-        .ciphers12 = slice_text("ECDHE-ECDSA-AES128-GCM-SHA256,ECDHE-RSA-AES128-GCM-SHA256"),
-        .ciphers13 = slice_text("TLS_NEWER_THAN_THIS,TLS_AES_128_GCM_SHA256"),
+        .ciphers12 = slice_text(SUITES12),
+        .ciphers13 = slice_text("TLS_NEWER_THAN_THIS," SUITE13),
         .groups = slice_text("NewerThanThis,X25519,P-256"),
         .least = TLS_1_2,
         .resumption = TLS_RESUMES_HERE,
@@ -413,17 +415,32 @@ static void test_refused_signatures(void **state)
     }
 }
 
+static void test_what_is_passed_on(void **unused)
+{
+    static const char *const ciphers[] = {"AES-128-GCM", "AES-256-GCM", "ChaCha20-Poly1305"};
+    static const char *const others[] = {"AES-128-CBC", "AES-128-CCM", "DES-EDE3-CBC"};
+
+    (void)unused;
+    for (size_t i = 0; i < sizeof(ciphers) / sizeof(ciphers[0]); i++) {
+        EVP_CIPHER *one = EVP_CIPHER_fetch(NULL, ciphers[i], NULL);
+        EVP_CIPHER *other = EVP_CIPHER_fetch(NULL, others[i], NULL);
+        if (one == NULL || other != NULL)
+            fail_msg("%s is %s, %s is %s", ciphers[i], one != NULL ? "there" : "missing", others[i],
+                     other != NULL ? "there" : "missing");
+        EVP_CIPHER_free(one);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_key_and_version),
-        cmocka_unit_test(test_resumption),
-        cmocka_unit_test(test_broken_peers),
-        cmocka_unit_test(test_refused_signatures),
+        cmocka_unit_test(test_every_key_and_version), cmocka_unit_test(test_resumption),
+        cmocka_unit_test(test_broken_peers),          cmocka_unit_test(test_refused_signatures),
+        cmocka_unit_test(test_what_is_passed_on),
     };
 
     /* Before libcrypto's first use here: this process is the signer and the client too. */
-    if (tls_algorithms_load(false) < 0)
+    if (tls_algorithms_load(slice_text(SUITES12), slice_text(SUITE13)) < 0)
         return EXIT_FAILURE;
     for (int kind = 0; kind < KINDS; kind++) {
         if ((keys[kind] = make_key((enum kind)kind)) == NULL)
