@@ -28,12 +28,6 @@ const char *secret_text(const struct secret *secret)
     return (const char *)secret->bytes;
 }
 
-void secret_cut(struct secret *secret, size_t len)
-{
-    explicit_bzero(secret->bytes + len, sizeof(secret->bytes) - len);
-    secret->len = len;
-}
-
 void secret_clear(struct secret *secret)
 {
     explicit_bzero(secret, sizeof(*secret));

@@ -19,8 +19,6 @@ int secret_set(struct secret *secret, struct slice from);
 struct slice secret_slice(const struct secret *secret);
 const char *secret_text(const struct secret *secret);
 
-/* Keep the first len bytes (no more than there are), wipe the others. */
-void secret_cut(struct secret *secret, size_t len);
 /* Wipe: call on every way out. */
 void secret_clear(struct secret *secret);
 

@@ -2,6 +2,7 @@
  * the agent), and each step looks the session up again by its number: it may have ended meanwhile.
  * Only what is decided here opens a session; nothing a worker says is taken for true. An unknown
  * name takes the same steps as a known one. */
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -107,6 +108,7 @@ static bool lacks_codes(const struct login *l)
  * which have no lines of their own. */
 static void logged_in(struct monitor *m, struct session *s, struct slice key)
 {
+    const unsigned both = AUTH_PASSWORD | AUTH_PUBLICKEY, passed = s->login.passed;
     const struct slice none = slice_of(NULL, 0);
     const struct store_login login = {
         .name = slice_text(s->login.name),
@@ -114,6 +116,11 @@ static void logged_in(struct monitor *m, struct session *s, struct slice key)
         .token = s->by_token ? slice_of(s->web, sizeof(s->web)) : none,
     };
 
+    snprintf(s->method, sizeof(s->method), "%s%s",
+             (passed & both) == both         ? "publickey+password"
+             : (passed & AUTH_PASSWORD) != 0 ? "password"
+                                             : "publickey",
+             (passed & AUTH_CODE) != 0 ? "+code" : "");
     store_tell(m, MSG_store_login, &login);
     if (s->by_token)
         return;
@@ -136,8 +143,8 @@ static void on_signed_in(struct monitor *m, uint64_t number, uint32_t id, struct
         return;
     }
     s->state = STATE_GREETED;
-    s->login.passed = 0; /* used up: another token needs another code */
     logged_in(m, s, slice_of(NULL, 0));
+    s->login.passed = 0; /* used up: another token needs another code */
     send_answer(m, s, VERDICT_TOKEN, "");
 }
 
@@ -192,7 +199,8 @@ static void on_code(struct monitor *m, uint64_t number, uint32_t id, struct enve
 
 static void check_code(struct monitor *m, struct session *s, struct slice code)
 {
-    const struct totp_check check = {.name = slice_text(s->login.name), .code = code};
+    const struct totp_check check = {
+        .name = slice_text(s->login.name), .code = code, .address = slice_text(s->address.text)};
 
     store_ask(m, MSG_totp_check, &check, s->number, on_code);
 }
@@ -200,47 +208,20 @@ static void check_code(struct monitor *m, struct session *s, struct slice code)
 /* A code must follow the first step; one that came behind the password is looked at now. */
 static void ask_code(struct monitor *m, struct session *s)
 {
-    struct login *l = &s->login;
+    const struct secret *password = &s->login.password;
 
-    l->code_due = true;
-    if (s->kind == WORKER_FTPS && l->fresh.len > 0)
-        check_code(m, s, secret_slice(&l->fresh));
+    s->login.code_due = true;
+    if (s->login.joined)
+        check_code(m, s, slice_of(password->bytes + password->len - CODE_DIGITS, CODE_DIGITS));
     else
         ask_more(m, s);
 }
 
-/* One method was shown. Another may be needed; else the agent is started, and its word opens. */
-static void proven(struct monitor *m, struct session *s)
+/* A session begins: with its agent, whose word opens; in a browser before that. */
+static void begin_session(struct monitor *m, struct session *s)
 {
     struct login *l = &s->login;
-    const unsigned both = AUTH_PASSWORD | AUTH_PUBLICKEY;
 
-    l->passed |= l->proven;
-    if ((l->flags & ACCOUNT_BOTH) != 0 && (l->passed & both) != both) {
-        ask_more(m, s);
-        return;
-    }
-    if ((l->flags & ACCOUNT_CODE_ON) != 0 && !s->by_token && (l->passed & AUTH_CODE) == 0) {
-        ask_code(m, s);
-        return;
-    }
-    if (lacks_codes(l) && s->kind != WORKER_HTTPS) {
-        deny(m, s, "codes are required and not set up", "sign in with a browser first: " CODES_DUE);
-        return;
-    }
-    snprintf(s->method, sizeof(s->method), "%s%s",
-             (l->passed & both) == both         ? "publickey+password"
-             : (l->passed & AUTH_PASSWORD) != 0 ? "password"
-                                                : "publickey",
-             (l->passed & AUTH_CODE) != 0 ? "+code" : "");
-    if (l->purpose == PURPOSE_SIGN_IN) {
-        web_sign_in(m, s, on_signed_in);
-        return;
-    }
-    if (l->purpose != PURPOSE_SESSION) {
-        own_change(m, s);
-        return;
-    }
     slice_copy(slice_text(l->name), s->account, sizeof(s->account));
     const char *why = limits_login(m, s, l->max_sessions);
     if (why != NULL) {
@@ -254,6 +235,27 @@ static void proven(struct monitor *m, struct session *s)
     } else {
         s->agent_due = m->agents_due = true; /* the loop starts it: no message of a worker does */
     }
+}
+
+/* One method was shown. Another may be needed; else it is done what it was shown for. */
+static void proven(struct monitor *m, struct session *s)
+{
+    const unsigned both = AUTH_PASSWORD | AUTH_PUBLICKEY;
+    struct login *l = &s->login;
+
+    l->passed |= l->proven;
+    if ((l->flags & ACCOUNT_BOTH) != 0 && (l->passed & both) != both)
+        ask_more(m, s);
+    else if ((l->flags & ACCOUNT_CODE_ON) != 0 && !s->by_token && (l->passed & AUTH_CODE) == 0)
+        ask_code(m, s);
+    else if (lacks_codes(l) && s->kind != WORKER_HTTPS)
+        deny(m, s, "codes are required and not set up", "sign in with a browser first: " CODES_DUE);
+    else if (l->purpose == PURPOSE_SIGN_IN)
+        web_sign_in(m, s, on_signed_in);
+    else if (l->purpose != PURPOSE_SESSION)
+        own_change(m, s);
+    else
+        begin_session(m, s);
 }
 
 void auth_agent_ready(struct monitor *m, struct session *s, const char *trouble)
@@ -351,12 +353,25 @@ static int take_account(struct login *l, bool by_token, struct envelope *answer)
     return 0;
 }
 
-/* What the password was compared with; a sign-in that waits for a code needs it once more. */
-static void forget_hash(struct login *l)
+/* With what it was compared with; but a sign-in that waits for a code needs that once more. */
+static void forget_password(struct login *l)
 {
+    secret_clear(&l->password);
     if (!l->code_due)
         secret_clear(&l->hash);
 }
+
+static bool ends_in_code(const struct secret *password)
+{
+    size_t digits = 0;
+
+    while (digits < CODE_DIGITS && digits < password->len &&
+           isdigit(password->bytes[password->len - digits - 1]))
+        digits++;
+    return digits == CODE_DIGITS;
+}
+
+static void hash_password(struct monitor *m, struct session *s);
 
 static void on_hash(struct monitor *m, uint64_t number, struct slice hash, struct slice weak)
 {
@@ -366,10 +381,17 @@ static void on_hash(struct monitor *m, uint64_t number, struct slice hash, struc
     (void)weak; /* what is there already is not judged */
     if (s == NULL || s->state != STATE_CHECKING)
         return;
-    secret_clear(&l->password);
     /* The comparison is always made, on something of the same length where there is no hash. */
     const bool same = hash.len > 0 && hash.len == l->hash.len &&
-                      CRYPTO_memcmp(hash.data, l->hash.bytes, hash.len) == 0;
+                      CRYPTO_memcmp(hash.data, l->hash.bytes, hash.len) == 0 &&
+                      (!l->joined || (l->flags & ACCOUNT_CODE_ON) != 0);
+    /* FTP clients that cannot be asked for a code have it behind the password. Looked at for every
+     * account: the time would tell which have codes. */
+    if (s->kind == WORKER_FTPS && !same && !l->joined && ends_in_code(&l->password)) {
+        l->joined = true;
+        hash_password(m, s);
+        return;
+    }
     const char *trouble = account_trouble(m, l);
     if (hash.len == 0 && trouble == NULL) {
         deny(m, s, "the password could not be hashed", "try again later");
@@ -380,7 +402,7 @@ static void on_hash(struct monitor *m, uint64_t number, struct slice hash, struc
             web_remember(m, l);
         proven(m, s);
     }
-    forget_hash(l);
+    forget_password(l);
 }
 
 /* The session whose login waits for this answer, with the account taken from it. NULL: it has
@@ -409,19 +431,16 @@ static struct slice setting_of(const struct secret *hash)
                         : slice_of(NULL, 0);
 }
 
-/* FTP clients that cannot be asked for a code have it behind the password. */
-static void part_code(struct login *l)
+/* No account, or one without a password: an empty setting, and the hasher makes a new hash at the
+ * same cost, which nothing equals. */
+static void hash_password(struct monitor *m, struct session *s)
 {
-    const size_t len = l->password.len;
+    struct login *l = &s->login;
 
-    if (len <= CODE_DIGITS || (l->flags & ACCOUNT_CODE_ON) == 0)
-        return;
-    for (size_t i = len - CODE_DIGITS; i < len; i++) {
-        if (l->password.bytes[i] < '0' || l->password.bytes[i] > '9')
-            return;
-    }
-    if (secret_set(&l->fresh, slice_of(l->password.bytes + len - CODE_DIGITS, CODE_DIGITS)) == 0)
-        secret_cut(&l->password, len - CODE_DIGITS);
+    const struct slice password =
+        slice_of(l->password.bytes, l->password.len - (l->joined ? CODE_DIGITS : 0));
+    if (hash_ask(m, password, setting_of(&l->hash), false, s->number, on_hash) < 0)
+        deny(m, s, "too many passwords wait to be hashed", "try again later");
 }
 
 static void on_account_for_password(struct monitor *m, uint64_t number, uint32_t id,
@@ -433,18 +452,21 @@ static void on_account_for_password(struct monitor *m, uint64_t number, uint32_t
     if (s == NULL)
         return;
     struct login *l = &s->login;
-    if (s->kind == WORKER_FTPS)
-        part_code(l);
     if (s->kind == WORKER_HTTPS && web_remembers(m, l) && account_trouble(m, l) == NULL) {
-        secret_clear(&l->password);
         proven(m, s);
-        forget_hash(l);
-        return;
+        forget_password(l);
+    } else {
+        hash_password(m, s);
     }
-    /* No account, or one without a password: an empty setting, and the hasher makes a new hash at
-     * the same cost, which nothing equals. */
-    if (hash_ask(m, secret_slice(&l->password), setting_of(&l->hash), false, number, on_hash) < 0)
-        deny(m, s, "too many passwords wait to be hashed", "try again later");
+}
+
+/* Of a key that the account has: no other is ever parsed. */
+static bool signature_fits(const struct session *s)
+{
+    struct slice rest = slice_of(s->login.request, s->login.request_len);
+    struct auth_key claim;
+
+    return unnest_auth_key(&rest, &claim) == 1 && verify_login_signature(&s->exchange, &claim) == 1;
 }
 
 /* By a key, or by the token of a web session, which the store found it by. */
@@ -452,7 +474,6 @@ static void on_account_for_proof(struct monitor *m, uint64_t number, uint32_t id
                                  struct envelope *answer)
 {
     struct session *s = answered_session(m, number, answer);
-    struct auth_key claim;
 
     (void)id;
     if (s == NULL)
@@ -464,23 +485,14 @@ static void on_account_for_proof(struct monitor *m, uint64_t number, uint32_t id
         trouble = "not a key of this account";
     if (trouble != NULL) {
         deny(m, s, trouble, NULL);
-        return;
-    }
-    if (l->query) {
+    } else if (l->query) {
         s->state = STATE_GREETED;
         send_answer(m, s, VERDICT_KEY_OK, "");
-        return;
-    }
-    if (s->by_token) {
+    } else if (s->by_token || signature_fits(s)) {
         proven(m, s);
-        return;
-    }
-    /* Only a key that the account has is ever parsed. */
-    struct slice rest = slice_of(l->request, l->request_len);
-    if (unnest_auth_key(&rest, &claim) != 1 || verify_login_signature(&s->exchange, &claim) != 1)
+    } else {
         deny(m, s, "wrong signature", NULL);
-    else
-        proven(m, s);
+    }
 }
 
 /* ------------------------------------------------------------------------- handlers */

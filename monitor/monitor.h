@@ -353,7 +353,8 @@ struct login {
     bool found, key_known, query;
     enum login_purpose purpose;
     bool code_due;       /* a code must follow, and nothing else */
-    struct secret fresh; /* what purpose is about; or the code that came with a password */
+    bool joined;         /* a code is taken for the end of the password */
+    struct secret fresh; /* what purpose is about */
     bool by_link;        /* fresh is for the account of a mailed link: */
     uint8_t link[32];    /* the hash of its token */
     struct secret hash;  /* the account's password hash, for the moment of comparing */

@@ -18,15 +18,20 @@ static void forward(struct monitor *m, struct session *s, uint32_t id, struct en
 {
     const struct store_refused refused = {.error = weak.len > 0 ? EINVAL : EAGAIN,
                                           .text = weak.len > 0 ? weak : slice_text(BUSY)};
+    struct slice text = slice_of(NULL, 0);
     struct store_done done;
+    struct recovery_codes codes;
 
     s->own_asked = false;
     if (s->state == STATE_ENDING)
         return;
-    if (answer != NULL && decode_store_done(answer, &done) == 0 && done.text.len > 0) {
-        session_audit(m, s, "account-change", "%.*s", (int)done.text.len,
-                      (const char *)done.text.data);
-        /* The loop sees to it that no connection outlives its web session. */
+    if (answer != NULL && decode_store_done(answer, &done) == 0)
+        text = done.text;
+    else if (answer != NULL && decode_recovery_codes(answer, &codes) == 0)
+        text = codes.text;
+    if (text.len > 0) {
+        session_audit(m, s, "account-change", "%.*s", (int)text.len, (const char *)text.data);
+        /* The loop sees to it that no connection outlives its web session, nor its flags. */
         slice_copy(slice_text(s->account[0] != '\0' ? s->account : s->login.name), s->changed,
                    sizeof(s->changed));
         m->own_due = true;
@@ -42,13 +47,18 @@ static void on_web_looked_up(struct monitor *m, uint64_t number, uint32_t id,
                              struct envelope *answer)
 {
     struct session *s = session_find(m, number);
+    struct account account;
 
     (void)id;
-    if (s != NULL && answer != NULL && answer->type == MSG_nothing_more)
+    if (s == NULL || answer == NULL)
+        return;
+    if (answer->type == MSG_nothing_more)
         session_stop(m, s, "signed out");
+    else if (decode_account(answer, &account) == 0)
+        s->login.flags = account.flags; /* codes that were due may be there now */
 }
 
-/* Whoever came by a web session of this account: is it still one? */
+/* Whoever came by a web session of this account: is it still one? What may it? */
 static void look_web_up(struct monitor *m, const char *account)
 {
     for (struct session *s = m->sessions; s != NULL; s = s->next) {
@@ -177,13 +187,11 @@ int on_lost_password(struct monitor *m, struct session *s, struct envelope *e, c
 {
     const struct store_done heard = {0};
     struct lost_password lost;
-    char name[255];
 
     *why = "sent a lost_password that does not decode";
     if (decode_lost_password(e, &lost) < 0)
         return -1;
-    slice_copy(lost.name, name, sizeof(name));
-    session_audit(m, s, "lost-password", "%s", name);
+    session_audit(m, s, "lost-password", "%.*s", (int)lost.name.len, (const char *)lost.name.data);
     const struct link_lost link = {.name = lost.name, .address = slice_text(s->address.text)};
     store_ask(m, MSG_link_lost, &link, s->number, NULL);
     return answered(m, s, send_store_done(s->worker.fd, e->id, &heard), why);

@@ -16,10 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LINE_MOST 120 /* bytes of what it said, for a reason */
-#define KILLED_MS                                                                                  \
-    5000 /* for one that was killed to be gone; then it is not waited for any more                 \
-          */
+#define LINE_MOST 120  /* bytes of what it said, for a reason */
+#define KILLED_MS 5000 /* for one that was killed to be gone; it is not waited for longer */
 
 /* What an exit status means (sysexits.h). All others: later, as the operator may mend what is wrong
  * with the command or its configuration. */

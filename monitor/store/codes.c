@@ -202,14 +202,6 @@ static int may_try(struct codes *c, struct refusal *why)
     return 0;
 }
 
-/* What no message has room for is told to the audit log from here. */
-static void note(const struct holder *h, struct outcome *done)
-{
-    done->event = "account-change";
-    memcpy(done->line, done->text, sizeof(done->text));
-    memcpy(done->account, h->name, sizeof(done->account));
-}
-
 static int use_recovery(struct accounts *a, const struct holder *h, const struct codes *c,
                         const struct typed *t, struct outcome *done, struct refusal *why)
 {
@@ -230,8 +222,12 @@ static int use_recovery(struct accounts *a, const struct holder *h, const struct
         return -1;
     snprintf(done->text, sizeof(done->text), "%s: a recovery code was used, %u left", h->name,
              left);
-    note(h, done);
-    return outbox_tell(a, h, slice_text(""), why,
+    /* For the audit log: the answer has no room for it where something else was done by this code.
+     */
+    done->event = "account-change";
+    memcpy(done->line, done->text, sizeof(done->text));
+    memcpy(done->account, h->name, sizeof(done->account));
+    return outbox_tell(a, h, slice_text(done->address), why,
                        "A recovery code was used in place of a code; %u %s left.", left,
                        left == 1 ? "is" : "are");
 }
@@ -362,7 +358,6 @@ static int take_fresh(struct accounts *a, const struct holder *h, int64_t step, 
     done->answer = MSG_recovery_codes;
     snprintf(done->text, sizeof(done->text), "%s: codes for two-step login %s", h->name,
              first ? "turned on" : "from another authenticator");
-    note(h, done);
     return 0;
 }
 
@@ -444,6 +439,7 @@ int codes_check(struct accounts *a, const void *message, struct outcome *done, s
     struct holder h;
     int r = -1;
 
+    (void)slice_copy(m->address, done->address, sizeof(done->address));
     if (holder_find(a, m->name, &h, why) < 0 || read_codes(a, h.number, &c, why) < 0)
         goto out;
     r = c.on ? judge(a, &h, &c, m->code, done, why)

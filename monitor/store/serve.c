@@ -138,7 +138,8 @@ static void answer_outcome(struct store *s, uint32_t id, const struct outcome *d
     const struct store_done is = {.number = done->number, .text = slice_text(done->text)};
     const struct store_refused refused = {.error = (uint32_t)done->error,
                                           .text = slice_text(done->text)};
-    const struct recovery_codes codes = {.codes = secret_slice(&done->secret)};
+    const struct recovery_codes codes = {.codes = secret_slice(&done->secret),
+                                         .text = slice_text(done->text)};
     const struct totp_secret secret = {.secret = secret_slice(&done->secret),
                                        .issuer = slice_text(s->accounts.own.organisation)};
 

@@ -213,7 +213,7 @@ class Server:
         self.ftps_port = self.implicit_port = self.https_port = self.redirect_port = None
         self.configure(settings or {})
         askpass = self.place / "askpass"
-        askpass.write_text('#!/bin/sh\nprintf "%s\\n" "$SALLYPORT_TEST_PASSWORD"\n')
+        askpass.write_text('#!/bin/sh\ncase $1 in *Code*) echo "$SALLYPORT_TEST_CODE";; *) printf "%s\\n" "$SALLYPORT_TEST_PASSWORD";; esac\n')
         askpass.chmod(0o755)
 
     # -- configuration, start, end

@@ -1,23 +1,19 @@
 """What people do with their own accounts over HTTPS: links, passwords, addresses, keys, codes, sessions."""
-import base64
 import concurrent.futures
 import contextlib
-import hashlib
-import hmac
 import json
 import re
-import struct
 import subprocess
 import time
 import urllib.parse
 
 import pytest
 
+from authenticator import JSON, Authenticator, begin, confirm, totp
 from https_clients import PASSWORD, Web
 from server import wait_for
 
 FRESH = "otter lantern gravel quince"
-JSON = {"Content-Type": "application/json"}
 PRIVATE = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW\n-----END OPENSSH PRIVATE KEY-----\n"
 
 
@@ -59,13 +55,6 @@ def login(server, user="alice", password=PASSWORD, **more):
     """Sign in as the page's script does."""
     with Web(server, sign_in=False) as web:
         return web.form("/login", {"user": user, "password": password, "next": "/#/photos", **more}, {"Accept": "application/json"})
-
-
-def totp(secret, steps=0):
-    """RFC 6238, of now or of so many steps on."""
-    key = base64.b32decode(secret + "=" * (-len(secret) % 8))
-    digest = hmac.new(key, struct.pack(">Q", int(time.time()) // 30 + steps), hashlib.sha1).digest()
-    return f"{(struct.unpack('>I', digest[digest[-1] & 15:][:4])[0] & 0x7fffffff) % 1000000:06}"
 
 
 # ---- signing in by script ----
@@ -344,17 +333,6 @@ def test_sessions_are_seen_and_ended(server):
 
 # ---- codes ----
 
-def enrol(server, user="alice", web=None):
-    """Returns the code that was used up, and the recovery codes."""
-    begun = ask(server, "/api/codes/begin", user=user, current=PASSWORD).json
-    with contextlib.ExitStack() as stack:
-        web = web or stack.enter_context(Web(server, user=user))
-        code = totp(begun["secret"])
-        answer = web.change("POST", "/api/codes/confirm", json.dumps({"code": code}).encode(), JSON)
-    assert answer.status == 200, answer
-    return code, answer.json["recovery"]
-
-
 def test_two_steps(server):
     told(ask(server, "/api/codes/begin", user="alice", current="wrong"), 403, "wrong_password", "current")
     begun = ask(server, "/api/codes/begin", user="alice", current=PASSWORD)
@@ -369,7 +347,8 @@ def test_two_steps(server):
         wrong = f"{(int(totp(secret)) + 1) % 1000000:06}"
         told(web.change("POST", "/api/codes/confirm", json.dumps({"code": wrong}).encode(), JSON), 403, "not_allowed", "code")
         told(web.change("POST", "/api/codes/confirm", json.dumps({}).encode(), JSON), 400, "bad_request", "code")
-    used, recovery = enrol(server)
+    authenticator = Authenticator(server, "alice")
+    used, recovery = authenticator.used, authenticator.recovery
     assert len(set(recovery)) >= 8
     told(login(server), 403, "code_needed", "code")
     told(login(server, code=used), 403, "wrong_code", "code")
@@ -408,9 +387,8 @@ def test_who_must_have_codes_gets_no_files_before(server):
             answer = web.get(address)
             assert (answer.status, answer.error) == (403, "codes_needed"), address
         own = web.get("/api/account").json
-        web._csrf = own["csrf"]
         assert own["codes_required"] is True and own["codes"] == "off"
-        _, recovery = enrol(server, web=web)
+        recovery = confirm(web, totp(begin(server, "alice")))
         assert web.get("/api/me").status == 200
         told(web.change("DELETE", "/api/codes", json.dumps({"code": recovery[0]}).encode(), JSON), 403, "not_allowed", "code")
     assert login(server, code=recovery[1]).status == 200

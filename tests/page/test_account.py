@@ -206,7 +206,7 @@ def read_picture(browser, name):
 
 def enrol(browser, part, password):
     """Returns the recovery codes, which are on the screen."""
-    from test_account_api import totp
+    from authenticator import totp
     type_into(browser, part, current=password)
     submit(browser, part)
     secret = browser.one(f"{part} .steps code").text.replace(" ", "")
