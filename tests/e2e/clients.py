@@ -351,8 +351,10 @@ class Paramiko(Client):
         transport = paramiko.Transport(("127.0.0.1", self.server.port))
         try:
             transport.connect(username=self.user, password=self.password, **more)
-            with paramiko.SFTPClient.from_transport(transport) as sftp:
-                yield sftp
+            sftp = paramiko.SFTPClient.from_transport(transport)
+            yield sftp
+            with contextlib.suppress(EOFError, OSError):  # the server may have ended it
+                sftp.close()
         finally:
             transport.close()
 
