@@ -74,7 +74,7 @@ void give_up(const char *format, ...)
 static void usage(FILE *out)
 {
     fprintf(out, "usage: hostile [-cek] [-f COUNT] [-m MESSAGE] [-n COUNT] [-p PART]... [-t N]\n"
-                 "               [-w SECONDS] BUILD MATRICES\n"
+                 "               [-w SECONDS] [-x PART]... BUILD MATRICES\n"
                  "  -c        leave no folder, even when something was unexpected\n"
                  "  -e        end with the first that is unexpected\n"
                  "  -f COUNT  messages of a flood (100000)\n"
@@ -85,6 +85,7 @@ static void usage(FILE *out)
                  "across-https across-own\n"
                  "            liveness endurance rights files agent store hasher)\n"
                  "  -w N      wait at most so many seconds for an answer (20)\n"
+                 "  -x PART   all parts but this one\n"
                  "  -k        keep the servers' folders\n"
                  "BUILD: the programs' folder. MATRICES: that of matrix.txt and the others.\n");
 }
@@ -227,11 +228,11 @@ static void prepare(struct hostile *h)
     h->listener_port = ntohs(at.sin_port);
 }
 
-static void want(bool *wanted, const char *name)
+static void mark(bool *marks, const char *name)
 {
     for (size_t i = 0; i < PARTS; i++) {
         if (strcmp(parts[i].name, name) == 0) {
-            wanted[i] = true;
+            marks[i] = true;
             return;
         }
     }
@@ -241,11 +242,11 @@ static void want(bool *wanted, const char *name)
 
 static void read_options(struct hostile *h, int argc, char **argv, bool *wanted)
 {
-    bool some = false;
+    bool some = false, left_out[PARTS] = {false};
     int option;
 
     h->options = (struct options){.flood = 100000, .sessions = 1000, .thin = 1};
-    while ((option = getopt(argc, argv, "cef:n:m:t:p:w:kh")) != -1) {
+    while ((option = getopt(argc, argv, "cef:n:m:t:p:w:x:kh")) != -1) {
         switch (option) {
         case 'f':
             h->options.flood = strtoul(optarg, NULL, 10);
@@ -257,8 +258,11 @@ static void read_options(struct hostile *h, int argc, char **argv, bool *wanted)
             h->options.thin = strtoul(optarg, NULL, 10);
             break;
         case 'p':
-            want(wanted, optarg);
+            mark(wanted, optarg);
             some = true;
+            break;
+        case 'x':
+            mark(left_out, optarg);
             break;
         case 'm':
             h->options.message = optarg;
@@ -286,8 +290,8 @@ static void read_options(struct hostile *h, int argc, char **argv, bool *wanted)
     }
     h->options.build = argv[optind];
     h->options.matrices = argv[optind + 1];
-    for (size_t i = 0; i < PARTS && !some; i++)
-        wanted[i] = true;
+    for (size_t i = 0; i < PARTS; i++)
+        wanted[i] = (wanted[i] || !some) && !left_out[i];
 }
 
 int main(int argc, char **argv)
