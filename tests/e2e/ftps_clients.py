@@ -390,6 +390,7 @@ class FileZilla(Ftps):
     program = "filezilla"
     OVERWRITE, RESUME = 1, 5  # what to do where there is a file already
     DOWNLOAD = 16  # flags of a row of the queue
+    account = None  # what it gives by ACCT, when it is asked for more than the password
     IDLE = 3  # seconds without a line in its log: it did not hear the key, or was stopped by it
 
     @classmethod
@@ -428,9 +429,9 @@ class FileZilla(Ftps):
             CREATE TABLE local_paths (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, path TEXT NOT NULL);
             CREATE TABLE remote_paths (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, path TEXT NOT NULL);""")
         protocol = 3 if self.implicit else 4
-        queue.execute("INSERT INTO servers (id, host, port, user, password, protocol, type, logontype, timezone_offset, transfer_mode,"
-                      " max_connections, encoding, bypass_proxy) VALUES (1, ?, ?, ?, ?, ?, 0, 1, 0, 'default', 0, 'Auto', 0)",
-                      (self.host, self.port, self.user, self.password, protocol))
+        queue.execute("INSERT INTO servers (id, host, port, user, password, account, protocol, type, logontype, timezone_offset,"
+                      " transfer_mode, max_connections, encoding, bypass_proxy) VALUES (1, ?, ?, ?, ?, ?, ?, 0, ?, 0, 'default', 0, 'Auto', 0)",
+                      (self.host, self.port, self.user, self.password, self.account, protocol, 4 if self.account else 1))
         for number, (download, resume, local, remote) in enumerate(transfers, 1):
             local, remote = Path(local), Path(remote)
             source, target = (remote.name, local.name) if download else (local.name, remote.name)

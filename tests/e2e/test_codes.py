@@ -9,6 +9,7 @@ import clients
 import ftps_clients
 import sshlow
 from authenticator import Authenticator, begin, confirm, totp
+from conftest import same
 from https_clients import PASSWORD, Web
 from server import wait_for
 
@@ -133,6 +134,16 @@ def test_python_gives_it_as_an_account(server, account, enrolled):
         assert ftp.nlst() == []
     finally:
         ftp.close()
+
+
+def test_filezilla_gives_it_as_an_account(server, place, payload, account, enrolled):
+    if not ftps_clients.FileZilla.available():
+        pytest.skip("no filezilla, Xvfb or xdotool here")
+    client = ftps_clients.FileZilla(server, place, account)
+    client.account = enrolled.next()
+    client.transfer((False, False, payload(100_000), "/up"))
+    assert same(payload(100_000), server.home(account) / "up")
+    assert "Response: 336" in client.log() and "Command: ACCT" in client.log()
 
 
 @pytest.mark.parametrize("client", [ftps_clients.Lftp, ftps_clients.Curl, ftps_clients.Rclone], ids=lambda c: c.program)
