@@ -56,7 +56,7 @@ async function remove({ number }, name, again) {
 
 function adding(again) {
   const text = field('text', own.keys.text, { tag: 'textarea', rows: '4', help: own.keys.textHelp, class: 'code', maxlength: String(FILE_MOST) });
-  const results = el('ul', { class: 'wrong-lines', role: 'alert' });
+  const results = el('div', { role: 'alert' });
   const picker = el('input', { type: 'file', multiple: true, hidden: true, tabindex: '-1', 'aria-hidden': 'true' });
   picker.addEventListener('change', async () => {
     await take(text, [...picker.files]);
@@ -72,7 +72,7 @@ function adding(again) {
     const wrong = told.filter(({ error }) => error !== null);
     if (told.length > wrong.length) toast(own.keys.added(told.length - wrong.length));
     if (wrong.length === 0) again();
-    else results.replaceChildren(...wrong.map(({ line, error }) => el('li', {}, own.keys.wrong(line, error))));
+    else results.replaceChildren(el('ul', { class: 'wrong-lines' }, wrong.map(({ line, error }) => el('li', {}, own.keys.wrong(line, error)))));
   };
   return el('div', { class: 'adding' }, form([text], own.keys.button, send, { beside: [button(own.keys.files, null, () => picker.click()), picker] }), results);
 }

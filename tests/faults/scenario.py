@@ -281,6 +281,7 @@ class Run:
         with contextlib.closing(https_clients.Web(self.server, "erin", password=password, sign_in=False)) as web:
             if not web.sign_in().token:
                 raise OSError("erin cannot sign in")
+            web._csrf = told(web.get, "/api/account").json["csrf"]  # what /api/me says takes an agent
             secret = self.ask("codes/begin", user="erin", current=password)["secret"]
             recovery = post(web, "codes/confirm", code=code_of(secret))["recovery"]
             self.done["erin's codes"] = True
