@@ -82,6 +82,17 @@ static int make_link(struct monitor *m)
     return pair[0];
 }
 
+/* Another start, ever later from one to the next. */
+static void put_off(struct notify_child *n)
+{
+    int64_t wait = RESTART_MS;
+
+    for (unsigned i = 0; i < n->restarts && wait < RESTART_MOST_MS; i++)
+        wait *= 2;
+    n->restarts++;
+    n->restart_ms = now_ms() + (wait < RESTART_MOST_MS ? wait : RESTART_MOST_MS);
+}
+
 static void start(struct monitor *m, int link)
 {
     const struct config *c = &m->config;
@@ -108,7 +119,7 @@ static void start(struct monitor *m, int link)
     if (n->pid < 0) {
         log_error("cannot start %s/sallyport-notify: %s", c->server_programs, strerror(errno));
         n->pid = 0;
-        n->restart_ms = now_ms() + RESTART_MOST_MS;
+        put_off(n);
         return;
     }
     /* One that is not set up would wait for ever. Its end is heard as any other's. */
@@ -155,7 +166,6 @@ void notify_tick(struct monitor *m, int64_t now)
 bool notify_gone(struct monitor *m, pid_t pid, int status)
 {
     struct notify_child *n = &m->notify;
-    int64_t wait = RESTART_MS;
 
     if (pid != n->pid)
         return false;
@@ -164,11 +174,8 @@ bool notify_gone(struct monitor *m, pid_t pid, int status)
     n->pid = 0;
     if (n->ready && now_ms() - n->ready_ms > LIVED_MS)
         n->restarts = 0;
-    for (unsigned i = 0; i < n->restarts && wait < RESTART_MOST_MS; i++)
-        wait *= 2;
     n->ready = false;
-    n->restarts++;
-    n->restart_ms = now_ms() + wait;
+    put_off(n);
     if (!m->stop && !n->replaced)
         log_error("sallyport-notify ended (%s %d); no mail until it is back",
                   WIFSIGNALED(status) ? "signal" : "status",
