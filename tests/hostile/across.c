@@ -50,7 +50,6 @@ static enum seen send_exchange(struct hostile *h, struct actor *a, struct slice 
     return actor_watch(h, a, security, PATIENCE_MS, 7);
 }
 
-/* The first exchange a second time, before and after the login. */
 /* What a worker says it has in it: told to the operator, with no line of its own. */
 static void try_library(struct hostile *h)
 {
@@ -63,6 +62,7 @@ static void try_library(struct hostile *h)
     actor_drop(&a);
 }
 
+/* The first exchange a second time, before and after the login. */
 static void try_first_again(struct hostile *h)
 {
     const struct exchange_parts plain = {0};

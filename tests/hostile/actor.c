@@ -181,7 +181,7 @@ static void take_setup(struct hostile *h, struct actor *a)
 
 static void say_ready(struct hostile *h, struct actor *a)
 {
-    const struct worker_ready ready = {.layers = 0xff, .library = slice_text("OpenSSL of old\n")};
+    const struct worker_ready ready = {.layers = 0xff, .library = slice_text(OLD_LIBRARY)};
 
     if (send_worker_ready(a->link, 0, &ready) < 0)
         give_up("worker_ready: %s", strerror(errno));

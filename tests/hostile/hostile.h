@@ -30,10 +30,11 @@
 
 #define PATIENCE_MS   20000 /* longer than anything takes on a busy machine */
 #define ACCOUNT       "demo"
-#define BOTH          "both"   /* an account that needs key and password */
-#define OTHER         "other"  /* one more, whose record the parts may change */
-#define CODED         "coded"  /* one with codes for two-step login */
-#define LINKED        "linked" /* one with an address, whose password is STRONG */
+#define BOTH          "both"             /* an account that needs key and password */
+#define OLD_LIBRARY   "OpenSSL of old\n" /* that every worker here has, by its own word */
+#define OTHER         "other"            /* one more, whose record the parts may change */
+#define CODED         "coded"            /* one with codes for two-step login */
+#define LINKED        "linked"           /* one with an address, whose password is STRONG */
 #define ADDRESS       "linked@example.org"
 #define PASSWORD      "correct horse"
 #define STRONG        "anchor velvet tundra quince 7" /* good as a new one, too */

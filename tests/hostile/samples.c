@@ -41,7 +41,7 @@ bool sample_is(const char *variant, const char *name)
 static void make_worker_ready(struct hostile *h, struct actor *a, const char *variant,
                               struct sample *s)
 {
-    const struct worker_ready m = {.layers = 0xff, .library = slice_text("OpenSSL of old")};
+    const struct worker_ready m = {.layers = 0xff, .library = slice_text(OLD_LIBRARY)};
 
     (void)h, (void)a, (void)variant;
     sample_encode(s, &m);
