@@ -117,7 +117,7 @@ def test_another_password(server):
             assert later.state() == 401
     told(login(server), 403, "wrong_password", "password")
     assert login(server, password=FRESH).status == 200
-    assert any("password" in json.dumps(line) for line in server.audit(event="account-change"))
+    wait_for("its line in the audit log", lambda: any("password" in json.dumps(line) for line in server.audit(event="account-change")))
     for text in (FRESH, PASSWORD):
         assert text not in server.log() and text not in json.dumps(server.audit())
 
