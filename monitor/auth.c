@@ -108,7 +108,6 @@ static bool lacks_codes(const struct login *l)
  * which have no lines of their own. */
 static void logged_in(struct monitor *m, struct session *s, struct slice key)
 {
-    const unsigned both = AUTH_PASSWORD | AUTH_PUBLICKEY, passed = s->login.passed;
     const struct slice none = slice_of(NULL, 0);
     const struct store_login login = {
         .name = slice_text(s->login.name),
@@ -116,11 +115,6 @@ static void logged_in(struct monitor *m, struct session *s, struct slice key)
         .token = s->by_token ? slice_of(s->web, sizeof(s->web)) : none,
     };
 
-    snprintf(s->method, sizeof(s->method), "%s%s",
-             (passed & both) == both         ? "publickey+password"
-             : (passed & AUTH_PASSWORD) != 0 ? "password"
-                                             : "publickey",
-             (passed & AUTH_CODE) != 0 ? "+code" : "");
     store_tell(m, MSG_store_login, &login);
     if (s->by_token)
         return;
@@ -244,6 +238,11 @@ static void proven(struct monitor *m, struct session *s)
     struct login *l = &s->login;
 
     l->passed |= l->proven;
+    snprintf(s->method, sizeof(s->method), "%s%s",
+             (l->passed & both) == both         ? "publickey+password"
+             : (l->passed & AUTH_PASSWORD) != 0 ? "password"
+                                                : "publickey",
+             (l->passed & AUTH_CODE) != 0 ? "+code" : "");
     if ((l->flags & ACCOUNT_BOTH) != 0 && (l->passed & both) != both)
         ask_more(m, s);
     else if ((l->flags & ACCOUNT_CODE_ON) != 0 && !s->by_token && (l->passed & AUTH_CODE) == 0)

@@ -127,7 +127,6 @@ def test_packets_that_hold_no_byte(server):
 
     def settled():
         if "killed by signal 27" in server.log():
-            server.expected_security = 1
             return True
         mine = [s for s in server.sessions() if s["account"] == "alice"]
         if not mine:
@@ -146,6 +145,8 @@ def test_packets_that_hold_no_byte(server):
         channel.invoke_subsystem("sftp")
         channel.send(struct.pack(">IBI", 5, 1, 3))
         wait_for("the end of its circles", settled, 60)
+    server.wait_no_sessions()
+    server.expected_security = min(1, server.log().count("killed by signal 27"))  # on a busy machine after it looked settled
     sshlow.login(server).get_channel().get_transport().close()
 
 
