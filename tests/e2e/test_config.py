@@ -1,4 +1,5 @@
 """Bad configurations, ports, folders and reloads: one clear line each, before anything is started."""
+import fcntl
 import os
 import signal
 import re
@@ -241,14 +242,15 @@ def test_rsa_keys_where_only_sha2_512_is_taken(server, place, keys):
 
 def test_a_log_that_nobody_reads_stalls_nobody(idle):
     """A terminal that was stopped, a pager that waits."""
-    idle.configure({"limits": {"connections_per_address": 2000}})  # their workers may end later than they
+    idle.configure({"limits": {"connections_per_address": 500}})  # their workers may end later than they
     reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
     process = subprocess.Popen([str(programs() / "sallyportd"), "-c", str(idle.conf)], stdin=subprocess.DEVNULL,
                                stdout=writer, stderr=writer, cwd="/", env=ENVIRONMENT)
     os.close(writer)
     idle.process = process
     wait_for("the server's greeting", idle.greets, 20)
-    for _ in range(1200):  # each leaves a line: far more than a pipe holds
+    for _ in range(150):  # each leaves a line: far more than this pipe holds
         with socket.create_connection(("127.0.0.1", idle.port), 20) as s:
             s.settimeout(20)
             assert s.recv(4) == b"SSH-"

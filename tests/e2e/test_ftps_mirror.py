@@ -9,7 +9,7 @@ from ftps_clients import client_of
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "count"), [("lftp", 200), ("rclone", 1000), pytest.param("lftp", 1000, marks=pytest.mark.long)])  # lftp says much of each
+    ("name", "count"), [("lftp", 200), ("rclone", 200), *(pytest.param(name, 1000, marks=pytest.mark.long) for name in ("lftp", "rclone"))])
 def test_mirror(ftps, place, folder, name, count):
     """Files there and back, with their contents."""
     client = client_of(name, ftps, place)

@@ -117,6 +117,7 @@ def test_many_channels(shared):
         opened[0].invoke_subsystem("sftp")
 
 
+@pytest.mark.slow
 def test_packets_that_hold_no_byte(server):
     """libssh 0.10 would send empty packets for ever: the worker is ended then, the others go on. A newer
     one does not: the worker ends by itself, or waits."""
