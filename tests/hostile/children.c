@@ -107,10 +107,26 @@ static bool take_hello(struct hostile *h, struct child *child)
     return true;
 }
 
+/* Those that have ended and that nobody asked for: spares, replaced at a reload. */
+static void drop_ended(struct hostile *h)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < h->pool_count; i++) {
+        if (alive(&h->pool[i]))
+            h->pool[kept++] = h->pool[i];
+        else
+            child_drop(&h->pool[i]);
+    }
+    h->pool_count = kept;
+}
+
 static void hear(struct hostile *h)
 {
     struct child c;
 
+    if (h->pool_count == POOL_MAX)
+        drop_ended(h);
     while (h->pool_count < POOL_MAX && take_hello(h, &c)) {
         if (c.orders < 0)
             continue;
