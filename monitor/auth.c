@@ -352,7 +352,7 @@ static int take_account(struct login *l, bool by_token, struct envelope *answer)
     return 0;
 }
 
-/* With what it was compared with; but a sign-in that waits for a code needs that once more. */
+/* And the hash that it was compared with; a sign-in that waits for a code needs that once more. */
 static void forget_password(struct login *l)
 {
     secret_clear(&l->password);
