@@ -129,6 +129,19 @@ static void answer_json(struct worker *w, const char *code, const char *message,
     answer_content(w, slice_of(text, len > 0 ? (size_t)len : 0));
 }
 
+void answer_json_text(struct worker *w, const struct writer *writer)
+{
+    const ssize_t len = writer_done(writer);
+
+    if (len < 0) {
+        answer_error(w, 500, "failed", "The server could not do it.");
+        return;
+    }
+    answer_begin(w, 200, RESPONSE_API);
+    response_text(&w->head, "Content-Type", "application/json");
+    answer_content(w, slice_of(writer->text, (size_t)len));
+}
+
 void answer_json_error(struct worker *w, const char *code, const char *message)
 {
     answer_json(w, code, message, NULL);

@@ -25,19 +25,6 @@ static void write_uri(struct writer *uri, const struct totp_secret *secret, stru
     writer_percent(uri, secret->issuer, CHAR_UNRESERVED);
 }
 
-static void answer_json_text(struct worker *w, const struct writer *writer)
-{
-    const ssize_t len = writer_done(writer);
-
-    if (len < 0) {
-        answer_error(w, 500, "failed", "The server could not do it.");
-        return;
-    }
-    answer_begin(w, 200, RESPONSE_API);
-    response_text(&w->head, "Content-Type", "application/json");
-    answer_content(w, slice_of(writer->text, (size_t)len));
-}
-
 void answer_codes_secret(struct worker *w, struct slice user)
 {
     char address[1024], path[QR_PATH_MAX], text[QR_PATH_MAX + 2048];

@@ -54,10 +54,7 @@ static void answer_link(struct worker *w)
     json_number(&j, (uint64_t)link.expires);
     json_close(&j, '}');
     writer_text(&writer, "\n");
-    const ssize_t len = writer_done(&writer);
-    answer_begin(w, 200, RESPONSE_API);
-    response_text(&w->head, "Content-Type", "application/json");
-    answer_content(w, slice_of(text, len > 0 ? (size_t)len : 0));
+    answer_json_text(w, &writer);
 }
 
 /* A password that is too weak leaves the link as good as it was; all else is the link's end. */

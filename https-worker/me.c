@@ -158,10 +158,7 @@ static void begin_me(struct worker *w)
     write_connect(w, &j);
     json_close(&j, '}');
     writer_text(&writer, "\n");
-    const ssize_t len = writer_done(&writer);
-    answer_begin(w, 200, RESPONSE_API);
-    response_text(&w->head, "Content-Type", "application/json");
-    answer_content(w, slice_of(text, len > 0 ? (size_t)len : 0));
+    answer_json_text(w, &writer);
 }
 
 const struct handler handle_me = {.begin = begin_me};

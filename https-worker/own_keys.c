@@ -110,14 +110,7 @@ static void add_keys(struct worker *w, struct slice text)
     json_close(&j, ']');
     json_close(&j, '}');
     writer_text(&writer, "\n");
-    const ssize_t len = writer_done(&writer);
-    if (len < 0) {
-        answer_error(w, 500, "failed", "The server could not do it.");
-        return;
-    }
-    answer_begin(w, 200, RESPONSE_API);
-    response_text(&w->head, "Content-Type", "application/json");
-    answer_content(w, slice_of(answer, (size_t)len));
+    answer_json_text(w, &writer);
 }
 
 static void end_keys_add(struct worker *w)

@@ -303,6 +303,8 @@ void answer_bytes(struct worker *w, uint64_t length,
 void answer_stream(struct worker *w,
                    ssize_t (*fill)(struct worker *w, uint8_t *bytes, size_t size));
 void answer_redirect(struct worker *w);
+/* 200, with the JSON text that was written; 500 where it did not fit. */
+void answer_json_text(struct worker *w, const struct writer *writer);
 /* {"error": code, "message": message} behind a head that was begun; the same with a head; one that
  * closes the connection; what the agent said. */
 void answer_json_error(struct worker *w, const char *code, const char *message);
